@@ -1,0 +1,140 @@
+use std::fmt;
+use std::sync::Arc;
+
+use burn_dataset::Dataset;
+use serde::{Deserialize, Serialize};
+
+use crate::{ClassTable, DatasetError, LabelMap, Sample};
+
+/// Part of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// For training.
+    Train,
+    /// For choosing: checkpoints, thresholds, hyper-parameters.
+    Val,
+    /// For reporting, once.
+    Test,
+    /// Training and validation images together, as some papers train on CamVid.
+    TrainVal,
+}
+
+impl Split {
+    /// The word used in folder and list names: `train`, `val`, `test`, `trainval`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Val => "val",
+            Self::Test => "test",
+            Self::TrainVal => "trainval",
+        }
+    }
+
+    /// The splits with a folder of their own that this one is made of.
+    pub const fn parts(self) -> &'static [Self] {
+        match self {
+            Self::Train => &[Self::Train],
+            Self::Val => &[Self::Val],
+            Self::Test => &[Self::Test],
+            Self::TrainVal => &[Self::Train, Self::Val],
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A list of labelled images that knows its classes.
+///
+/// It is a burn [`Dataset`], so burn's own wrappers and loaders take it too. An index out of range panics, an item
+/// that cannot be read is an `Err`.
+pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
+    /// The classes that the labels index.
+    fn classes(&self) -> &ClassTable;
+
+    /// Name of item `index`, without reading it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `index >= len()`.
+    fn name(&self, index: usize) -> String;
+
+    /// The labels alone, for statistics and sampling; cheaper than [`get`](Dataset::get) where image and labels are
+    /// two files.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Dataset::get), of what concerns the labels.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `index >= len()`.
+    fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {
+        self.get(index).map(|sample| sample.labels)
+    }
+
+    /// Whether the images come with labels. Test splits of benchmarks do not: their label maps are all
+    /// [`IGNORE`](crate::IGNORE).
+    fn is_labelled(&self) -> bool {
+        true
+    }
+
+    /// A number that changes when any label does, so that what was computed from the labels can be cached; `None`
+    /// where computing it would cost as much as reading all items.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of a label file that cannot be read.
+    fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
+        Ok(None)
+    }
+}
+
+macro_rules! forward_to_inner {
+    ($($pointer:ident),*) => {$(
+        impl Dataset<Sample, DatasetError> for $pointer<dyn SegmentationDataset> {
+            fn get(&self, index: usize) -> Result<Sample, DatasetError> {
+                self.as_ref().get(index)
+            }
+
+            fn len(&self) -> usize {
+                self.as_ref().len()
+            }
+        }
+    )*};
+}
+forward_to_inner!(Arc, Box);
+
+macro_rules! forward_segmentation {
+    ($($pointer:ident),*) => {$(
+        impl<D: SegmentationDataset + ?Sized> SegmentationDataset for $pointer<D>
+        where
+            $pointer<D>: Dataset<Sample, DatasetError>,
+        {
+            fn classes(&self) -> &ClassTable {
+                self.as_ref().classes()
+            }
+
+            fn name(&self, index: usize) -> String {
+                self.as_ref().name(index)
+            }
+
+            fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {
+                self.as_ref().labels(index)
+            }
+
+            fn is_labelled(&self) -> bool {
+                self.as_ref().is_labelled()
+            }
+
+            fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
+                self.as_ref().fingerprint()
+            }
+        }
+    )*};
+}
+forward_segmentation!(Arc, Box);

@@ -1,0 +1,133 @@
+use burn_dataset::Dataset;
+use rayon::prelude::*;
+
+use crate::files::{MaskReader, Pair, read_image};
+use crate::hash::Fnv;
+use crate::{ClassTable, DatasetError, IGNORE, LabelMap, Sample, SegmentationDataset};
+
+/// Images and masks on disk; what every reader opens.
+#[derive(Debug, Clone)]
+pub struct FileDataset {
+    pairs: Vec<Pair>,
+    classes: ClassTable,
+    masks: MaskReader,
+}
+
+impl FileDataset {
+    /// Joins a list of files with the meaning of their labels.
+    ///
+    /// # Panics
+    ///
+    /// Panics if some pairs have labels and others none.
+    pub fn new(pairs: Vec<Pair>, classes: ClassTable, masks: MaskReader) -> Self {
+        let labelled = pairs.iter().filter(|pair| pair.labels.is_some()).count();
+        assert!(
+            labelled == 0 || labelled == pairs.len(),
+            "all pairs have labels, or none; got {labelled}"
+        );
+        Self {
+            pairs,
+            classes,
+            masks,
+        }
+    }
+
+    /// The files, in order.
+    pub fn pairs(&self) -> &[Pair] {
+        &self.pairs
+    }
+
+    /// How masks are read.
+    pub fn masks(&self) -> &MaskReader {
+        &self.masks
+    }
+
+    /// The items of `self` and then those of `other`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if their classes differ.
+    pub fn chain(mut self, other: Self) -> Self {
+        assert_eq!(self.classes, other.classes, "data sets of the same classes");
+        self.pairs.extend(other.pairs);
+        Self::new(self.pairs, self.classes, self.masks)
+    }
+
+    /// The items at `indices`, in that order.
+    ///
+    /// # Panics
+    ///
+    /// Panics if an index is out of range.
+    pub fn select(&self, indices: &[usize]) -> Self {
+        let pairs = indices
+            .iter()
+            .map(|&index| self.pairs[index].clone())
+            .collect();
+        Self {
+            pairs,
+            classes: self.classes.clone(),
+            masks: self.masks.clone(),
+        }
+    }
+}
+
+impl Dataset<Sample, DatasetError> for FileDataset {
+    fn get(&self, index: usize) -> Result<Sample, DatasetError> {
+        let pair = &self.pairs[index];
+        let image = read_image(&pair.image)?;
+        let [width, height] = [image.width() as usize, image.height() as usize];
+        let labels = match &pair.labels {
+            Some(path) => self.masks.read(path)?,
+            None => LabelMap::filled(width, height, IGNORE),
+        };
+        if [labels.width, labels.height] != [width, height] {
+            return Err(DatasetError::SizeMismatch {
+                image: pair.image.clone(),
+                image_size: [width, height],
+                label: pair.labels.clone().unwrap_or_default(),
+                label_size: [labels.width, labels.height],
+            });
+        }
+        Ok(Sample::new(pair.name.clone(), image, labels))
+    }
+
+    fn len(&self) -> usize {
+        self.pairs.len()
+    }
+}
+
+impl SegmentationDataset for FileDataset {
+    fn classes(&self) -> &ClassTable {
+        &self.classes
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.pairs[index].name.clone()
+    }
+
+    fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {
+        match &self.pairs[index].labels {
+            Some(path) => self.masks.read(path),
+            None => self.get(index).map(|sample| sample.labels),
+        }
+    }
+
+    fn is_labelled(&self) -> bool {
+        self.pairs.first().is_some_and(|pair| pair.labels.is_some())
+    }
+
+    fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
+        let files = self.pairs.par_iter().map(|pair| {
+            let Some(path) = &pair.labels else {
+                return Ok(0);
+            };
+            let bytes = std::fs::read(path).map_err(|source| DatasetError::io(path, source))?;
+            Ok(Fnv::new().bytes(&bytes).finish())
+        });
+        let files = files.collect::<Result<Vec<u64>, DatasetError>>()?;
+        // The same files mean other labels to a reader with another table.
+        let meaning = format!("{:?} {:?}", self.classes, self.masks);
+        let hash = Fnv::new().bytes(meaning.as_bytes());
+        Ok(Some(files.into_iter().fold(hash, Fnv::number).finish()))
+    }
+}

@@ -1,0 +1,107 @@
+use std::io::Cursor;
+use std::path::Path;
+
+use image::codecs::jpeg::JpegDecoder;
+use image::{DynamicImage, ImageDecoder, RgbImage};
+
+use super::{check_size, truncated};
+use crate::DatasetError;
+
+const EXPECTED: &str = "JPEG image";
+
+/// A block of 8x8 pixels takes at least one bit; four times as much for odd subsampling.
+const MAX_PIXELS_PER_BYTE: u64 = 4 * 8 * 64;
+
+pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<RgbImage, DatasetError> {
+    let decoder = open(path, bytes)?;
+    // The decoder fills what is missing with grey and calls it a success.
+    if !has_end(bytes) {
+        return Err(truncated(path, bytes, EXPECTED));
+    }
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| describe(path, error))?;
+    Ok(image.into_rgb8())
+}
+
+pub(super) fn size(path: &Path, bytes: &[u8]) -> Result<[usize; 2], DatasetError> {
+    let (width, height) = open(path, bytes)?.dimensions();
+    Ok([width as usize, height as usize])
+}
+
+fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<JpegDecoder<Cursor<&'a [u8]>>, DatasetError> {
+    let Some((width, height)) = frame_size(bytes) else {
+        return Err(truncated(path, bytes, EXPECTED));
+    };
+    check_size(path, width, height)?;
+    if u64::from(width) * u64::from(height) > MAX_PIXELS_PER_BYTE * bytes.len() as u64 {
+        return Err(truncated(path, bytes, EXPECTED));
+    }
+    JpegDecoder::new(Cursor::new(bytes)).map_err(|error| describe(path, error))
+}
+
+fn describe(path: &Path, error: image::ImageError) -> DatasetError {
+    DatasetError::Decode {
+        path: path.to_path_buf(),
+        expected: EXPECTED,
+        source: Box::new(error),
+    }
+}
+
+/// Walks the markers up to the frame header; `None` if the file ends before it.
+fn frame_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let mut at = 2;
+    loop {
+        let (marker, segment) = next_segment(bytes, &mut at)?;
+        // SOF0 to SOF15, without DHT (C4), JPG (C8) and DAC (CC).
+        if matches!(marker, 0xC0..=0xCF) && !matches!(marker, 0xC4 | 0xC8 | 0xCC) {
+            let be = |i: usize| {
+                Some(u32::from(u16::from_be_bytes([
+                    *segment.get(i)?,
+                    *segment.get(i + 1)?,
+                ])))
+            };
+            return Some((be(3)?, be(1)?));
+        }
+    }
+}
+
+/// Whether the file has the end marker after its last scan. The marker inside an embedded thumbnail does not count.
+fn has_end(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    loop {
+        let Some((marker, _)) = next_segment(bytes, &mut at) else {
+            return false;
+        };
+        match marker {
+            0xD9 => return true,
+            0xDA => {
+                // Entropy-coded data up to the next marker that is neither a stuffed zero nor a restart.
+                while at + 1 < bytes.len() {
+                    if bytes[at] == 0xFF && !matches!(bytes[at + 1], 0x00 | 0xD0..=0xD7 | 0xFF) {
+                        break;
+                    }
+                    at += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The marker at `at` and its payload; moves `at` behind it.
+fn next_segment<'a>(bytes: &'a [u8], at: &mut usize) -> Option<(u8, &'a [u8])> {
+    while *bytes.get(*at)? != 0xFF {
+        *at += 1; // Padding that some writers leave between segments.
+    }
+    while *bytes.get(*at)? == 0xFF {
+        *at += 1;
+    }
+    let marker = bytes[*at];
+    *at += 1;
+    if matches!(marker, 0x01 | 0xD0..=0xD9) {
+        return Some((marker, &[]));
+    }
+    let length = usize::from(u16::from_be_bytes([*bytes.get(*at)?, *bytes.get(*at + 1)?])).max(2);
+    let segment = bytes.get(*at + 2..*at + length)?;
+    *at += length;
+    Some((marker, segment))
+}

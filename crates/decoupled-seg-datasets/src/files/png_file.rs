@@ -1,0 +1,80 @@
+use std::io::{Cursor, ErrorKind};
+use std::path::Path;
+
+use png::{DecodingError, Limits, Reader, Transformations};
+
+use super::{MAX_PIXELS, check_size, truncated};
+use crate::DatasetError;
+
+/// Deflate cannot shrink by more: a block of 258 bytes takes 2 bits.
+const MAX_DEFLATE_RATIO: u64 = 1032;
+
+/// Opens a PNG and checks its header against the file's length before any pixel memory is reserved.
+pub(super) fn open<'a>(
+    path: &Path,
+    bytes: &'a [u8],
+    transformations: Transformations,
+    expected: &'static str,
+) -> Result<Reader<Cursor<&'a [u8]>>, DatasetError> {
+    // Three bytes a pixel, two of them deep, and room for the decoder's own rows.
+    let limits = Limits {
+        bytes: usize::try_from(MAX_PIXELS)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(8),
+    };
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
+    decoder.set_transformations(transformations);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let info = decoder
+        .read_header_info()
+        .map_err(|error| describe(path, bytes, error, expected))?;
+    check_size(path, info.width, info.height)?;
+    let raw = info.raw_bytes() as u64;
+    if raw > MAX_DEFLATE_RATIO * bytes.len() as u64 {
+        return Err(truncated(path, bytes, expected));
+    }
+    decoder
+        .read_info()
+        .map_err(|error| describe(path, bytes, error, expected))
+}
+
+/// Decodes the image, whose bytes are packed as the transformations left them.
+pub(super) fn pixels(
+    path: &Path,
+    bytes: &[u8],
+    reader: &mut Reader<Cursor<&[u8]>>,
+    expected: &'static str,
+) -> Result<Vec<u8>, DatasetError> {
+    let size = reader
+        .output_buffer_size()
+        .expect("the header was checked against MAX_PIXELS");
+    let mut pixels = vec![0; size];
+    let frame = reader
+        .next_frame(&mut pixels)
+        .map_err(|error| describe(path, bytes, error, expected))?;
+    pixels.truncate(frame.buffer_size());
+    // The checksum and the end chunk behind the pixels: without them the file was cut.
+    reader
+        .finish()
+        .map_err(|error| describe(path, bytes, error, expected))?;
+    Ok(pixels)
+}
+
+fn describe(
+    path: &Path,
+    bytes: &[u8],
+    error: DecodingError,
+    expected: &'static str,
+) -> DatasetError {
+    match error {
+        DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            truncated(path, bytes, expected)
+        }
+        error => DatasetError::Decode {
+            path: path.to_path_buf(),
+            expected,
+            source: Box::new(error),
+        },
+    }
+}

@@ -1,0 +1,107 @@
+/// The label of pixels that belong to no class, in every [`LabelMap`]: they move no loss and no metric.
+pub const IGNORE: u8 = 255;
+
+/// One class index per pixel, row by row; [`IGNORE`] where there is none.
+///
+/// Readers map whatever a data set uses for "void" (11 in CamVid, -1 or 255 in others) to [`IGNORE`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelMap {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Class indices, `[height, width]` in row-major order.
+    pub data: Vec<u8>,
+}
+
+impl LabelMap {
+    /// Wraps `data` of `height` rows.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `data` does not hold `width * height` labels.
+    pub fn new(width: usize, height: usize, data: Vec<u8>) -> Self {
+        assert_eq!(
+            data.len(),
+            width * height,
+            "a {width}x{height} label map holds {} labels",
+            width * height
+        );
+        Self {
+            width,
+            height,
+            data,
+        }
+    }
+
+    /// A map of one label.
+    pub fn filled(width: usize, height: usize, label: u8) -> Self {
+        Self {
+            width,
+            height,
+            data: vec![label; width * height],
+        }
+    }
+
+    /// The label at column `x` and row `y`.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside the map.
+    pub fn get(&self, x: usize, y: usize) -> u8 {
+        assert!(
+            x < self.width && y < self.height,
+            "({x}, {y}) lies outside {}x{}",
+            self.width,
+            self.height
+        );
+        self.data[y * self.width + x]
+    }
+
+    /// Row `y` as a slice of `width` labels.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such row.
+    pub fn row(&self, y: usize) -> &[u8] {
+        &self.data[y * self.width..(y + 1) * self.width]
+    }
+
+    /// How many pixels carry each of the 256 values.
+    pub fn histogram(&self) -> [u64; 256] {
+        let mut counts = [0; 256];
+        for &label in &self.data {
+            counts[usize::from(label)] += 1;
+        }
+        counts
+    }
+
+    /// The map mirrored left to right.
+    pub fn flipped(mut self) -> Self {
+        for row in self.data.chunks_exact_mut(self.width.max(1)) {
+            row.reverse();
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_histogram_and_flip() {
+        let map = LabelMap::new(3, 2, vec![0, 1, 255, 1, 1, 2]);
+        assert_eq!(map.get(2, 0), 255);
+        assert_eq!(map.row(1), [1, 1, 2]);
+        assert_eq!((map.histogram()[1], map.histogram()[255]), (3, 1));
+        assert_eq!(map.clone().flipped().data, [255, 1, 0, 2, 1, 1]);
+        assert_eq!(map.clone().flipped().flipped(), map);
+    }
+
+    #[test]
+    #[should_panic(expected = "a 3x2 label map holds 6 labels")]
+    fn refuses_data_of_another_length() {
+        LabelMap::new(3, 2, vec![0; 5]);
+    }
+}

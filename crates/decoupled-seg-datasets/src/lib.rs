@@ -1,0 +1,24 @@
+//! Segmentation data sets, exact edge and relaxed targets, augmentation and a parallel loader.
+//!
+//! Nothing here knows tensors: images are 8-bit RGB, labels one byte a pixel with [`IGNORE`] for "no class", and a
+//! [`SegmentationDataset`] is a burn `Dataset`.
+
+mod class_table;
+mod dataset;
+mod error;
+mod file_dataset;
+pub mod files;
+mod hash;
+mod label_map;
+mod readers;
+mod sample;
+
+pub use burn_dataset::Dataset;
+pub use class_table::{Class, ClassTable, MAX_CLASSES};
+pub use dataset::{SegmentationDataset, Split};
+pub use error::DatasetError;
+pub use file_dataset::FileDataset;
+pub use files::{MAX_PIXELS, MaskFormat};
+pub use label_map::{IGNORE, LabelMap};
+pub use readers::CamVid;
+pub use sample::Sample;

@@ -1,0 +1,81 @@
+use std::path::Path;
+
+use crate::files::{Folders, IMAGE_SUFFIXES, IdMap, MaskEncoding, MaskReader, Pair, read_list};
+use crate::{Class, ClassTable, DatasetError, FileDataset, Split};
+
+/// CamVid: 701 frames of driving through Cambridge, in the split and the 11 classes of the SegNet tutorial.
+///
+/// ```text
+/// root/train.txt, val.txt, test.txt     optional: an image and its label a line
+/// root/train/*.png (or .jpg)            360x480 in the tutorial's archive, 720x960 in others
+/// root/trainannot/*.png                 8-bit grey, 0 to 10; 11 is void and becomes 255
+/// ```
+///
+/// The validation frames all come from a sequence that supplies training frames too: report the test split.
+/// Source: Brostow et al. 2008; split by Badrinarayanan et al., [SegNet](https://arxiv.org/abs/1511.00561).
+#[derive(Debug, Clone, Copy)]
+pub struct CamVid;
+
+/// The value of void pixels in CamVid's label files.
+const VOID: u8 = 11;
+
+impl CamVid {
+    /// Opens a split: from its list where the root holds one, else all files of its folders.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`DatasetError`] if a folder is missing or without images, an image has no label or a label no image,
+    /// or a list names a file that is not there. The files themselves are read by
+    /// [`get`](burn_dataset::Dataset::get).
+    pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
+        let mut pairs = Vec::new();
+        for part in split.parts() {
+            pairs.extend(pairs_of(root.as_ref(), *part)?);
+        }
+        let classes = Self::classes();
+        let num_classes = classes.num_classes();
+        let masks = MaskReader::new(
+            MaskEncoding::Grey,
+            IdMap::identity(num_classes, &[VOID]),
+            num_classes,
+        );
+        Ok(FileDataset::new(pairs, classes, masks))
+    }
+
+    /// The 11 classes in the order of the label values, with the colours of the SegNet tutorial.
+    pub fn classes() -> ClassTable {
+        ClassTable::new(vec![
+            Class::new("sky", [128, 128, 128]),
+            Class::new("building", [128, 0, 0]),
+            Class::new("pole", [192, 192, 128]),
+            Class::new("road", [128, 64, 128]),
+            Class::new("sidewalk", [0, 0, 192]),
+            Class::new("tree", [128, 128, 0]),
+            Class::new("sign", [192, 128, 128]),
+            Class::new("fence", [64, 64, 128]),
+            Class::new("car", [64, 0, 128]),
+            Class::new("pedestrian", [64, 64, 0]),
+            Class::new("bicyclist", [0, 128, 192]),
+        ])
+    }
+}
+
+fn pairs_of(root: &Path, split: Split) -> Result<Vec<Pair>, DatasetError> {
+    if !root.is_dir() {
+        return Err(DatasetError::MissingFolder {
+            path: root.to_path_buf(),
+            looked_for: format!("the CamVid folder with `{split}/` and `{split}annot/`"),
+        });
+    }
+    let list = root.join(format!("{split}.txt"));
+    if list.is_file() {
+        return read_list(&list, root);
+    }
+    let folders = Folders {
+        images: &root.join(split.as_str()),
+        image_suffixes: IMAGE_SUFFIXES,
+        labels: &root.join(format!("{split}annot")),
+        label_suffix: ".png",
+    };
+    folders.pairs()
+}

@@ -1,0 +1,45 @@
+use image::RgbImage;
+
+use crate::LabelMap;
+
+/// An image with its labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// What messages, logs and written predictions call it: the file name without folder and extension.
+    pub name: String,
+    /// The image, 8 bits a channel, not normalised.
+    pub image: RgbImage,
+    /// The labels, of the image's size. All [`IGNORE`](crate::IGNORE) where the data set has none for this image.
+    pub labels: LabelMap,
+}
+
+impl Sample {
+    /// Joins an image and its labels.
+    ///
+    /// # Panics
+    ///
+    /// Panics if they differ in size.
+    pub fn new(name: impl Into<String>, image: RgbImage, labels: LabelMap) -> Self {
+        let size = (image.width() as usize, image.height() as usize);
+        assert_eq!(
+            size,
+            (labels.width, labels.height),
+            "width and height of the image and of its labels"
+        );
+        Self {
+            name: name.into(),
+            image,
+            labels,
+        }
+    }
+
+    /// Pixels in a row.
+    pub fn width(&self) -> usize {
+        self.labels.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.labels.height
+    }
+}
