@@ -1,0 +1,13 @@
+//! Sampling operations: [`resize`], [`flow_warp`] and [`flow_warp_split`].
+//!
+//! They are the one home of bilinear sampling: everything in the other crates that moves or scales a feature map goes
+//! through here, with the corner convention written out. All are differentiable on every backend.
+
+mod composed;
+mod flow_warp;
+mod options;
+mod resize;
+
+pub use flow_warp::{BodyEdge, flow_warp, flow_warp_split};
+pub use options::{FlowUnit, WarpGradient, WarpOptions, WarpPadding};
+pub use resize::resize;
