@@ -1,0 +1,181 @@
+use burn::config::Config;
+use burn::tensor::{Int, Tensor, assert_shape};
+use serde::{Deserialize, Serialize};
+
+use crate::class_weights::ClassCounts;
+use crate::ops::{in_f32, set_nll};
+use crate::{ClassWeights, RelaxedLabels};
+
+/// How much the pixels near a border between classes count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BorderWeights {
+    /// As much as any other pixel: the class weights of a pixel's set are averaged.
+    #[default]
+    Uniform,
+    /// The class weights of a set are summed and divided by the number of its classes, the one of this image: what
+    /// the official code means. As [`Uniform`](Self::Uniform), but for labels whose relaxation is switched off, where
+    /// the factor is the number itself.
+    OwnImage,
+    /// What the official code and PaddleSeg do: the factors of *all* images of the batch are added up for every
+    /// image, so the loss of a batch grows with the square of its size.
+    WholeBatch,
+}
+
+/// What the sum over pixels is divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BodyReduction {
+    /// The labelled pixels of the batch.
+    #[default]
+    MeanOverPixels,
+    /// Each image by its labelled pixels and one more, and the images are added up, as in the official code.
+    SumOverImages,
+}
+
+/// Configuration of a [`BoundaryRelaxationLoss`]; [`init`](BoundaryRelaxationLossConfig::init) builds it.
+#[derive(Config, Debug, PartialEq)]
+pub struct BoundaryRelaxationLossConfig {
+    /// How much each class counts.
+    #[config(default = "ClassWeights::Uniform")]
+    pub class_weights: ClassWeights,
+    /// How much the pixels near a border count.
+    #[config(default = "BorderWeights::Uniform")]
+    pub border_weights: BorderWeights,
+    /// What the sum over pixels is divided by.
+    #[config(default = "BodyReduction::MeanOverPixels")]
+    pub reduction: BodyReduction,
+}
+
+/// The loss of the body, `L_body`: near a border any of the classes there will do.
+///
+/// ```text
+/// l(p)  = -log sum_(c in S(p)) softmax(x)_c                        S(p): the classes in the window around p
+/// default:   sum_p l(p) / #p                                       over pixels with a class in their window
+/// official:  sum_images [ sum_p f(p) * (sum_(c in S) w_c) * l(p) / (#p + 1) ]
+///            f(p) = 1/|S(p)| of this image, or summed over the batch; w_c: see ClassWeights::ImageHistogram
+/// ```
+///
+/// Computed as a difference of two `log sum exp`, so it is finite for all finite logits; the official code has NaN
+/// from differences of about 104 on. A batch without a labelled pixel gives 0 with a zero gradient.
+///
+/// Source: `L_body` of eq. 3 in the paper, after Zhu et al., CVPR 2019; `ImgWtLossSoftNLL` in the authors' code.
+/// Built by [`BoundaryRelaxationLossConfig`].
+#[doc(alias = "ImgWtLossSoftNLL")]
+#[derive(Clone, Debug)]
+pub struct BoundaryRelaxationLoss {
+    config: BoundaryRelaxationLossConfig,
+}
+
+impl BoundaryRelaxationLossConfig {
+    /// The loss of the authors' code, with its batch-squared border weights.
+    pub fn official() -> Self {
+        Self::new()
+            .with_class_weights(ClassWeights::ImageHistogram { upper_bound: 1.0 })
+            .with_border_weights(BorderWeights::WholeBatch)
+            .with_reduction(BodyReduction::SumOverImages)
+    }
+
+    /// Builds the loss.
+    ///
+    /// # Panics
+    ///
+    /// Panics on negative class weights.
+    pub fn init(&self) -> BoundaryRelaxationLoss {
+        self.class_weights.check();
+        BoundaryRelaxationLoss {
+            config: self.clone(),
+        }
+    }
+}
+
+impl BoundaryRelaxationLoss {
+    /// The loss of a batch.
+    ///
+    /// # Shapes
+    ///
+    /// - `body_logits`: `[batch, num_classes, height, width]`
+    /// - `relaxed`: of `[batch, height, width]` labels
+    /// - returned: `[1]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if sizes or numbers of classes differ.
+    pub fn forward(&self, body_logits: Tensor<4>, relaxed: &RelaxedLabels) -> Tensor<1> {
+        let [batch, height, width] = relaxed.classes.dims();
+        assert_shape!(
+            body_logits,
+            [batch, relaxed.classes.num_classes(), height, width]
+        );
+        let mut losses = set_nll(in_f32(body_logits), &relaxed.classes);
+        if let Some(weights) = self.pixel_weights(relaxed) {
+            losses = losses * weights;
+        }
+
+        let counted = relaxed.classes.is_empty().bool_not().int();
+        match self.config.reduction {
+            BodyReduction::MeanOverPixels => losses.sum() / counted.sum().clamp_min(1).float(),
+            BodyReduction::SumOverImages => {
+                let rows = [batch, height * width];
+                let counted = counted.reshape(rows).sum_dim(1) + 1;
+                (losses.reshape(rows).sum_dim(1) / counted.float()).sum()
+            }
+        }
+    }
+
+    /// What the loss of every pixel is multiplied by, `None` for 1.
+    fn pixel_weights(&self, relaxed: &RelaxedLabels) -> Option<Tensor<3>> {
+        let sets = &relaxed.classes;
+        let [batch, _, _] = sets.dims();
+        let class_weights = self
+            .config
+            .class_weights
+            .of_batch([batch, sets.num_classes()], || count_classes(relaxed));
+        if class_weights.is_none() && self.config.border_weights == BorderWeights::Uniform {
+            return None;
+        }
+        let sizes = sets.counts().clamp_min(1).float();
+        let summed = match class_weights {
+            None => sizes.clone(),
+            Some(weights) => {
+                let of_class = |class: usize| {
+                    let weight = weights.clone().narrow(1, class, 1).reshape([batch, 1, 1]);
+                    sets.contains(class).float() * weight
+                };
+                (0..sets.num_classes())
+                    .map(of_class)
+                    .reduce(|sum, next| sum + next)
+                    .expect("at least one class")
+            }
+        };
+        let factor = match relaxed.multiplicity() {
+            // The official code inverts its border weights when the relaxation ends.
+            Some(multiplicity) => (sets.counts() * multiplicity).clamp_min(1).float(),
+            None => sizes.clone().recip(),
+        };
+        Some(match self.config.border_weights {
+            BorderWeights::Uniform => summed / sizes,
+            BorderWeights::OwnImage => summed * factor,
+            BorderWeights::WholeBatch => summed * factor.sum_dim(0),
+        })
+    }
+}
+
+/// Set bits of every class, and of all channels, the one of ignored pixels included.
+fn count_classes(relaxed: &RelaxedLabels) -> ClassCounts {
+    let [batch, _, _] = relaxed.classes.dims();
+    let multiplicity = relaxed.multiplicity();
+    let count = |pixels: Tensor<3, Int>| {
+        let counted = match &multiplicity {
+            Some(multiplicity) => pixels * multiplicity.clone(),
+            None => pixels,
+        };
+        counted.reshape([batch as i64, -1]).sum_dim(1)
+    };
+    let by_class = (0..relaxed.classes.num_classes())
+        .map(|class| count(relaxed.classes.contains(class).int()));
+    let by_class = Tensor::cat(by_class.collect(), 1);
+    let ignored = count(relaxed.touches_ignored.clone().int());
+    ClassCounts {
+        all: by_class.clone().sum_dim(1) + ignored,
+        by_class,
+    }
+}

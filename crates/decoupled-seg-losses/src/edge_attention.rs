@@ -1,0 +1,124 @@
+use burn::config::Config;
+use burn::tensor::{Int, Tensor, assert_shape};
+use serde::{Deserialize, Serialize};
+
+use crate::cross_entropy::PixelLosses;
+use crate::{IGNORE_INDEX, PixelMining};
+
+/// Among which pixels the hard ones are looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EdgeScope {
+    /// Those inside the predicted edges, as in the official code.
+    #[default]
+    WithinEdges,
+    /// All pixels; of the hard ones, those inside the predicted edges count: eq. 5 of the paper as it is written.
+    WholeImage,
+}
+
+/// Configuration of an [`EdgeAttentionLoss`]; [`init`](EdgeAttentionLossConfig::init) builds it.
+#[derive(Config, Debug, PartialEq)]
+pub struct EdgeAttentionLossConfig {
+    /// Edge probability above which a pixel is inside an edge, `t_b`, in `0..1`.
+    #[config(default = 0.8)]
+    pub edge_threshold: f64,
+    /// Which of these pixels are kept.
+    #[config(default = "PixelMining::official(5_000)")]
+    pub mining: PixelMining,
+    /// Among which pixels the hard ones are looked for.
+    #[config(default = "EdgeScope::WithinEdges")]
+    pub scope: EdgeScope,
+    /// Label of pixels that take no part.
+    #[config(default = "IGNORE_INDEX")]
+    pub ignore_index: i64,
+}
+
+/// Cross entropy of the final map on the hard pixels of predicted edges.
+///
+/// ```text
+/// paper, eq. 5:   1/K * sum_p [ s(p) is among the K hardest  and  sigmoid(b(p)) > t_b ] * -log softmax(x)_y
+/// official:       OHEM cross entropy (PixelMining::Threshold) over pixels with sigmoid(b(p)) > t_b
+/// ```
+///
+/// `b` are the edge logits; they only choose pixels and get no gradient. Without a pixel to choose the loss is 0 with
+/// a zero gradient; the official code gives NaN there on PyTorch 1.5 and later.
+///
+/// Source: eq. 5 of the paper with `K = 0.1 * height * width`, `t_b = 0.8`; `edge_attention` in the authors' code.
+/// Built by [`EdgeAttentionLossConfig`].
+#[doc(alias = "edge_attention")]
+#[derive(Clone, Debug)]
+pub struct EdgeAttentionLoss {
+    config: EdgeAttentionLossConfig,
+}
+
+impl EdgeAttentionLossConfig {
+    /// The loss of the paper: the hardest tenth of each image, where it lies on a predicted edge.
+    pub fn paper() -> Self {
+        Self::new()
+            .with_mining(PixelMining::Hardest { fraction: 0.1 })
+            .with_scope(EdgeScope::WholeImage)
+    }
+
+    /// Builds the loss.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the threshold is not between 0 and 1, and on shares outside `0..=1`.
+    pub fn init(&self) -> EdgeAttentionLoss {
+        let threshold = self.edge_threshold;
+        assert!(
+            threshold > 0.0 && threshold < 1.0,
+            "edge_threshold must be between 0 and 1, got {threshold}"
+        );
+        self.mining.check();
+        EdgeAttentionLoss {
+            config: self.clone(),
+        }
+    }
+}
+
+impl EdgeAttentionLoss {
+    /// The loss of a batch.
+    ///
+    /// # Shapes
+    ///
+    /// - `logits`: `[batch, num_classes, height, width]`, of the final map
+    /// - `edge_logits`: `[batch, 1, height, width]`
+    /// - `labels`: `[batch, height, width]`, a class or the ignore index (any other value is ignored as well)
+    /// - returned: `[1]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if the sizes differ, or if there is more than one channel of edge logits.
+    pub fn forward(
+        &self,
+        logits: Tensor<4>,
+        edge_logits: Tensor<4>,
+        labels: Tensor<3, Int>,
+    ) -> Tensor<1> {
+        self.of_pixels(
+            &PixelLosses::new(logits, labels, self.config.ignore_index),
+            edge_logits,
+        )
+    }
+
+    pub(crate) fn of_pixels(&self, pixels: &PixelLosses, edge_logits: Tensor<4>) -> Tensor<1> {
+        let [batch, height, width] = pixels.nll.dims();
+        assert_shape!(edge_logits, [batch, 1, height, width]);
+        let threshold = self.config.edge_threshold;
+        // sigmoid(b) > t as b > log(t / (1 - t)).
+        let limit = (threshold / (1.0 - threshold)).ln();
+        let on_edge = edge_logits.inner().squeeze_dim::<3>(1).greater_elem(limit);
+        let selection = match self.config.scope {
+            EdgeScope::WithinEdges => self
+                .config
+                .mining
+                .select(&pixels.nll, pixels.valid.clone().bool_and(on_edge)),
+            EdgeScope::WholeImage => self
+                .config
+                .mining
+                .select(&pixels.nll, pixels.valid.clone())
+                .within(on_edge),
+        };
+        selection.mean(pixels.nll.clone(), None)
+    }
+}

@@ -1,0 +1,23 @@
+//! Tensor functions that the losses and targets share. Nothing here reads a tensor back to the host.
+
+mod disk;
+mod kth_largest;
+mod likelihood;
+mod popcount;
+mod window;
+
+pub(crate) use disk::{DiskValues, differs_within};
+pub(crate) use kth_largest::kth_largest;
+pub(crate) use likelihood::{label_nll, set_nll};
+pub(crate) use popcount::{bit_count, lowest_bit};
+pub(crate) use window::{bits_in_window, differs_from_neighbour};
+
+use burn::tensor::{DType, FloatDType, Tensor};
+
+/// The logits in f32: a sum over a million pixels has no digits left in f16 or bf16.
+pub(crate) fn in_f32(logits: Tensor<4>) -> Tensor<4> {
+    match logits.dtype() {
+        DType::F32 => logits,
+        _ => logits.cast(FloatDType::F32),
+    }
+}
