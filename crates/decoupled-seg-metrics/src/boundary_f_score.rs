@@ -1,0 +1,262 @@
+//! How well predicted class boundaries follow the labelled ones.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AbsentClass, Aggregation, BoundaryCounts, BoundaryScore, BoundaryThreshold, ClassBoundaries,
+    MetricsError, label_space::LabelSpace, proximity::count_matches,
+};
+
+/// Boundary F-score per class at one or more distances.
+///
+/// For each class the maps are masks, both empty where the label is ignored; [`ClassBoundaries`] says which pixels of a
+/// mask are its boundary. With the predicted boundary `P`, the labelled boundary `G` and the radius `r` in pixels:
+///
+/// ```text
+/// precision = |{p in P : some g in G with |p - g| <= r}| / |P|
+/// recall    = |{g in G : some p in P with |p - g| <= r}| / |G|
+/// F         = 2 * precision * recall / (precision + recall)
+/// ```
+///
+/// Distances are Euclidean between pixel centres, compared as integers. [`BoundaryCounts::score`] has the empty cases.
+/// The score of a class is the mean over images (of those that show it, see [`AbsentClass`]) or, pooled, the score of the
+/// counts of all images together; the score of a data set is the mean over classes.
+///
+/// Source: Perazzi et al., CVPR 2016 (DAVIS), contour accuracy, after Martin, Fowlkes, Malik, PAMI 2004,
+/// applied to each class of a label map as in Li et al., ECCV 2020, Fig. 3. The authors' numbers are
+/// [`BoundaryThreshold::PAPER`] with [`AbsentClass::Perfect`] and [`Aggregation::PerImage`].
+///
+/// # Example
+///
+/// ```
+/// use decoupled_seg_metrics::{Aggregation, BoundaryFScore, BoundaryThreshold};
+///
+/// // A vertical border, predicted two columns too far to the right.
+/// let labels = [0, 0, 1, 1, 1, 1].repeat(4);
+/// let predictions = [0, 0, 0, 0, 1, 1].repeat(4);
+/// let mut metric = BoundaryFScore::new(2, [1, 2].map(BoundaryThreshold::Pixels));
+/// metric.update(&labels, &predictions, [4, 6])?;
+/// let mean = metric.mean_scores(Aggregation::PerImage);
+/// let f: Vec<_> = mean.iter().flatten().map(|score| score.f).collect();
+/// assert_eq!(f, [0.0, 1.0]);
+/// # Ok::<(), decoupled_seg_metrics::MetricsError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BoundaryFScore {
+    space: LabelSpace,
+    absent: AbsentClass,
+    thresholds: Vec<BoundaryThreshold>,
+    images: u64,
+    /// `[threshold][class]`.
+    totals: Vec<Vec<ClassTotal>>,
+}
+
+/// What all images so far say of one class at one threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct ClassTotal {
+    /// Images in which the class has a boundary.
+    images: u64,
+    /// Sum of their scores.
+    scores: BoundaryScore,
+    /// Sum of their pixels.
+    counts: BoundaryCounts,
+}
+
+impl BoundaryFScore {
+    /// A metric for the classes `0..num_classes` that ignores label 255 and skips absent classes.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless `num_classes` is in `1..=254`.
+    pub fn new(num_classes: usize, thresholds: impl Into<Vec<BoundaryThreshold>>) -> Self {
+        let space = LabelSpace::new(num_classes);
+        let thresholds = thresholds.into();
+        Self {
+            space,
+            absent: AbsentClass::default(),
+            images: 0,
+            totals: vec![vec![ClassTotal::default(); num_classes]; thresholds.len()],
+            thresholds,
+        }
+    }
+
+    /// Sets the label that marks pixels to leave out; `None`: every label must be a class.
+    pub fn with_ignore_index(mut self, ignore_index: Option<u8>) -> Self {
+        self.space.ignore_index = ignore_index;
+        self
+    }
+
+    /// Sets what a class scores in images where it has no boundary in either map.
+    pub fn with_absent_class(mut self, absent: AbsentClass) -> Self {
+        self.absent = absent;
+        self
+    }
+
+    /// Adds one image of `size` = `[height, width]`, on all cores of the current rayon pool.
+    ///
+    /// # Errors
+    ///
+    /// [`MetricsError::LengthMismatch`] when a slice has not `height * width` pixels, [`MetricsError::UnknownLabel`] and
+    /// [`MetricsError::UnknownPrediction`] when a value is no class. The metric is then as before.
+    pub fn update(
+        &mut self,
+        labels: &[u8],
+        predictions: &[u8],
+        size: [usize; 2],
+    ) -> Result<(), MetricsError> {
+        let radii: Vec<u32> = self.thresholds.iter().map(|t| t.pixels(size)).collect();
+        let image = count_image(self.space, labels, predictions, size, &radii)?;
+        for (totals, counts) in self.totals.iter_mut().zip(&image) {
+            for (total, counts) in totals.iter_mut().zip(counts) {
+                total.counts.add(counts);
+                if let Some(score) = counts.score(AbsentClass::Skip) {
+                    total.images += 1;
+                    total.scores = sum(total.scores, score);
+                }
+            }
+        }
+        self.images += 1;
+        Ok(())
+    }
+
+    /// Adds the images of `other`, for example of another thread or another part of the data set.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `other` has other classes or thresholds.
+    pub fn merge(&mut self, other: &Self) {
+        assert_eq!(
+            (self.num_classes(), &self.thresholds),
+            (other.num_classes(), &other.thresholds),
+            "merged boundary F-scores must have the same classes and thresholds"
+        );
+        for (totals, more) in self.totals.iter_mut().zip(&other.totals) {
+            for (total, more) in totals.iter_mut().zip(more) {
+                total.images += more.images;
+                total.scores = sum(total.scores, more.scores);
+                total.counts.add(&more.counts);
+            }
+        }
+        self.images += other.images;
+    }
+
+    /// Classes of the metric.
+    pub fn num_classes(&self) -> usize {
+        self.space.num_classes
+    }
+
+    /// The distances, in the order in which scores are returned.
+    pub fn thresholds(&self) -> &[BoundaryThreshold] {
+        &self.thresholds
+    }
+
+    /// Images added so far.
+    pub fn images(&self) -> u64 {
+        self.images
+    }
+
+    /// Boundary pixels of all images together: `[threshold][class]`.
+    pub fn pooled_counts(&self) -> Vec<Vec<BoundaryCounts>> {
+        let counts = |totals: &Vec<ClassTotal>| totals.iter().map(|total| total.counts).collect();
+        self.totals.iter().map(counts).collect()
+    }
+
+    /// Score of each class: `[threshold][class]`.
+    ///
+    /// `None` for a class that has no boundary in any image with [`AbsentClass::Skip`], and before the first image.
+    pub fn class_scores(&self, aggregation: Aggregation) -> Vec<Vec<Option<BoundaryScore>>> {
+        let score = |total: &ClassTotal| match aggregation {
+            _ if self.images == 0 => None,
+            Aggregation::Pooled => total.counts.score(self.absent),
+            Aggregation::PerImage => {
+                let absent = match self.absent {
+                    AbsentClass::Skip => 0,
+                    AbsentClass::Perfect => self.images - total.images,
+                };
+                // Each of those images adds 1 to all three sums.
+                let add = |sum: f64| (sum + absent as f64) / (total.images + absent) as f64;
+                (total.images + absent > 0).then(|| BoundaryScore {
+                    precision: add(total.scores.precision),
+                    recall: add(total.scores.recall),
+                    f: add(total.scores.f),
+                })
+            }
+        };
+        let scores = |totals: &Vec<ClassTotal>| totals.iter().map(score).collect();
+        self.totals.iter().map(scores).collect()
+    }
+
+    /// Mean over the classes that have a score, one per threshold.
+    pub fn mean_scores(&self, aggregation: Aggregation) -> Vec<Option<BoundaryScore>> {
+        let scores = self.class_scores(aggregation);
+        scores.iter().map(|classes| mean_score(classes)).collect()
+    }
+}
+
+/// Boundary pixels of one image of `size` = `[height, width]`, matched at each of `radii` pixels: `[radius][class]`.
+///
+/// Pixels labelled `ignore_index` belong to no class in either map. [`BoundaryFScore`] adds these up over images; here
+/// they are for scores of a single one.
+///
+/// # Errors
+///
+/// As [`BoundaryFScore::update`].
+///
+/// # Panics
+///
+/// Panics unless `num_classes` is in `1..=254`.
+pub fn boundary_counts(
+    labels: &[u8],
+    predictions: &[u8],
+    size: [usize; 2],
+    num_classes: usize,
+    ignore_index: Option<u8>,
+    radii: &[u32],
+) -> Result<Vec<Vec<BoundaryCounts>>, MetricsError> {
+    let mut space = LabelSpace::new(num_classes);
+    space.ignore_index = ignore_index;
+    count_image(space, labels, predictions, size, radii)
+}
+
+fn count_image(
+    space: LabelSpace,
+    labels: &[u8],
+    predictions: &[u8],
+    size: [usize; 2],
+    radii: &[u32],
+) -> Result<Vec<Vec<BoundaryCounts>>, MetricsError> {
+    let masked = space.mask(size, labels, predictions)?;
+    let boundaries = |map: &[u8]| ClassBoundaries::new(map, size, space.num_classes);
+    let (labels, predictions) = rayon::join(
+        || boundaries(&masked.labels),
+        || boundaries(&masked.predictions),
+    );
+    // Thresholds may come in any order, and become the same radius on a small image.
+    let mut distinct = radii.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let counts = count_matches(&labels, &predictions, &distinct);
+    let place = |radius| distinct.partition_point(|other| other < radius);
+    Ok(radii
+        .iter()
+        .map(|radius| counts[place(radius)].clone())
+        .collect())
+}
+
+fn sum(a: BoundaryScore, b: BoundaryScore) -> BoundaryScore {
+    BoundaryScore {
+        precision: a.precision + b.precision,
+        recall: a.recall + b.recall,
+        f: a.f + b.f,
+    }
+}
+
+fn mean_score(scores: &[Option<BoundaryScore>]) -> Option<BoundaryScore> {
+    let present = scores.iter().flatten().count() as f64;
+    let total = scores.iter().flatten().copied().reduce(sum)?;
+    Some(BoundaryScore {
+        precision: total.precision / present,
+        recall: total.recall / present,
+        f: total.f / present,
+    })
+}

@@ -1,0 +1,328 @@
+//! Counts of (label, prediction) pairs and the scores that follow from them.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{MetricsError, label_space::LabelSpace};
+
+/// How often each class was predicted for each class: `counts[label][prediction]`, in pixels.
+///
+/// With `n(g, p)` the count, `tp(c) = n(c, c)`, `row(c) = sum_p n(c, p)` (pixels labelled `c`) and
+/// `col(c) = sum_g n(g, c)` (pixels predicted as `c`):
+///
+/// ```text
+/// iou(c)                 = tp(c) / (row(c) + col(c) - tp(c))
+/// precision(c)           = tp(c) / col(c)
+/// recall(c)              = tp(c) / row(c)
+/// pixel_accuracy         = sum_c tp(c) / sum_c row(c)
+/// mean_iou               = mean of iou(c) over the classes that have one
+/// class_accuracy         = mean of recall(c) over the classes that have one
+/// frequency_weighted_iou = sum_c row(c) / sum row * iou(c)
+/// ```
+///
+/// A quotient `0 / 0` is `None` and left out of means. Pixels whose label is the ignore index (255 unless
+/// [set](Self::with_ignore_index)) are not counted, whatever was predicted there.
+///
+/// Source: Long, Shelhamer, Darrell, CVPR 2015, section 5 (accuracies and IoU); Everingham et al., IJCV 2010, for the
+/// IoU of a class summed over the whole data set. Other tools count a class absent from both maps as IoU 1 (PaddleSeg).
+///
+/// # Example
+///
+/// ```
+/// use decoupled_seg_metrics::ConfusionMatrix;
+///
+/// let mut matrix = ConfusionMatrix::new(3);
+/// matrix.update(&[0, 0, 1, 1, 255], &[0, 1, 1, 1, 0])?;
+/// assert_eq!(matrix.iou(), [Some(0.5), Some(2.0 / 3.0), None]);
+/// # Ok::<(), decoupled_seg_metrics::MetricsError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfusionMatrix {
+    space: LabelSpace,
+    counts: Vec<u64>,
+    ignored: u64,
+}
+
+impl ConfusionMatrix {
+    /// An empty matrix for the classes `0..num_classes` that ignores label 255.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless `num_classes` is in `1..=254`.
+    pub fn new(num_classes: usize) -> Self {
+        Self {
+            space: LabelSpace::new(num_classes),
+            counts: vec![0; num_classes * num_classes],
+            ignored: 0,
+        }
+    }
+
+    /// Sets the label that marks pixels to leave out; `None`: every label must be a class.
+    pub fn with_ignore_index(mut self, ignore_index: Option<u8>) -> Self {
+        self.space.ignore_index = ignore_index;
+        self
+    }
+
+    /// Counts one image, or any number of pixels: the order does not matter, on all cores of the current rayon pool.
+    ///
+    /// # Errors
+    ///
+    /// [`MetricsError::LengthMismatch`] when the slices differ in length, [`MetricsError::UnknownLabel`] and
+    /// [`MetricsError::UnknownPrediction`] when a value is no class. The matrix is then as before.
+    pub fn update(&mut self, labels: &[u8], predictions: &[u8]) -> Result<(), MetricsError> {
+        LabelSpace::check_size([1, labels.len()], labels, predictions)?;
+        let classes = self.space.num_classes;
+        let stride = classes + 1;
+        let table = count_pairs(self.space, labels, predictions);
+        // See `count_pairs`: the row and the column after the last class collect what must not be there.
+        let unknown = table[(classes + 1) * stride..].iter().any(|&n| n > 0)
+            || (0..classes).any(|label| table[label * stride + classes] > 0);
+        if unknown {
+            return Err(self.space.first_error(labels, predictions));
+        }
+        for label in 0..classes {
+            for prediction in 0..classes {
+                self.counts[label * classes + prediction] += table[label * stride + prediction];
+            }
+        }
+        self.ignored += table[classes * stride..(classes + 1) * stride]
+            .iter()
+            .sum::<u64>();
+        Ok(())
+    }
+
+    /// Counts one pixel of which both values are known to be classes.
+    pub(crate) fn count(&mut self, label: u8, prediction: u8) {
+        let classes = self.space.num_classes;
+        self.counts[usize::from(label) * classes + usize::from(prediction)] += 1;
+    }
+
+    /// Adds the counts of `other`, for example of another thread or another part of the data set.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `other` has another number of classes.
+    pub fn merge(&mut self, other: &Self) {
+        assert_eq!(
+            self.num_classes(),
+            other.num_classes(),
+            "merged confusion matrices must have the same classes"
+        );
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.ignored += other.ignored;
+    }
+
+    /// Classes of the matrix.
+    pub fn num_classes(&self) -> usize {
+        self.space.num_classes
+    }
+
+    /// Pixels labelled `label` and predicted as `prediction`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if one of them is not below [`num_classes`](Self::num_classes).
+    pub fn get(&self, label: usize, prediction: usize) -> u64 {
+        let classes = self.num_classes();
+        assert!(
+            label < classes && prediction < classes,
+            "classes must be below {classes}, got ({label}, {prediction})"
+        );
+        self.counts[label * classes + prediction]
+    }
+
+    /// All counts, row-major: `num_classes` rows (labels) of `num_classes` columns (predictions).
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// Pixels counted.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Pixels left out because of their label.
+    pub fn ignored(&self) -> u64 {
+        self.ignored
+    }
+
+    /// Intersection over union, `0..=1`, per class; `None` for a class neither labelled nor predicted.
+    pub fn iou(&self) -> Vec<Option<f64>> {
+        self.per_class(|tp, row, col| ratio(tp, row + col - tp))
+    }
+
+    /// Share of the pixels predicted as a class that are labelled so, `0..=1`; `None` for a class never predicted.
+    pub fn precision(&self) -> Vec<Option<f64>> {
+        self.per_class(|tp, _, col| ratio(tp, col))
+    }
+
+    /// Share of the pixels labelled as a class that are predicted so, `0..=1`; `None` for a class never labelled.
+    /// Also called the accuracy of the class.
+    pub fn recall(&self) -> Vec<Option<f64>> {
+        self.per_class(|tp, row, _| ratio(tp, row))
+    }
+
+    /// Mean of [`iou`](Self::iou) over the classes that have one; `None` when nothing was counted.
+    pub fn mean_iou(&self) -> Option<f64> {
+        mean(&self.iou())
+    }
+
+    /// Mean of [`recall`](Self::recall) over the classes that have one; `None` when nothing was counted.
+    pub fn class_accuracy(&self) -> Option<f64> {
+        mean(&self.recall())
+    }
+
+    /// Share of the counted pixels that are predicted right; `None` when nothing was counted.
+    pub fn pixel_accuracy(&self) -> Option<f64> {
+        let right = (0..self.num_classes()).map(|c| self.get(c, c)).sum();
+        ratio(right, self.total())
+    }
+
+    /// IoU of each class weighted with its share of the labels; `None` when nothing was counted.
+    pub fn frequency_weighted_iou(&self) -> Option<f64> {
+        let total = self.total();
+        let weighted = self.per_class(|tp, row, col| {
+            ratio(row, total)
+                .zip(ratio(tp, row + col - tp))
+                .map(|(frequency, iou)| frequency * iou)
+        });
+        (total > 0).then(|| weighted.into_iter().flatten().sum())
+    }
+
+    /// IoU per category, a category being a set of classes that may be taken for each other without loss.
+    ///
+    /// `categories[class]` is the category of a class, or `None` for a class that is not evaluated: pixels labelled so
+    /// are left out, pixels of other classes predicted so are misses. The result has one entry up to the highest
+    /// category named.
+    ///
+    /// ```text
+    /// tp(k) = sum of n(g, p) over g in k, p in k
+    /// iou(k) = tp(k) / (row(k) + col(k) - tp(k)),  rows only of classes in a category
+    /// ```
+    ///
+    /// Source: Cordts et al., CVPR 2016 (Cityscapes), section 4.1, "IoU category".
+    ///
+    /// # Panics
+    ///
+    /// Panics if `categories` has not one entry per class.
+    pub fn category_iou(&self, categories: &[Option<usize>]) -> Vec<Option<f64>> {
+        assert_eq!(
+            categories.len(),
+            self.num_classes(),
+            "categories must name one entry per class"
+        );
+        let count = categories
+            .iter()
+            .flatten()
+            .max()
+            .map_or(0, |&last| last + 1);
+        let [mut hits, mut rows, mut cols] = [vec![0; count], vec![0; count], vec![0; count]];
+        for (label, &row) in categories.iter().enumerate() {
+            let Some(row) = row else { continue };
+            for (prediction, &col) in categories.iter().enumerate() {
+                let pixels = self.get(label, prediction);
+                rows[row] += pixels;
+                if let Some(col) = col {
+                    cols[col] += pixels;
+                    hits[row] += if row == col { pixels } else { 0 };
+                }
+            }
+        }
+        (0..count)
+            .map(|k| ratio(hits[k], rows[k] + cols[k] - hits[k]))
+            .collect()
+    }
+
+    /// Applies `score(tp, row, col)` to every class.
+    fn per_class(&self, score: impl Fn(u64, u64, u64) -> Option<f64>) -> Vec<Option<f64>> {
+        let classes = self.num_classes();
+        (0..classes)
+            .map(|class| {
+                let row = self.counts[class * classes..(class + 1) * classes].iter();
+                let col = self.counts.iter().skip(class).step_by(classes);
+                score(self.get(class, class), row.sum(), col.sum())
+            })
+            .collect()
+    }
+}
+
+/// `numerator / denominator`, or `None` for an empty denominator.
+pub(crate) fn ratio(numerator: u64, denominator: u64) -> Option<f64> {
+    (denominator > 0).then(|| numerator as f64 / denominator as f64)
+}
+
+/// Mean over the entries that are there; `None` when none is.
+pub(crate) fn mean(values: &[Option<f64>]) -> Option<f64> {
+    let present = values.iter().flatten().count();
+    (present > 0).then(|| values.iter().flatten().sum::<f64>() / present as f64)
+}
+
+/// Pixels coded at a time: small enough for the first cache, large enough for the vector loop.
+const BLOCK: usize = 1024;
+
+/// Histogram of all pairs in a table of `num_classes + 2` rows and `num_classes + 1` columns.
+///
+/// Row `num_classes` is for ignored pixels, the row after it for unknown labels, the last column for unknown
+/// predictions: every pair has a place, so the loops need no branch, and what is wrong is seen afterwards.
+fn count_pairs(space: LabelSpace, labels: &[u8], predictions: &[u8]) -> Vec<u64> {
+    let entries = (space.num_classes + 2) * (space.num_classes + 1);
+    // 2^30 pixels a task keep the 32-bit counters safe.
+    let share = labels
+        .len()
+        .div_ceil(rayon::current_num_threads())
+        .clamp(1 << 14, 1 << 30);
+    labels
+        .par_chunks(share)
+        .zip(predictions.par_chunks(share))
+        .map(|(labels, predictions)| count_share(space, labels, predictions, entries))
+        .reduce(
+            || vec![0; entries],
+            |mut sum, more| {
+                sum.iter_mut().zip(&more).for_each(|(a, b)| *a += b);
+                sum
+            },
+        )
+}
+
+fn count_share(space: LabelSpace, labels: &[u8], predictions: &[u8], entries: usize) -> Vec<u64> {
+    // Neighbours mostly fall into the same entry; four tables keep them from waiting for each other.
+    let mut tables: [Vec<u32>; 4] = std::array::from_fn(|_| vec![0; entries]);
+    let mut codes = [0u16; BLOCK];
+    for (labels, predictions) in labels.chunks(BLOCK).zip(predictions.chunks(BLOCK)) {
+        let codes = &mut codes[..labels.len()];
+        encode(space, labels, predictions, codes);
+        let (quads, rest) = codes.as_chunks::<4>();
+        for quad in quads {
+            for (table, &code) in tables.iter_mut().zip(quad) {
+                table[usize::from(code)] += 1;
+            }
+        }
+        for &code in rest {
+            tables[0][usize::from(code)] += 1;
+        }
+    }
+    (0..entries)
+        .map(|entry| tables.iter().map(|table| u64::from(table[entry])).sum())
+        .collect()
+}
+
+/// Index of every pair in the table of [`count_pairs`].
+fn encode(space: LabelSpace, labels: &[u8], predictions: &[u8], codes: &mut [u16]) {
+    let classes = space.num_classes as u16;
+    // 256 matches no `u8`.
+    let ignore = space.ignore_index.map_or(256, u16::from);
+    for ((code, &label), &prediction) in codes.iter_mut().zip(labels).zip(predictions) {
+        let label = u16::from(label);
+        let row = if label == ignore {
+            classes
+        } else if label < classes {
+            label
+        } else {
+            classes + 1
+        };
+        // At most 255 * 255 + 254 for 254 classes, which fits.
+        *code = row * (classes + 1) + u16::from(prediction).min(classes);
+    }
+}

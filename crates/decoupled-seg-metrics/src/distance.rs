@@ -1,0 +1,69 @@
+//! Number types a distance plane can be made of.
+
+/// A distance along a column, in pixels, in the smallest type that holds the largest distance asked for: a plane of
+/// bytes is four times as fast to fill as one of words.
+pub(crate) trait Distance: Copy + Ord + Send + Sync + 'static {
+    /// On the pixel itself.
+    const ZERO: Self;
+    /// One pixel away.
+    const ONE: Self;
+    /// Farther than any distance asked for.
+    const FAR: Self;
+
+    /// One pixel farther; stays at [`FAR`](Self::FAR).
+    fn farther(self) -> Self;
+
+    /// `pixels`, at most [`FAR`](Self::FAR).
+    fn clamped(pixels: u32) -> Self;
+
+    /// The distance as an index.
+    fn index(self) -> usize;
+}
+
+macro_rules! distance {
+    ($($type:ty),*) => {$(
+        impl Distance for $type {
+            const ZERO: Self = 0;
+            const ONE: Self = 1;
+            const FAR: Self = Self::MAX;
+
+            #[inline]
+            fn farther(self) -> Self {
+                self.saturating_add(1)
+            }
+
+            #[inline]
+            fn clamped(pixels: u32) -> Self {
+                Self::try_from(pixels).unwrap_or(Self::FAR)
+            }
+
+            #[inline]
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+    )*};
+}
+
+distance!(u8, u16, u32);
+
+/// Half-widths of the rows of a disk: entry `dy` is `floor(sqrt(radius^2 - dy^2))`, for `dy` in `0..=radius`.
+///
+/// The disk `dx^2 + dy^2 <= radius^2` is symmetric in `dx` and `dy`, so the table also says how high column `dx` is.
+pub(crate) fn disk_half_widths(radius: u32) -> Vec<u32> {
+    let squared = u64::from(radius) * u64::from(radius);
+    (0..=u64::from(radius))
+        .map(|dy| (squared - dy * dy).isqrt() as u32)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disk_rows_are_exact() {
+        assert_eq!(disk_half_widths(0), [0]);
+        assert_eq!(disk_half_widths(5), [5, 4, 4, 4, 3, 0]);
+    }
+}

@@ -1,0 +1,43 @@
+//! What can be wrong with label maps from outside.
+
+/// Why a pair of label maps cannot be evaluated. Nothing is counted when an update returns one of these.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetricsError {
+    /// A slice has not as many elements as the image has pixels.
+    #[error("`{name}` holds {found} pixels, expected {expected}")]
+    LengthMismatch {
+        /// The slice: `labels`, `predictions` or `instances`.
+        name: &'static str,
+        /// Pixels it should have.
+        expected: usize,
+        /// Pixels it has.
+        found: usize,
+    },
+    /// A label is neither a class nor the ignore index.
+    #[error("label {label} at pixel {index}, expected a class below {num_classes}{}", or_ignore(.ignore_index))]
+    UnknownLabel {
+        /// Row-major index of the first such pixel.
+        index: usize,
+        /// The value found.
+        label: u8,
+        /// Classes of the metric.
+        num_classes: usize,
+        /// The value that marks ignored pixels, if any does.
+        ignore_index: Option<u8>,
+    },
+    /// A prediction on a pixel that counts is not a class.
+    #[error("prediction {prediction} at pixel {index}, expected a class below {num_classes}")]
+    UnknownPrediction {
+        /// Row-major index of the first such pixel.
+        index: usize,
+        /// The value found.
+        prediction: u8,
+        /// Classes of the metric.
+        num_classes: usize,
+    },
+}
+
+fn or_ignore(ignore_index: &Option<u8>) -> String {
+    ignore_index.map_or(String::new(), |value| format!(" or {value} (ignored)"))
+}

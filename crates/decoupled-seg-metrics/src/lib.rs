@@ -1,0 +1,25 @@
+//! Segmentation metrics.
+mod aggregation;
+mod boundary_counts;
+mod boundary_f_score;
+mod boundary_iou;
+mod boundary_threshold;
+mod class_boundaries;
+mod confusion_matrix;
+mod contour_levels;
+mod distance;
+mod error;
+mod label_space;
+mod proximity;
+mod trimap_iou;
+
+pub use aggregation::Aggregation;
+pub use boundary_counts::{AbsentClass, BoundaryCounts, BoundaryScore};
+pub use boundary_f_score::{BoundaryFScore, boundary_counts};
+pub use boundary_iou::BoundaryIou;
+pub use boundary_threshold::BoundaryThreshold;
+pub use class_boundaries::ClassBoundaries;
+pub use confusion_matrix::ConfusionMatrix;
+pub use contour_levels::ImageFrame;
+pub use error::MetricsError;
+pub use trimap_iou::TrimapIou;
