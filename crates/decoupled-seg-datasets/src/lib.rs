@@ -12,6 +12,7 @@ mod hash;
 mod label_map;
 mod readers;
 mod sample;
+pub mod targets;
 
 pub use burn_dataset::Dataset;
 pub use class_table::{Class, ClassTable, MAX_CLASSES};
