@@ -1,0 +1,467 @@
+//! Pictures of flow fields.
+
+use std::f64::consts::PI;
+
+use image::RgbImage;
+
+use crate::canvas::{Strokes, disc};
+use crate::check::{assert_planes, picture};
+
+/// Vectors with a component beyond this are unknown, by the convention of the Middlebury flow data.
+const UNKNOWN: f32 = 1e7;
+
+/// Which length of a flow vector is drawn in full colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum FlowScale {
+    /// The longest vector of the field, as in the reference.
+    #[default]
+    PerImage,
+    /// A fixed length, so that several fields can be compared; longer vectors are drawn darker.
+    MaxRadius(f32),
+}
+
+/// The 55 colours of the wheel, around from red over yellow, green, cyan, blue and magenta.
+///
+/// The colour coding of Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 92(1), 2011.
+pub fn color_wheel() -> [[u8; 3]; 55] {
+    // Steps of a transition; the channel that moves, whether it rises, and the one that stays full.
+    const SEGMENTS: [(usize, usize, bool, usize); 6] = [
+        (15, 1, true, 0),
+        (6, 0, false, 1),
+        (4, 2, true, 1),
+        (11, 1, false, 2),
+        (13, 0, true, 2),
+        (6, 2, false, 0),
+    ];
+
+    let mut wheel = [[0; 3]; 55];
+    let mut next = 0;
+    for (steps, moving, rises, full) in SEGMENTS {
+        for i in 0..steps {
+            let level = (255 * i / steps) as u8;
+            wheel[next][full] = 255;
+            wheel[next][moving] = if rises { level } else { 255 - level };
+            next += 1;
+        }
+    }
+    wheel
+}
+
+/// Shows a flow field by colour: the hue is the direction, the saturation the length; no flow is white.
+///
+/// `flow` is `[2, height, width]`, the x components first, in any unit. Vectors that are unknown (a component beyond
+/// 1e7, or not a number) are black and do not count for [`FlowScale::PerImage`].
+///
+/// # Panics
+///
+/// Panics if `flow` has another length, or a fixed radius is not above 0.
+pub fn flow_color_wheel(flow: &[f32], width: usize, height: usize, scale: FlowScale) -> RgbImage {
+    assert_planes("flow", flow.len(), 2, width, height);
+    let (us, vs) = flow.split_at(width * height);
+    let max_radius = match scale {
+        FlowScale::PerImage => us
+            .iter()
+            .zip(vs)
+            .filter_map(|(&u, &v)| known(u, v))
+            .map(|[u, v]| u.hypot(v))
+            .fold(0.0, f64::max),
+        FlowScale::MaxRadius(radius) => {
+            assert!(
+                radius > 0.0 && radius.is_finite(),
+                "the maximum radius must be above 0, got {radius}"
+            );
+            f64::from(radius)
+        }
+    };
+
+    let wheel = color_wheel();
+    let length = max_radius + f64::EPSILON;
+    picture(
+        width,
+        height,
+        us.iter().zip(vs).map(|(&u, &v)| {
+            known(u, v).map_or([0; 3], |[u, v]| wheel_color(&wheel, u / length, v / length))
+        }),
+    )
+}
+
+/// The vector, unless it is unknown.
+fn known(u: f32, v: f32) -> Option<[f64; 2]> {
+    // Written so that NaN fails too.
+    (u.abs() <= UNKNOWN && v.abs() <= UNKNOWN).then(|| [f64::from(u), f64::from(v)])
+}
+
+/// The colour of a vector whose length is 1 at full saturation.
+fn wheel_color(wheel: &[[u8; 3]; 55], u: f64, v: f64) -> [u8; 3] {
+    let radius = u.hypot(v);
+    let angle = (-v).atan2(-u) / PI;
+    let position = (angle + 1.0) / 2.0 * (wheel.len() - 1) as f64;
+    let first = position.floor();
+    let fraction = position - first;
+    let first = first as usize;
+    let second = (first + 1) % wheel.len();
+
+    std::array::from_fn(|channel| {
+        let level = |i: usize| f64::from(wheel[i][channel]) / 255.0;
+        let full = (1.0 - fraction) * level(first) + fraction * level(second);
+        let color = if radius <= 1.0 {
+            1.0 - radius * (1.0 - full)
+        } else {
+            0.75 * full
+        };
+        (255.0 * color).floor() as u8
+    })
+}
+
+/// The key to [`flow_color_wheel`]: a disc of `diameter` pixels on white, each point in the colour of the vector that
+/// leads there from the centre.
+///
+/// # Panics
+///
+/// Panics if `diameter` is 0.
+pub fn flow_key(diameter: usize) -> RgbImage {
+    assert!(diameter > 0, "the diameter must be at least 1, got 0");
+    let wheel = color_wheel();
+    let radius = diameter as f64 / 2.0;
+    let offset = |i: usize| (i as f64 + 0.5 - radius) / radius;
+
+    picture(
+        diameter,
+        diameter,
+        (0..diameter * diameter).map(|i| {
+            let (u, v) = (offset(i % diameter), offset(i / diameter));
+            // One pixel of fading hides the steps of the rim.
+            let inside = ((1.0 - u.hypot(v)) * radius + 0.5).clamp(0.0, 1.0);
+            let length = u.hypot(v).max(1.0);
+            wheel_color(&wheel, u / length, v / length)
+                .map(|value| (255.0 - inside * (255.0 - f64::from(value))).round() as u8)
+        }),
+    )
+}
+
+/// Shows a flow field by hue, saturation and value: the reference's colour mode "RGB".
+///
+/// The hue is `atan2(v, u) / 2 pi` (negative angles are all red, the reference's clipping), the saturation
+/// `8 * length / max(max u, max v)` and the value `8 - saturation`, each clipped to `0..=1`. Pixels that `valid`, if
+/// given, marks as `false` are black, and so are vectors that are not finite.
+///
+/// # Panics
+///
+/// Panics if `flow` is not `[2, height, width]` or `valid` not `[height, width]`.
+pub fn flow_hsv(flow: &[f32], width: usize, height: usize, valid: Option<&[bool]>) -> RgbImage {
+    assert_planes("flow", flow.len(), 2, width, height);
+    if let Some(valid) = valid {
+        assert_planes("valid", valid.len(), 1, width, height);
+    }
+    let (us, vs) = flow.split_at(width * height);
+    let largest = flow
+        .iter()
+        .filter(|value| value.is_finite())
+        .fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+
+    picture(
+        width,
+        height,
+        us.iter().zip(vs).enumerate().map(|(i, (&u, &v))| {
+            let drawn = u.is_finite() && v.is_finite() && valid.is_none_or(|valid| valid[i]);
+            if !drawn {
+                return [0; 3];
+            }
+            let hue = (v.atan2(u) / (2.0 * std::f32::consts::PI)).clamp(0.0, 1.0);
+            let length = u.hypot(v);
+            let saturation = if length == 0.0 {
+                0.0
+            } else {
+                8.0 * length / largest
+            };
+            hsv(
+                hue,
+                saturation.clamp(0.0, 1.0),
+                (8.0 - saturation).clamp(0.0, 1.0),
+            )
+        }),
+    )
+}
+
+/// Hue, saturation and value in `0..=1` to RGB.
+fn hsv(hue: f32, saturation: f32, value: f32) -> [u8; 3] {
+    [5.0, 3.0, 1.0].map(|shift: f32| {
+        let k = (shift + hue * 6.0) % 6.0;
+        let level = value - value * saturation * k.min(4.0 - k).clamp(0.0, 1.0);
+        (255.0 * level).round() as u8
+    })
+}
+
+/// How a vector is drawn by [`FlowArrows`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArrowForm {
+    /// An arrow from the displaced point to the grid point: the way a warp carries the feature.
+    Arrow,
+    /// A line to the displaced point with a dot on the grid point.
+    Point,
+}
+
+/// Draws a flow field as arrows on a grid.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FlowArrows {
+    /// Arrow or line with a dot.
+    pub form: ArrowForm,
+    /// Pixels of the picture between grid points; the first lies at half of it.
+    pub step: u32,
+    /// Pixels of the picture that one unit of flow is drawn long.
+    pub scale: f32,
+    /// Colour of the lines.
+    pub color: [u8; 3],
+    /// Thickness of the lines in pixels.
+    pub thickness: f32,
+    /// Length of the arrow's tip as a fraction of its length.
+    pub tip: f32,
+}
+
+impl Default for FlowArrows {
+    /// The reference's arrows: blue, 2 pixels thick, every 32 pixels, one pixel long per unit of flow.
+    fn default() -> Self {
+        Self {
+            form: ArrowForm::Arrow,
+            step: 32,
+            scale: 1.0,
+            color: [0, 0, 255],
+            thickness: 2.0,
+            tip: 0.2,
+        }
+    }
+}
+
+impl FlowArrows {
+    /// The reference's other form: green lines with dots, not scaled.
+    pub fn points() -> Self {
+        Self {
+            form: ArrowForm::Point,
+            color: [0, 255, 0],
+            ..Self::default()
+        }
+    }
+
+    /// Draws `flow`, `[2, height, width]`, over `image`, which may have another size: each grid point takes the
+    /// nearest vector. Unknown vectors (see [`flow_color_wheel`]) are left out.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `flow` has another length, or the step is 0.
+    pub fn draw(&self, image: &mut RgbImage, flow: &[f32], width: usize, height: usize) {
+        assert_planes("flow", flow.len(), 2, width, height);
+        assert!(self.step > 0, "the step must be at least 1, got 0");
+        let (us, vs) = flow.split_at(width * height);
+        let (columns, rows) = image.dimensions();
+        let nearest = |pixel: u32, side: u32, cells: usize| {
+            (2 * u64::from(pixel) + 1) * cells as u64 / (2 * u64::from(side))
+        };
+
+        let step = self.step as usize;
+        for y in (self.step / 2..rows).step_by(step) {
+            for x in (self.step / 2..columns).step_by(step) {
+                let cell =
+                    nearest(y, rows, height) as usize * width + nearest(x, columns, width) as usize;
+                let Some([u, v]) = known(us[cell], vs[cell]) else {
+                    continue;
+                };
+                let grid = [x as f32, y as f32];
+                let displaced = [
+                    grid[0] + self.scale * u as f32,
+                    grid[1] + self.scale * v as f32,
+                ];
+                self.draw_vector(image, grid, displaced);
+            }
+        }
+    }
+
+    fn draw_vector(&self, image: &mut RgbImage, grid: [f32; 2], displaced: [f32; 2]) {
+        let mut segments = vec![[displaced, grid]];
+        if self.form == ArrowForm::Arrow {
+            // The two strokes of the tip stand at 45 degrees on the shaft.
+            let back = [displaced[0] - grid[0], displaced[1] - grid[1]]
+                .map(|d| d * self.tip * std::f32::consts::FRAC_1_SQRT_2);
+            let ends = [
+                [back[0] - back[1], back[1] + back[0]],
+                [back[0] + back[1], back[1] - back[0]],
+            ];
+            segments.extend(ends.map(|end| [grid, [grid[0] + end[0], grid[1] + end[1]]]));
+        }
+        Strokes {
+            image,
+            thickness: self.thickness,
+            color: self.color,
+            opacity: 1.0,
+        }
+        .draw(&segments);
+        if self.form == ArrowForm::Point {
+            disc(image, grid, self.thickness, self.color);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rustfmt::skip]
+    const GOLDEN: [([f32; 2], [u8; 3]); 8] = [
+        ([1.0, 0.0], [255, 0, 0]), ([0.0, 1.0], [255, 229, 0]),
+        ([-1.0, 0.0], [0, 209, 255]), ([0.0, -1.0], [88, 0, 255]),
+        ([0.5, 0.5], [255, 155, 74]), ([-0.5, 0.5], [97, 255, 74]),
+        ([0.25, -0.1], [255, 186, 235]), ([0.0, 0.0], [255, 255, 255]),
+    ];
+
+    fn blank(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_pixel(width, height, image::Rgb([255; 3]))
+    }
+
+    fn golden_flow() -> Vec<f32> {
+        let us = GOLDEN.iter().map(|(vector, _)| vector[0]);
+        us.chain(GOLDEN.iter().map(|(vector, _)| vector[1]))
+            .collect()
+    }
+
+    fn colors(image: &RgbImage) -> Vec<[u8; 3]> {
+        image.pixels().map(|pixel| pixel.0).collect()
+    }
+
+    #[test]
+    fn wheel_turns_from_red_to_red() {
+        let wheel = color_wheel();
+
+        assert_eq!(wheel[0], [255, 0, 0]);
+        assert_eq!(wheel[14], [255, 238, 0]);
+        assert_eq!(wheel[15], [255, 255, 0]);
+        assert_eq!(wheel[21], [0, 255, 0]);
+        assert_eq!(wheel[25], [0, 255, 255]);
+        assert_eq!(wheel[36], [0, 0, 255]);
+        assert_eq!(wheel[49], [255, 0, 255]);
+        assert_eq!(wheel[54], [255, 0, 43]);
+    }
+
+    // Values of the reference, 2x4 pixels; the longest vector is 1, so a fixed radius of 1 gives the same.
+    #[rstest]
+    #[case(FlowScale::PerImage)]
+    #[case(FlowScale::MaxRadius(1.0))]
+    fn golden_values(#[case] scale: FlowScale) {
+        let image = flow_color_wheel(&golden_flow(), 4, 2, scale);
+
+        assert_eq!(image.dimensions(), (4, 2));
+        assert_eq!(colors(&image), GOLDEN.map(|(_, color)| color));
+    }
+
+    #[test]
+    fn per_image_scale_forgets_the_unit() {
+        let flow = golden_flow();
+        let longer: Vec<f32> = flow.iter().map(|value| value * 8.0).collect();
+
+        assert_eq!(
+            flow_color_wheel(&flow, 4, 2, FlowScale::PerImage),
+            flow_color_wheel(&longer, 4, 2, FlowScale::PerImage)
+        );
+    }
+
+    #[test]
+    fn vectors_beyond_the_radius_are_darker() {
+        let image = flow_color_wheel(&[1.0, 4.0, 0.0, 0.0], 2, 1, FlowScale::MaxRadius(2.0));
+
+        assert_eq!(colors(&image), [[255, 127, 127], [191, 0, 0]]);
+    }
+
+    #[test]
+    fn unknown_vectors_are_black_and_do_not_count() {
+        let flow = [1.0, 2e7, f32::NAN, f32::INFINITY, 0.0, 0.0, 0.0, 0.0];
+
+        let image = flow_color_wheel(&flow, 4, 1, FlowScale::PerImage);
+
+        assert_eq!(colors(&image), [[255, 0, 0], [0; 3], [0; 3], [0; 3]]);
+        let none = flow_color_wheel(&[f32::NAN; 2], 1, 1, FlowScale::PerImage);
+        assert_eq!(colors(&none), [[0; 3]]);
+    }
+
+    #[test]
+    #[should_panic(expected = "flow must hold 2x2x3 values, got 6")]
+    fn flow_wants_two_planes() {
+        flow_color_wheel(&[0.0; 6], 3, 2, FlowScale::PerImage);
+    }
+
+    #[test]
+    #[should_panic(expected = "the maximum radius must be above 0, got 0")]
+    fn radius_zero_panics() {
+        flow_color_wheel(&[0.0; 12], 3, 2, FlowScale::MaxRadius(0.0));
+    }
+
+    #[test]
+    fn the_key_shows_the_directions() {
+        let key = flow_key(101);
+
+        assert_eq!(key.get_pixel(50, 50).0, [255; 3]);
+        assert_eq!(key.get_pixel(0, 0).0, [255; 3]);
+        let [r, g, b] = key.get_pixel(99, 50).0;
+        assert!(r == 255 && g < 20 && b < 20, "right is red: {r} {g} {b}");
+        let [r, g, b] = key.get_pixel(1, 50).0;
+        assert!(r < 20 && g > 150 && b == 255, "left is cyan: {r} {g} {b}");
+    }
+
+    #[test]
+    fn hsv_of_known_vectors() {
+        // Right: hue 0. Down: hue 1/4, yellow-green. Up: hue clipped to 0.
+        let flow = [1.0, 0.0, 0.0, 0.0, 1.0, -1.0];
+
+        let image = flow_hsv(&flow, 3, 1, None);
+
+        assert_eq!(colors(&image), [[0, 0, 0]; 3], "value 8 - 8 is 0");
+        let mut flow = flow.map(|value| value / 16.0);
+        flow[3] = 1.0;
+        let image = flow_hsv(&flow, 3, 1, Some(&[true, true, false]));
+        // Length 1/16 of the largest: saturation 1/2, value 1.
+        assert_eq!(image.get_pixel(1, 0).0, [191, 255, 128]);
+        assert_eq!(image.get_pixel(2, 0).0, [0; 3]);
+    }
+
+    fn painted(image: &RgbImage) -> Vec<(u32, u32)> {
+        image
+            .enumerate_pixels()
+            .filter(|(_, _, pixel)| pixel.0 != [255; 3])
+            .map(|(x, y, _)| (x, y))
+            .collect()
+    }
+
+    #[test]
+    fn arrows_stand_on_the_grid() {
+        let mut image = blank(96, 64);
+        // One cell of the map per 32 pixels; only the middle of the upper row moves.
+        let mut flow = [0.0; 12];
+        flow[1] = 10.0;
+
+        FlowArrows::default().draw(&mut image, &flow, 3, 2);
+
+        assert_eq!(image.get_pixel(48, 16).0, [0, 0, 255]);
+        assert_eq!(image.get_pixel(58, 16).0, [0, 0, 255], "ends 10 right");
+        assert_eq!(image.get_pixel(38, 16).0, [255; 3]);
+        assert_eq!(image.get_pixel(16, 48).0, [0, 0, 255], "zero is a dot");
+        // The tip is at the grid point: more is painted left of the middle.
+        let arrow: Vec<_> = painted(&image)
+            .into_iter()
+            .filter(|&(x, y)| (40..64).contains(&x) && y < 32)
+            .collect();
+        let left = arrow.iter().filter(|&&(x, _)| x < 53).count();
+        assert!(2 * left > arrow.len(), "{left} of {}", arrow.len());
+    }
+
+    #[test]
+    fn points_and_wild_vectors() {
+        let mut image = blank(64, 32);
+        FlowArrows::points().draw(&mut image, &[0.0, f32::NAN, 0.0, 0.0], 2, 1);
+        assert_eq!(image.get_pixel(16, 16).0, [0, 255, 0]);
+        assert!(painted(&image).iter().all(|&(x, _)| x < 32));
+
+        let arrows = FlowArrows {
+            scale: f32::MAX,
+            ..FlowArrows::default()
+        };
+        arrows.draw(&mut image, &[1e6, 1.0, 1.0, 1e6], 2, 1);
+    }
+}
