@@ -1,0 +1,147 @@
+//! The scores of a model as a table.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{Aggregation, BoundaryFScore, BoundaryThreshold, ConfusionMatrix};
+
+/// Scores per class and their means, to be printed (as an aligned table, in per cent) or serialised.
+///
+/// # Example
+///
+/// ```
+/// use decoupled_seg_metrics::{Aggregation, BoundaryFScore, BoundaryThreshold};
+/// use decoupled_seg_metrics::{ConfusionMatrix, SegmentationReport};
+///
+/// let labels = [0, 0, 0, 1, 1, 1].repeat(4);
+/// let predictions = [0, 0, 1, 1, 1, 1].repeat(4);
+/// let mut matrix = ConfusionMatrix::new(3);
+/// let mut boundary = BoundaryFScore::new(3, [0, 1].map(BoundaryThreshold::Pixels));
+/// matrix.update(&labels, &predictions)?;
+/// boundary.update(&labels, &predictions, [4, 6])?;
+///
+/// let report = SegmentationReport::new(&["road", "car", "pole"], &matrix)
+///     .with_boundary(&boundary, Aggregation::PerImage);
+/// let table = "\
+/// class    IoU  F 0 px  F 1 px
+/// road   66.67    0.00  100.00
+/// car    75.00    0.00  100.00
+/// pole       -       -       -
+/// mean   70.83    0.00  100.00
+/// ";
+/// assert_eq!(report.to_string(), table);
+/// # Ok::<(), decoupled_seg_metrics::MetricsError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SegmentationReport {
+    /// One row per class.
+    pub classes: Vec<ReportRow>,
+    /// Means over the classes that have a score; its name is `mean`.
+    pub mean: ReportRow,
+    /// Share of the pixels predicted right, `0..=1`.
+    pub pixel_accuracy: Option<f64>,
+    /// Distances of the boundary F-scores.
+    pub thresholds: Vec<BoundaryThreshold>,
+}
+
+/// A row of a [`SegmentationReport`]: scores in `0..=1`, `None` where there was nothing to score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReportRow {
+    /// Name of the class.
+    pub name: String,
+    /// Intersection over union.
+    pub iou: Option<f64>,
+    /// Boundary F-score at each of [`SegmentationReport::thresholds`].
+    pub boundary_f: Vec<Option<f64>>,
+}
+
+impl SegmentationReport {
+    /// A report of the IoU of each class.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is not one name per class of the matrix.
+    pub fn new(names: &[impl AsRef<str>], matrix: &ConfusionMatrix) -> Self {
+        assert_eq!(
+            names.len(),
+            matrix.num_classes(),
+            "a report needs one name per class"
+        );
+        let row = |name: &str, iou| ReportRow {
+            name: name.to_string(),
+            iou,
+            boundary_f: Vec::new(),
+        };
+        let classes = names.iter().zip(matrix.iou());
+        Self {
+            classes: classes.map(|(name, iou)| row(name.as_ref(), iou)).collect(),
+            mean: row("mean", matrix.mean_iou()),
+            pixel_accuracy: matrix.pixel_accuracy(),
+            thresholds: Vec::new(),
+        }
+    }
+
+    /// Adds a column for each distance of `boundary`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `boundary` has other classes.
+    pub fn with_boundary(mut self, boundary: &BoundaryFScore, aggregation: Aggregation) -> Self {
+        assert_eq!(
+            self.classes.len(),
+            boundary.num_classes(),
+            "the boundary F-score must have the classes of the report"
+        );
+        self.thresholds.extend(boundary.thresholds());
+        for scores in boundary.class_scores(aggregation) {
+            for (row, score) in self.classes.iter_mut().zip(scores) {
+                row.boundary_f.push(score.map(|score| score.f));
+            }
+        }
+        let means = boundary.mean_scores(aggregation);
+        self.mean
+            .boundary_f
+            .extend(means.iter().map(|score| score.map(|score| score.f)));
+        self
+    }
+}
+
+impl fmt::Display for SegmentationReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let thresholds = self
+            .thresholds
+            .iter()
+            .map(|threshold| format!("F {threshold}"));
+        let mut table = vec![vec!["class".to_string(), "IoU".to_string()]];
+        table[0].extend(thresholds);
+        for row in self.classes.iter().chain([&self.mean]) {
+            let scores = [row.iou].into_iter().chain(row.boundary_f.iter().copied());
+            let percent = |score: Option<f64>| {
+                score.map_or("-".to_string(), |score| format!("{:.2}", 100.0 * score))
+            };
+            let mut cells = vec![row.name.clone()];
+            cells.extend(scores.map(percent));
+            table.push(cells);
+        }
+
+        let widths: Vec<usize> = (0..table[0].len())
+            .map(|column| {
+                table
+                    .iter()
+                    .map(|row| row[column].chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
+            .collect();
+        for row in &table {
+            write!(f, "{:width$}", row[0], width = widths[0])?;
+            for (cell, width) in row.iter().zip(&widths).skip(1) {
+                // No column is narrower than most scores, so that tables of different models line up.
+                write!(f, "  {cell:>width$}", width = (*width).max(5))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
