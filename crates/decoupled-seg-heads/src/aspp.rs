@@ -1,0 +1,250 @@
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::tensor::{Device, Tensor, assert_shape};
+use decoupled_seg_core::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap};
+
+/// Configuration of an [`Aspp`]; [`init`](AsppConfig::init) builds it.
+#[derive(Config, Debug)]
+pub struct AsppConfig {
+    /// Channels `[in, out]`; published networks have 256 out.
+    pub channels: [usize; 2],
+    /// Channels of each branch.
+    #[config(default = "channels[1]")]
+    pub branch_channels: usize,
+    /// Dilation of each 3x3 branch, in feature pixels: [`ATROUS_RATES_OS8`](AsppConfig::ATROUS_RATES_OS8) or
+    /// [`ATROUS_RATES_OS16`](AsppConfig::ATROUS_RATES_OS16).
+    #[config(default = "AsppConfig::ATROUS_RATES_OS8.to_vec()")]
+    pub atrous_rates: Vec<usize>,
+    /// How the convolutions start.
+    #[config(default = "ConvInit::Uniform")]
+    pub conv_init: ConvInit,
+}
+
+/// Atrous spatial pyramid pooling: the same features seen at several scales.
+///
+/// ```text
+/// image    = up(relu(norm(conv1x1(mean over height and width))))
+/// features = relu(norm(conv1x1)), relu(norm(conv3x3 dilated by each rate))
+/// result   = conv1x1([image ; features ...])        no norm, no ReLU
+/// ```
+///
+/// In training the image branch normalises one value a channel for every image of the batch. With a single image its
+/// norm sees no spread at all and returns its bias whatever the image is, so train with batches of two or more, or
+/// with frozen norms. (PyTorch refuses such a batch.)
+///
+/// Source: Chen et al., ECCV 2018, [arXiv:1802.02611](https://arxiv.org/abs/1802.02611), figure 2; `aspp` and
+/// `bot_aspp` in the authors' code, whose order of branches this is. Built by [`AsppConfig`].
+#[doc(alias = "_AtrousSpatialPyramidPoolingModule")]
+#[derive(Module, Debug)]
+pub struct Aspp {
+    /// 1x1 convolution of the mean over the whole map.
+    pub image: ConvNormAct,
+    /// The 1x1 convolution, then a dilated 3x3 one for each rate.
+    pub branches: Vec<ConvNormAct>,
+    /// 1x1 convolution over all branches, image first (`bot_aspp`).
+    pub project: Conv2d,
+    /// See [`AsppConfig::channels`].
+    pub channels: [usize; 2],
+}
+
+impl AsppConfig {
+    /// Rates for features at stride 8.
+    pub const ATROUS_RATES_OS8: [usize; 3] = [12, 24, 36];
+    /// Rates for features at stride 16: the same reach in the image.
+    pub const ATROUS_RATES_OS16: [usize; 3] = [6, 12, 18];
+
+    /// Builds the head on `device`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a rate is zero.
+    pub fn init(&self, device: &Device) -> Aspp {
+        Aspp {
+            image: self.image().init(device),
+            branches: self
+                .branches()
+                .iter()
+                .map(|branch| branch.init(device))
+                .collect(),
+            project: self.project().init(device),
+            channels: self.channels,
+        }
+    }
+
+    /// The 1x1 convolution of the image branch.
+    pub fn image(&self) -> ConvNormActConfig {
+        ConvNormActConfig::new([self.channels[0], self.branch_channels], [1, 1])
+            .with_conv_init(self.conv_init)
+    }
+
+    /// The branches at the features' resolution: 1x1, then the dilated ones.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a rate is zero.
+    pub fn branches(&self) -> Vec<ConvNormActConfig> {
+        assert!(
+            self.atrous_rates.iter().all(|&rate| rate > 0),
+            "atrous rates must be greater than zero, got {:?}",
+            self.atrous_rates
+        );
+        let atrous = self.atrous_rates.iter().map(|&rate| {
+            ConvNormActConfig::new([self.channels[0], self.branch_channels], [3, 3])
+                .with_dilation([rate, rate])
+                .with_same_padding()
+                .with_conv_init(self.conv_init)
+        });
+        std::iter::once(self.image()).chain(atrous).collect()
+    }
+
+    /// The last 1x1 convolution.
+    pub fn project(&self) -> Conv2dConfig {
+        let branches = 2 + self.atrous_rates.len();
+        Conv2dConfig::new([branches * self.branch_channels, self.channels[1]], [1, 1])
+            .with_bias(false)
+            .with_initializer(self.conv_init.weight())
+    }
+
+    /// The authors' names of its tensors.
+    pub fn official_keys(&self) -> KeyMap {
+        let mut aspp = KeyMap::new();
+        for (index, branch) in self.branches().iter().enumerate() {
+            let keys = KeyMap::new().conv_norm_act("0", "1", "", branch);
+            aspp = aspp.nest(
+                &format!("features.{index}"),
+                &format!("branches.{index}"),
+                keys,
+            );
+        }
+        let image = KeyMap::new().conv_norm_act("0", "1", "", &self.image());
+        let aspp = aspp.nest("img_conv", "image", image);
+        KeyMap::new()
+            .nest("aspp", "", aspp)
+            .conv("bot_aspp", "project", false)
+    }
+}
+
+impl Aspp {
+    /// Computes the context features.
+    ///
+    /// # Shapes
+    ///
+    /// - `features`: `[batch, in, height, width]`
+    /// - output: `[batch, out, height, width]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if axis 1 is not `in`.
+    pub fn forward(&self, features: Tensor<4>) -> Tensor<4> {
+        self.project.forward(self.forward_branches(features))
+    }
+
+    /// The branches before the last convolution, image first.
+    ///
+    /// # Shapes
+    ///
+    /// - `features`: `[batch, in, height, width]`
+    /// - output: `[batch, (2 + rates) * branch_channels, height, width]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if axis 1 is not `in`.
+    pub fn forward_branches(&self, features: Tensor<4>) -> Tensor<4> {
+        assert_shape!(features, [_, self.channels[0], _, _]);
+        let [_, _, height, width] = features.dims();
+
+        let mean = features.clone().mean_dim(2).mean_dim(3);
+        // Up-sampling a single pixel gives a constant map.
+        let image = self.image.forward(mean);
+        let [batch, channels, _, _] = image.dims();
+        let mut maps = vec![image.expand([batch, channels, height, width])];
+        for branch in &self.branches {
+            maps.push(branch.forward(features.clone()));
+        }
+
+        Tensor::cat(maps, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Module;
+    use burn::tensor::{Distribution, Tolerance};
+
+    use super::*;
+
+    #[test]
+    fn branches_are_image_first_and_keep_the_size() {
+        let device = Device::default();
+        device.seed(1);
+        let head = AsppConfig::new([6, 4])
+            .with_branch_channels(3)
+            .init(&device);
+        let features = Tensor::random([2, 6, 5, 7], Distribution::Default, &device);
+
+        let branches = head.forward_branches(features.clone());
+        assert_eq!(branches.dims(), [2, 15, 5, 7]);
+        let image = branches.slice([0..2, 0..3]);
+        let corner = image.clone().slice([0..2, 0..3, 0..1, 0..1]);
+        let corner = corner.expand([2, 3, 5, 7]);
+        image
+            .into_data()
+            .assert_approx_eq::<f32>(&corner.into_data(), Tolerance::absolute(0.0));
+        assert_eq!(head.forward(features).dims(), [2, 4, 5, 7]);
+    }
+
+    #[test]
+    fn rates_reach_as_far_in_the_image_at_both_strides() {
+        let reach = |rates: [usize; 3], stride| rates.map(|rate| rate * stride);
+        assert_eq!(
+            reach(AsppConfig::ATROUS_RATES_OS8, 8),
+            reach(AsppConfig::ATROUS_RATES_OS16, 16)
+        );
+    }
+
+    #[test]
+    fn a_single_image_in_training_gives_a_finite_constant() {
+        let device = Device::default().autodiff();
+        let head = AsppConfig::new([4, 4]).init(&device);
+        let features = Tensor::random([1, 4, 5, 5], Distribution::Default, &device);
+        let image = head.forward_branches(features).slice([0..1, 0..4]);
+        // Zero spread: what remains is the norm's bias, 0 at the start.
+        assert_eq!(image.abs().max().into_scalar::<f32>(), 0.0);
+    }
+
+    #[test]
+    fn official_names() {
+        let keys = AsppConfig::new([8, 4]).official_keys();
+        let path = |official: &str| keys.path_of(official).expect(official).to_string();
+        assert_eq!(path("aspp.features.0.0.weight"), "branches.0.conv.weight");
+        assert_eq!(path("aspp.features.3.1.bias"), "branches.3.norm.beta");
+        assert_eq!(path("aspp.img_conv.1.weight"), "image.norm.gamma");
+        assert_eq!(path("bot_aspp.weight"), "project.weight");
+        assert_eq!(keys.keys().len(), 5 * 6 + 1);
+    }
+
+    #[test]
+    fn frozen_it_still_runs_on_an_autodiff_device() {
+        let device = Device::default().autodiff();
+        let head = AsppConfig::new([4, 4]).init(&device).freeze();
+        let output = head.forward(Tensor::ones([1, 4, 5, 5], &device));
+        assert!(output.sum().into_scalar::<f32>().is_finite());
+    }
+
+    #[test]
+    #[should_panic(expected = "atrous rates must be greater than zero, got [6, 0, 18]")]
+    fn a_rate_of_zero_is_refused() {
+        AsppConfig::new([4, 4])
+            .with_atrous_rates(vec![6, 0, 18])
+            .init(&Device::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "axis 1 expected 4, got 3")]
+    fn other_channels_are_refused() {
+        let device = Device::default();
+        let head = AsppConfig::new([4, 4]).init(&device);
+        head.forward(Tensor::zeros([1, 3, 5, 5], &device));
+    }
+}

@@ -1,0 +1,29 @@
+//! Context heads: the deepest stage of a backbone in, context features at the same resolution out.
+//!
+//! [`FcnHead`] (one 3x3 convolution), [`PyramidPooling`] (PSPNet) and [`Aspp`] (DeepLabV3+) all map
+//! `[batch, channels_in, height, width]` to `[batch, channels_out, height, width]`. [`AuxiliaryHead`] predicts classes
+//! from an earlier stage, for an extra loss in training.
+//!
+//! ```
+//! use burn::tensor::{Device, Distribution, Tensor};
+//! use decoupled_seg_heads::{AsppConfig, PyramidPoolingConfig};
+//!
+//! let device = Device::default();
+//! let features = Tensor::random([2, 16, 9, 13], Distribution::Default, &device);
+//!
+//! let aspp = AsppConfig::new([16, 8]).init(&device);
+//! assert_eq!(aspp.forward(features.clone()).dims(), [2, 8, 9, 13]);
+//! let pyramid = PyramidPoolingConfig::new([16, 8]).init(&device);
+//! assert_eq!(pyramid.forward(features).dims(), [2, 8, 9, 13]);
+//! ```
+
+mod aspp;
+mod auxiliary_head;
+mod channel_dropout;
+mod fcn_head;
+mod pyramid_pooling;
+
+pub use aspp::{Aspp, AsppConfig};
+pub use auxiliary_head::{AuxiliaryHead, AuxiliaryHeadConfig};
+pub use fcn_head::{FcnHead, FcnHeadConfig};
+pub use pyramid_pooling::{PyramidPooling, PyramidPoolingConfig, PyramidStage};

@@ -1,0 +1,217 @@
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig};
+use burn::nn::{Dropout, DropoutConfig};
+use burn::tensor::{Device, Tensor, assert_shape};
+use decoupled_seg_core::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap, resize};
+
+use crate::channel_dropout::channel_dropout;
+
+/// Configuration of a [`PyramidPooling`]; [`init`](PyramidPoolingConfig::init) builds it.
+#[derive(Config, Debug)]
+pub struct PyramidPoolingConfig {
+    /// Channels `[in, out]`; published networks have 256 out.
+    pub channels: [usize; 2],
+    /// Channels of each stage.
+    #[config(default = "channels[1]")]
+    pub stage_channels: usize,
+    /// Bins a side of each stage's grid.
+    #[config(default = "vec![1, 2, 3, 6]")]
+    pub bins: Vec<usize>,
+    /// Share of the output's channels dropped in training.
+    #[config(default = 0.1)]
+    pub dropout: f64,
+    /// How the convolutions start.
+    #[config(default = "ConvInit::Uniform")]
+    pub conv_init: ConvInit,
+}
+
+/// Pyramid pooling: averages over coarser and finer grids, next to the features themselves.
+///
+/// ```text
+/// stage  = up(norm(conv1x1(average over a grid of bins x bins)))       no ReLU
+/// result = dropout(relu(norm(conv1x1([stages ... ; features]))))
+/// ```
+///
+/// Neighbouring bins overlap by a row where the size is no multiple of the bins, as in PyTorch's adaptive pooling. In
+/// training the one-bin stage normalises one value a channel for every image; see [`Aspp`](crate::Aspp) for what a
+/// batch of one does.
+///
+/// Source: Zhao et al., CVPR 2017, [arXiv:1612.01105](https://arxiv.org/abs/1612.01105), section 3.2; `ppm` in the
+/// authors' code, which leaves out the stages' ReLU. Built by [`PyramidPoolingConfig`].
+#[doc(alias("PSPModule", "PPM"))]
+#[derive(Module, Debug)]
+pub struct PyramidPooling {
+    /// One stage a grid, as in [`PyramidPoolingConfig::bins`].
+    pub stages: Vec<PyramidStage>,
+    /// 1x1 convolution over stages and features.
+    pub bottleneck: ConvNormAct,
+    /// Drops channels of the output in training.
+    pub dropout: Dropout,
+    /// See [`PyramidPoolingConfig::channels`].
+    pub channels: [usize; 2],
+}
+
+/// One grid of a [`PyramidPooling`].
+#[derive(Module, Debug)]
+pub struct PyramidStage {
+    /// The averages.
+    pub pool: AdaptiveAvgPool2d,
+    /// 1x1 convolution with norm, without ReLU.
+    pub conv: ConvNormAct,
+}
+
+impl PyramidPoolingConfig {
+    /// Builds the head on `device`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are no bins, one of them is zero, or `dropout` is not in `0..1`.
+    pub fn init(&self, device: &Device) -> PyramidPooling {
+        assert!(
+            !self.bins.is_empty() && self.bins.iter().all(|&bins| bins > 0),
+            "every stage needs at least one bin, got {:?}",
+            self.bins
+        );
+        PyramidPooling {
+            stages: self
+                .bins
+                .iter()
+                .map(|&bins| PyramidStage {
+                    pool: AdaptiveAvgPool2dConfig::new([bins, bins]).init(),
+                    conv: self.stage().init(device),
+                })
+                .collect(),
+            bottleneck: self.bottleneck().init(device),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            channels: self.channels,
+        }
+    }
+
+    /// The convolution of every stage.
+    pub fn stage(&self) -> ConvNormActConfig {
+        ConvNormActConfig::new([self.channels[0], self.stage_channels], [1, 1])
+            .with_activation(false)
+            .with_conv_init(self.conv_init)
+    }
+
+    /// The convolution over stages and features.
+    pub fn bottleneck(&self) -> ConvNormActConfig {
+        let channels_in = self.bins.len() * self.stage_channels + self.channels[0];
+        ConvNormActConfig::new([channels_in, self.channels[1]], [1, 1])
+            .with_conv_init(self.conv_init)
+    }
+
+    /// The authors' names of its tensors.
+    pub fn official_keys(&self) -> KeyMap {
+        let mut ppm = KeyMap::new();
+        for index in 0..self.bins.len() {
+            let stage = KeyMap::new().conv_norm_act("1", "2", "conv", &self.stage());
+            ppm = ppm.nest(
+                &format!("stages.{index}"),
+                &format!("stages.{index}"),
+                stage,
+            );
+        }
+        let bottleneck = KeyMap::new().conv_norm_act("0", "1", "", &self.bottleneck());
+        KeyMap::new().nest("ppm", "", ppm.nest("bottleneck", "bottleneck", bottleneck))
+    }
+}
+
+impl PyramidPooling {
+    /// Computes the context features.
+    ///
+    /// # Shapes
+    ///
+    /// - `features`: `[batch, in, height, width]`
+    /// - output: `[batch, out, height, width]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if axis 1 is not `in`.
+    pub fn forward(&self, features: Tensor<4>) -> Tensor<4> {
+        assert_shape!(features, [_, self.channels[0], _, _]);
+        let [_, _, height, width] = features.dims();
+
+        let mut maps = Vec::with_capacity(self.stages.len() + 1);
+        for stage in &self.stages {
+            let pooled = stage.conv.forward(stage.pool.forward(features.clone()));
+            maps.push(resize(pooled, [height, width], true));
+        }
+        maps.push(features);
+        let output = self.bottleneck.forward(Tensor::cat(maps, 1));
+
+        channel_dropout(&self.dropout, output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Param;
+    use burn::tensor::{Distribution, TensorData, Tolerance};
+
+    use super::*;
+
+    #[test]
+    fn keeps_the_size_also_of_maps_smaller_than_the_bins() {
+        let device = Device::default();
+        let head = PyramidPoolingConfig::new([6, 4]).init(&device);
+        for [height, width] in [[9, 13], [4, 5], [1, 1]] {
+            let features = Tensor::random([2, 6, height, width], Distribution::Default, &device);
+            assert_eq!(head.forward(features).dims(), [2, 4, height, width]);
+        }
+    }
+
+    #[test]
+    fn bins_overlap_where_the_size_is_no_multiple() {
+        let device = Device::default();
+        let pool = AdaptiveAvgPool2dConfig::new([3, 3]).init();
+        // 4 columns in 3 bins: 0-1, 1-2, 2-3.
+        let features = Tensor::<4>::from_floats([[[[0.0, 1.0, 2.0, 4.0]]]], &device);
+        let pooled = pool.forward(features.expand([1, 1, 3, 4]));
+        pooled
+            .slice([0..1, 0..1, 0..1])
+            .into_data()
+            .assert_approx_eq::<f32>(
+                &TensorData::from([[[[0.5, 1.5, 3.0]]]]),
+                Tolerance::absolute(1e-6),
+            );
+    }
+
+    #[test]
+    fn stages_come_first_and_stay_negative_without_relu() {
+        let device = Device::default();
+        let mut head = PyramidPoolingConfig::new([1, 1])
+            .with_bins(vec![1])
+            .init(&device);
+        let ones = |shape| Param::from_tensor(Tensor::<4>::ones(shape, &device));
+        head.stages[0].conv.conv.weight = ones([1, 1, 1, 1]).map(|weight| -weight);
+        // Reads the stage only, and turns its sign.
+        head.bottleneck.conv.weight =
+            Param::from_tensor(Tensor::<4>::from_floats([[[[-1.0]], [[0.0]]]], &device));
+        let output = head.forward(Tensor::full([1, 1, 2, 2], 3.0, &device));
+        // -(-3) after two norms with variance 1 and epsilon 1e-5.
+        output.into_data().assert_approx_eq::<f32>(
+            &TensorData::from([[[[3.0; 2]; 2]]]),
+            Tolerance::absolute(1e-4),
+        );
+    }
+
+    #[test]
+    fn official_names() {
+        let keys = PyramidPoolingConfig::new([8, 4]).official_keys();
+        let path = |official: &str| keys.path_of(official).expect(official).to_string();
+        assert_eq!(path("ppm.stages.3.1.weight"), "stages.3.conv.conv.weight");
+        assert_eq!(path("ppm.stages.0.2.weight"), "stages.0.conv.norm.gamma");
+        assert_eq!(path("ppm.bottleneck.1.bias"), "bottleneck.norm.beta");
+        assert_eq!(keys.keys().len(), 5 * 6);
+    }
+
+    #[test]
+    #[should_panic(expected = "every stage needs at least one bin, got [1, 0]")]
+    fn a_stage_without_bins_is_refused() {
+        PyramidPoolingConfig::new([4, 4])
+            .with_bins(vec![1, 0])
+            .init(&Device::default());
+    }
+}
