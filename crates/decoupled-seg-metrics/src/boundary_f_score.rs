@@ -260,3 +260,127 @@ fn mean_score(scores: &[Option<BoundaryScore>]) -> Option<BoundaryScore> {
         f: total.f / present,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::golden;
+
+    const RADII: [u32; 3] = [1, 2, 3];
+
+    fn golden_metric() -> BoundaryFScore {
+        let mut metric = BoundaryFScore::new(4, RADII.map(BoundaryThreshold::Pixels));
+        metric
+            .update(&golden::labels(), &golden::predictions(), golden::SIZE)
+            .unwrap();
+        metric
+    }
+
+    #[test]
+    fn golden_scores() {
+        let scores = golden_metric()
+            .with_absent_class(AbsentClass::Perfect)
+            .class_scores(Aggregation::PerImage);
+        // The sheet gives six decimals.
+        let close = |actual: f64, golden: f64| (actual - golden).abs() < 6e-7;
+        for (radius, [f0, f1], [p0, p1]) in [
+            (0, [0.510_328, 0.206_897], [0.617_647, 0.1875]),
+            (1, [0.804_279, 0.547_325], [0.852_941, 0.4375]),
+            (2, [0.926_897, 0.792_453], [0.941_176, 0.656_25]),
+        ] {
+            let scores: Vec<_> = scores[radius].iter().flatten().collect();
+            assert!(
+                close(scores[0].f, f0) && close(scores[0].precision, p0),
+                "{scores:?}"
+            );
+            assert!(
+                close(scores[1].f, f1) && close(scores[1].precision, p1),
+                "{scores:?}"
+            );
+            assert_eq!((scores[2].f, scores[3].f), (1.0, 1.0));
+        }
+    }
+
+    #[test]
+    fn golden_boundary_sizes() {
+        let counts = golden_metric().pooled_counts();
+        assert_eq!((counts[0][1].labelled, counts[0][1].predicted), (26, 32));
+    }
+
+    /// One image with class 1 found exactly, one without it, one with it missed.
+    fn three_images(absent: AbsentClass) -> BoundaryFScore {
+        let with = [0, 0, 1, 1].repeat(2);
+        let without = [0; 8].to_vec();
+        let mut metric =
+            BoundaryFScore::new(3, [BoundaryThreshold::Pixels(0)]).with_absent_class(absent);
+        for (labels, predictions) in [(&with, &with), (&without, &without), (&with, &without)] {
+            metric.update(labels, predictions, [2, 4]).unwrap();
+        }
+        metric
+    }
+
+    #[rstest]
+    #[case(AbsentClass::Skip, Some(1.0 / 2.0), None)]
+    #[case(AbsentClass::Perfect, Some(2.0 / 3.0), Some(1.0))]
+    fn absent_classes(
+        #[case] absent: AbsentClass,
+        #[case] sometimes: Option<f64>,
+        #[case] never: Option<f64>,
+    ) {
+        let scores = &three_images(absent).class_scores(Aggregation::PerImage)[0];
+        assert_eq!(scores[1].map(|score| score.f), sometimes);
+        assert_eq!(scores[2].map(|score| score.f), never);
+    }
+
+    #[test]
+    fn pooled_scores_weigh_pixels() {
+        let metric = three_images(AbsentClass::Skip);
+        let score = metric.class_scores(Aggregation::Pooled)[0][1].unwrap();
+        // Two predicted pixels, both right; four labelled ones, two of them found.
+        let expected = BoundaryScore {
+            precision: 1.0,
+            recall: 0.5,
+            f: 2.0 / 3.0,
+        };
+        assert_eq!(score, expected);
+    }
+
+    #[test]
+    fn thresholds_keep_their_order() {
+        let thresholds = [3, 1, 3, 2].map(BoundaryThreshold::Pixels);
+        let mut metric = BoundaryFScore::new(4, thresholds);
+        let (labels, predictions) = (golden::labels(), golden::predictions());
+        metric.update(&labels, &predictions, golden::SIZE).unwrap();
+        let ascending = golden_metric().pooled_counts();
+        let expected = [2, 0, 2, 1].map(|radius| ascending[radius].clone());
+        assert_eq!(metric.pooled_counts(), expected);
+    }
+
+    #[test]
+    fn no_image_is_no_score() {
+        let metric = BoundaryFScore::new(2, BoundaryThreshold::PAPER)
+            .with_absent_class(AbsentClass::Perfect);
+        assert_eq!(metric.mean_scores(Aggregation::PerImage), [None; 4]);
+        assert_eq!(metric.mean_scores(Aggregation::Pooled), [None; 4]);
+    }
+
+    #[rstest]
+    #[case([2, 2], "`labels` holds 3 pixels, expected 4")]
+    #[case([1, 3], "label 9 at pixel 1, expected a class below 2 or 255 (ignored)")]
+    fn bad_input_changes_nothing(#[case] size: [usize; 2], #[case] message: &str) {
+        let mut metric = BoundaryFScore::new(2, BoundaryThreshold::PAPER);
+        let before = metric.clone();
+        let error = metric.update(&[0, 9, 0], &[0, 0, 0], size).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert_eq!(metric, before);
+    }
+
+    #[test]
+    #[should_panic(expected = "must have the same classes and thresholds")]
+    fn merging_other_thresholds() {
+        let one = |pixels| BoundaryFScore::new(2, [BoundaryThreshold::Pixels(pixels)]);
+        one(1).merge(&one(2));
+    }
+}

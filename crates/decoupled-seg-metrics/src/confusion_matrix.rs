@@ -1,9 +1,8 @@
 //! Counts of (label, prediction) pairs and the scores that follow from them.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{MetricsError, label_space::LabelSpace};
+use crate::{MetricsError, label_space::LabelSpace, pair_histogram::count_pairs};
 
 /// How often each class was predicted for each class: `counts[label][prediction]`, in pixels.
 ///
@@ -259,70 +258,160 @@ pub(crate) fn mean(values: &[Option<f64>]) -> Option<f64> {
     (present > 0).then(|| values.iter().flatten().sum::<f64>() / present as f64)
 }
 
-/// Pixels coded at a time: small enough for the first cache, large enough for the vector loop.
-const BLOCK: usize = 1024;
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
 
-/// Histogram of all pairs in a table of `num_classes + 2` rows and `num_classes + 1` columns.
-///
-/// Row `num_classes` is for ignored pixels, the row after it for unknown labels, the last column for unknown
-/// predictions: every pair has a place, so the loops need no branch, and what is wrong is seen afterwards.
-fn count_pairs(space: LabelSpace, labels: &[u8], predictions: &[u8]) -> Vec<u64> {
-    let entries = (space.num_classes + 2) * (space.num_classes + 1);
-    // 2^30 pixels a task keep the 32-bit counters safe.
-    let share = labels
-        .len()
-        .div_ceil(rayon::current_num_threads())
-        .clamp(1 << 14, 1 << 30);
-    labels
-        .par_chunks(share)
-        .zip(predictions.par_chunks(share))
-        .map(|(labels, predictions)| count_share(space, labels, predictions, entries))
-        .reduce(
-            || vec![0; entries],
-            |mut sum, more| {
-                sum.iter_mut().zip(&more).for_each(|(a, b)| *a += b);
-                sum
-            },
-        )
-}
+    use super::*;
+    use crate::golden;
 
-fn count_share(space: LabelSpace, labels: &[u8], predictions: &[u8], entries: usize) -> Vec<u64> {
-    // Neighbours mostly fall into the same entry; four tables keep them from waiting for each other.
-    let mut tables: [Vec<u32>; 4] = std::array::from_fn(|_| vec![0; entries]);
-    let mut codes = [0u16; BLOCK];
-    for (labels, predictions) in labels.chunks(BLOCK).zip(predictions.chunks(BLOCK)) {
-        let codes = &mut codes[..labels.len()];
-        encode(space, labels, predictions, codes);
-        let (quads, rest) = codes.as_chunks::<4>();
-        for quad in quads {
-            for (table, &code) in tables.iter_mut().zip(quad) {
-                table[usize::from(code)] += 1;
+    #[track_caller]
+    fn assert_scores(actual: &[Option<f64>], expected: &[Option<f64>]) {
+        assert_eq!(actual.len(), expected.len());
+        for (actual, expected) in actual.iter().zip(expected) {
+            match (actual, expected) {
+                // The sheet gives six decimals.
+                (Some(actual), Some(expected)) => assert!(
+                    (actual - expected).abs() < 6e-7,
+                    "got {actual}, expected {expected}"
+                ),
+                (actual, expected) => assert_eq!(actual, expected),
             }
         }
-        for &code in rest {
-            tables[0][usize::from(code)] += 1;
-        }
     }
-    (0..entries)
-        .map(|entry| tables.iter().map(|table| u64::from(table[entry])).sum())
-        .collect()
-}
 
-/// Index of every pair in the table of [`count_pairs`].
-fn encode(space: LabelSpace, labels: &[u8], predictions: &[u8], codes: &mut [u16]) {
-    let classes = space.num_classes as u16;
-    // 256 matches no `u8`.
-    let ignore = space.ignore_index.map_or(256, u16::from);
-    for ((code, &label), &prediction) in codes.iter_mut().zip(labels).zip(predictions) {
-        let label = u16::from(label);
-        let row = if label == ignore {
-            classes
-        } else if label < classes {
-            label
-        } else {
-            classes + 1
+    #[test]
+    fn golden_scores() {
+        let mut matrix = ConfusionMatrix::new(4);
+        matrix
+            .update(&golden::labels(), &golden::predictions())
+            .unwrap();
+        #[rustfmt::skip]
+        assert_eq!(matrix.counts(), [
+            80, 34,  0, 0,
+            22, 20,  0, 0,
+             7,  9, 48, 0,
+             0,  0,  0, 0,
+        ]);
+        assert_eq!((matrix.total(), matrix.ignored()), (220, 4));
+        let iou = [Some(0.559_441), Some(0.235_294), Some(0.75), None];
+        assert_scores(&matrix.iou(), &iou);
+        assert_scores(&[matrix.mean_iou()], &[Some(0.514_912)]);
+        assert_scores(&[matrix.pixel_accuracy()], &[Some(0.672_727)]);
+        assert_scores(&[matrix.class_accuracy()], &[Some(0.642_648)]);
+        assert_scores(&[matrix.frequency_weighted_iou()], &[Some(0.552_994)]);
+        // By hand from the counts above.
+        let precision = [80.0 / 109.0, 20.0 / 63.0, 1.0].map(Some);
+        assert_scores(&matrix.precision()[..3], &precision);
+        let recall = [80.0 / 114.0, 20.0 / 42.0, 48.0 / 64.0].map(Some);
+        assert_scores(&matrix.recall()[..3], &recall);
+        assert_eq!((matrix.precision()[3], matrix.recall()[3]), (None, None));
+    }
+
+    #[test]
+    fn categories_by_hand() {
+        let mut matrix = ConfusionMatrix::new(4);
+        matrix
+            .update(&golden::labels(), &golden::predictions())
+            .unwrap();
+        // Classes 0 and 1 are one: 156 hits, none missed, 16 pixels of class 2 taken for it.
+        let categories = [Some(0), Some(0), Some(2), None];
+        let iou = [Some(156.0 / 172.0), None, Some(0.75)];
+        assert_scores(&matrix.category_iou(&categories), &iou);
+        // Without class 2, what it was taken for is no false positive; without class 0, its pixels are only misses.
+        assert_scores(
+            &matrix.category_iou(&[Some(0), Some(0), None, None]),
+            &[Some(1.0)],
+        );
+        assert_scores(
+            &matrix.category_iou(&[None, Some(0), None, None]),
+            &[Some(20.0 / 42.0)],
+        );
+        assert_scores(&matrix.category_iou(&[None; 4]), &[]);
+    }
+
+    #[test]
+    fn nothing_counted_is_no_score() {
+        let mut matrix = ConfusionMatrix::new(2);
+        matrix.update(&[255; 9], &[7; 9]).unwrap();
+        matrix.update(&[], &[]).unwrap();
+        assert_eq!((matrix.total(), matrix.ignored()), (0, 9));
+        assert_eq!(matrix.iou(), [None, None]);
+        assert_eq!(matrix.mean_iou(), None);
+        assert_eq!(matrix.pixel_accuracy(), None);
+        assert_eq!(matrix.class_accuracy(), None);
+        assert_eq!(matrix.frequency_weighted_iou(), None);
+    }
+
+    #[rstest]
+    #[case(1, Some(255))]
+    #[case(3, None)]
+    #[case(19, Some(255))]
+    #[case(19, Some(4))]
+    #[case(254, Some(254))]
+    #[case(254, None)]
+    fn counts_every_pair(#[case] num_classes: usize, #[case] ignore_index: Option<u8>) {
+        // Several shares and blocks, and an odd end.
+        let pixels = 150_001;
+        let mut state = 3u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            ((state >> 8) as usize % num_classes) as u8
         };
-        // At most 255 * 255 + 254 for 254 classes, which fits.
-        *code = row * (classes + 1) + u16::from(prediction).min(classes);
+        let mut labels: Vec<u8> = (0..pixels).map(|_| next()).collect();
+        let mut predictions: Vec<u8> = (0..pixels).map(|_| next()).collect();
+        if let Some(ignore_index) = ignore_index {
+            labels[70_000..70_100].fill(ignore_index);
+            predictions[70_000..70_100].fill(255);
+        }
+        let mut expected = vec![0; num_classes * num_classes];
+        for (&label, &prediction) in labels.iter().zip(&predictions) {
+            if Some(label) != ignore_index {
+                expected[usize::from(label) * num_classes + usize::from(prediction)] += 1;
+            }
+        }
+        let mut matrix = ConfusionMatrix::new(num_classes).with_ignore_index(ignore_index);
+        matrix.update(&labels, &predictions).unwrap();
+        assert_eq!(matrix.counts(), expected);
+        assert_eq!(matrix.total() + matrix.ignored(), pixels as u64);
+    }
+
+    #[rstest]
+    #[case(&[0, 1], &[0], "`predictions` holds 1 pixels, expected 2")]
+    #[case(&[0, 3, 4], &[0, 0, 0], "label 3 at pixel 1, expected a class below 3 or 255 (ignored)")]
+    #[case(&[0, 255, 1], &[0, 9, 3], "prediction 3 at pixel 2, expected a class below 3")]
+    fn bad_input_changes_nothing(
+        #[case] labels: &[u8],
+        #[case] predictions: &[u8],
+        #[case] message: &str,
+    ) {
+        let mut matrix = ConfusionMatrix::new(3);
+        matrix.update(&[0, 1], &[0, 2]).unwrap();
+        let before = matrix.clone();
+        let error = matrix.update(labels, predictions).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert_eq!(matrix, before);
+    }
+
+    #[test]
+    fn without_an_ignore_index_255_is_unknown() {
+        let mut matrix = ConfusionMatrix::new(2).with_ignore_index(None);
+        let error = matrix.update(&[255], &[0]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "label 255 at pixel 0, expected a class below 2"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "num_classes must be in 1..=254, got 255")]
+    fn too_many_classes() {
+        ConfusionMatrix::new(255);
+    }
+
+    #[test]
+    #[should_panic(expected = "must have the same classes")]
+    fn merging_other_classes() {
+        ConfusionMatrix::new(2).merge(&ConfusionMatrix::new(3));
     }
 }

@@ -9,9 +9,12 @@ mod confusion_matrix;
 mod contour_levels;
 mod distance;
 mod error;
+#[cfg(test)]
+mod golden;
 mod instance_iou;
 mod label_space;
 mod label_table;
+mod pair_histogram;
 mod proximity;
 mod segmentation_report;
 mod trimap_iou;

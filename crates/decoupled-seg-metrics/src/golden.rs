@@ -1,0 +1,29 @@
+//! The pair of maps that the small golden values of the unit tests were computed for.
+
+/// Height and width.
+pub const SIZE: [usize; 2] = [14, 16];
+
+/// Class 1 in rows 2 to 7, columns 2 to 8; class 2 in rows 10 to 13; four ignored pixels in the upper right corner.
+pub fn labels() -> Vec<u8> {
+    map(|y, x| match (y, x) {
+        (2..=7, 2..=8) => 1,
+        (10..=13, _) => 2,
+        (0..=1, 14..=15) => 255,
+        _ => 0,
+    })
+}
+
+/// Class 1 in rows 4 to 10, columns 4 to 12; class 2 in rows 11 to 13.
+pub fn predictions() -> Vec<u8> {
+    map(|y, x| match (y, x) {
+        (4..=10, 4..=12) => 1,
+        (11..=13, _) => 2,
+        _ => 0,
+    })
+}
+
+fn map(value: impl Fn(usize, usize) -> u8) -> Vec<u8> {
+    let [height, width] = SIZE;
+    let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
+    pixels.map(|(y, x)| value(y, x)).collect()
+}

@@ -1,0 +1,73 @@
+//! Counts pairs of bytes without a branch.
+
+use rayon::prelude::*;
+
+use crate::label_space::LabelSpace;
+
+/// Pixels coded at a time: small enough for the first cache, large enough for the vector loop.
+const BLOCK: usize = 1024;
+
+/// Histogram of all pairs in a table of `num_classes + 2` rows and `num_classes + 1` columns.
+///
+/// Row `num_classes` is for ignored pixels, the row after it for unknown labels, the last column for unknown
+/// predictions: every pair has a place, so the loops need no branch, and what is wrong is seen afterwards.
+pub(crate) fn count_pairs(space: LabelSpace, labels: &[u8], predictions: &[u8]) -> Vec<u64> {
+    let entries = (space.num_classes + 2) * (space.num_classes + 1);
+    // 2^30 pixels a task keep the 32-bit counters safe.
+    let share = labels
+        .len()
+        .div_ceil(rayon::current_num_threads())
+        .clamp(1 << 14, 1 << 30);
+    labels
+        .par_chunks(share)
+        .zip(predictions.par_chunks(share))
+        .map(|(labels, predictions)| count_share(space, labels, predictions, entries))
+        .reduce(
+            || vec![0; entries],
+            |mut sum, more| {
+                sum.iter_mut().zip(&more).for_each(|(a, b)| *a += b);
+                sum
+            },
+        )
+}
+
+fn count_share(space: LabelSpace, labels: &[u8], predictions: &[u8], entries: usize) -> Vec<u64> {
+    // Neighbours mostly fall into the same entry; four tables keep them from waiting for each other.
+    let mut tables: [Vec<u32>; 4] = std::array::from_fn(|_| vec![0; entries]);
+    let mut codes = [0u16; BLOCK];
+    for (labels, predictions) in labels.chunks(BLOCK).zip(predictions.chunks(BLOCK)) {
+        let codes = &mut codes[..labels.len()];
+        encode(space, labels, predictions, codes);
+        let (quads, rest) = codes.as_chunks::<4>();
+        for quad in quads {
+            for (table, &code) in tables.iter_mut().zip(quad) {
+                table[usize::from(code)] += 1;
+            }
+        }
+        for &code in rest {
+            tables[0][usize::from(code)] += 1;
+        }
+    }
+    (0..entries)
+        .map(|entry| tables.iter().map(|table| u64::from(table[entry])).sum())
+        .collect()
+}
+
+/// Index of every pair in the table of [`count_pairs`].
+fn encode(space: LabelSpace, labels: &[u8], predictions: &[u8], codes: &mut [u16]) {
+    let classes = space.num_classes as u16;
+    // 256 matches no `u8`.
+    let ignore = space.ignore_index.map_or(256, u16::from);
+    for ((code, &label), &prediction) in codes.iter_mut().zip(labels).zip(predictions) {
+        let label = u16::from(label);
+        let row = if label == ignore {
+            classes
+        } else if label < classes {
+            label
+        } else {
+            classes + 1
+        };
+        // At most 255 * 255 + 254 for 254 classes, which fits.
+        *code = row * (classes + 1) + u16::from(prediction).min(classes);
+    }
+}
