@@ -17,46 +17,33 @@ pub struct ConvNormConfig {
     /// Distance between the taps of the kernel, in pixels.
     #[config(default = 1)]
     pub dilation: usize,
-    /// Whether a batch norm follows. Without one the convolution has a bias: that is the folded form of
-    /// [`ConvNorm::fold_batch_norm`].
+    /// Whether a batch norm follows.
     #[config(default = true)]
     pub norm: bool,
+    /// Whether the convolution has a bias. A batch norm behind it makes one redundant.
+    #[config(default = false)]
+    pub bias: bool,
+    /// How the convolution starts: by default normal with variance `2 / fan_out`, the ResNets' own rule.
+    #[config(default = "fan_out_normal()")]
+    pub initializer: Initializer,
 }
 
-/// A convolution without bias, and its batch norm (epsilon 1e-5, momentum 0.1). Built by [`ConvNormConfig`].
+/// A convolution and its batch norm (epsilon 1e-5, momentum 0.1). Built by [`ConvNormConfig`].
 #[derive(Module, Debug)]
 pub struct ConvNorm {
-    /// The convolution; it has a bias only where the norm has been folded into it.
+    /// The convolution.
     pub conv: Conv2d,
-    /// The norm over its output.
+    /// The norm over its output, if any.
     pub norm: Option<BatchNorm>,
 }
 
 impl ConvNormConfig {
-    /// Builds the layers on `device`. The convolution draws from a normal distribution of variance `2 / fan_out`.
+    /// Builds the layers on `device`.
     ///
     /// # Panics
     ///
     /// Panics if the kernel size is even, or a number is zero.
     pub fn init(&self, device: &Device) -> ConvNorm {
-        ConvNorm {
-            conv: self
-                .conv()
-                .with_bias(!self.norm)
-                .with_initializer(fan_out_normal())
-                .init(device),
-            norm: self
-                .norm
-                .then(|| BatchNormConfig::new(self.channels[1]).init(device)),
-        }
-    }
-
-    /// The convolution alone, without bias.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the kernel size is even, or a number is zero.
-    pub(crate) fn conv(&self) -> Conv2dConfig {
         assert!(
             self.kernel_size % 2 == 1,
             "kernel_size must be odd, got {}",
@@ -68,13 +55,21 @@ impl ConvNormConfig {
             self.channels
         );
         let padding = self.padding();
-        Conv2dConfig::new(self.channels, [self.kernel_size; 2])
+        let conv = Conv2dConfig::new(self.channels, [self.kernel_size; 2])
             .with_stride([self.stride; 2])
             .with_dilation([self.dilation; 2])
             .with_padding(PaddingConfig2d::Explicit(
                 padding, padding, padding, padding,
             ))
-            .with_bias(false)
+            .with_bias(self.bias)
+            .with_initializer(self.initializer.clone());
+
+        ConvNorm {
+            conv: conv.init(device),
+            norm: self
+                .norm
+                .then(|| BatchNormConfig::new(self.channels[1]).init(device)),
+        }
     }
 
     /// Zero pixels added on each side.

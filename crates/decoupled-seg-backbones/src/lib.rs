@@ -23,11 +23,15 @@
 mod conv_norm;
 mod features;
 mod output_stride;
+mod pre_activation_block;
 mod residual_block;
 mod resnet;
+mod wide_resnet38;
 
 pub use conv_norm::{ConvNorm, ConvNormConfig};
 pub use features::Features;
 pub use output_stride::OutputStride;
+pub use pre_activation_block::{PreActivationBlock, PreActivationBlockConfig};
 pub use residual_block::{ResidualBlock, ResidualBlockConfig, ResidualKind};
 pub use resnet::{ResNet, ResNetConfig, Stem};
+pub use wide_resnet38::{LowLevelStage, WideResNet38, WideResNet38Config};

@@ -1,0 +1,298 @@
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::tensor::{Device, Tensor, assert_shape};
+use serde::{Deserialize, Serialize};
+
+use crate::{Features, OutputStride, PreActivationBlock, PreActivationBlockConfig};
+
+/// The stage of a [`WideResNet38`] that becomes [`Features::c1`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum LowLevelStage {
+    /// `mod2`, 128 channels at stride 2: what the authors' code uses, and its weights expect.
+    Stride2,
+    /// `mod3`, 256 channels at stride 4, like the ResNets. The paper's operation counts fit this one.
+    Stride4,
+}
+
+/// Configuration of a [`WideResNet38`]; [`init`](WideResNet38Config::init) builds it.
+#[derive(Config, Debug)]
+pub struct WideResNet38Config {
+    /// Resolution of the last stages. Published weights belong to [`OutputStride::Os8`].
+    #[config(default = "OutputStride::Os8")]
+    pub output_stride: OutputStride,
+    /// Where the low-level features come from.
+    #[config(default = "LowLevelStage::Stride2")]
+    pub low_level: LowLevelStage,
+    /// Channels of the first convolution; each stage doubles them. Published weights have 64.
+    #[config(default = 64)]
+    pub width: usize,
+    /// Share of the channels dropped in the last two stages, in training.
+    #[config(default = "[0.3, 0.5]")]
+    pub dropout: [f64; 2],
+}
+
+/// The wide residual network with 38 layers of In-Place-ABN, variant A2, with plain batch norm and ReLU.
+///
+/// Its output has neither norm nor ReLU behind it: the classifier's last norm is not part of the segmentation
+/// networks.
+///
+/// Source: Wu et al., [arXiv:1611.10080](https://arxiv.org/abs/1611.10080), table 1 (model A2); Rota Bulò et al., CVPR
+/// 2018, [arXiv:1712.02616](https://arxiv.org/abs/1712.02616), section 4. Built by [`WideResNet38Config`].
+#[doc(alias("WiderResNetA2", "wider_resnet38_a2"))]
+#[derive(Module, Debug)]
+pub struct WideResNet38 {
+    /// 3x3 convolution at full resolution, without norm and ReLU.
+    pub mod1: Conv2d,
+    /// 3x3, stride 2; in front of `mod2` and of `mod3`.
+    pub pool: MaxPool2d,
+    /// Three blocks, stride 2.
+    pub mod2: Vec<PreActivationBlock>,
+    /// Three blocks, stride 4.
+    pub mod3: Vec<PreActivationBlock>,
+    /// Six blocks, stride 8.
+    pub mod4: Vec<PreActivationBlock>,
+    /// Three blocks.
+    pub mod5: Vec<PreActivationBlock>,
+    /// One bottleneck.
+    pub mod6: Vec<PreActivationBlock>,
+    /// One bottleneck.
+    pub mod7: Vec<PreActivationBlock>,
+    #[module(skip)]
+    low_level: LowLevelStage,
+}
+
+impl WideResNet38Config {
+    /// Builds the network on `device`, with burn-nn's default initializers.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `width` is zero or `dropout` is not in `0..1`.
+    pub fn init(&self, device: &Device) -> WideResNet38 {
+        let stage = |number| {
+            let blocks: Vec<PreActivationBlockConfig> = self.stage(number);
+            blocks.iter().map(|block| block.init(device)).collect()
+        };
+
+        WideResNet38 {
+            mod1: self.first_conv().init(device),
+            pool: MaxPool2dConfig::new([3, 3])
+                .with_strides([2, 2])
+                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+                .init(),
+            mod2: stage(2),
+            mod3: stage(3),
+            mod4: stage(4),
+            mod5: stage(5),
+            mod6: stage(6),
+            mod7: stage(7),
+            low_level: self.low_level,
+        }
+    }
+
+    /// Channels of `c1` to `c4`.
+    pub const fn channels(&self) -> [usize; 4] {
+        let low_level = match self.low_level {
+            LowLevelStage::Stride2 => 2 * self.width,
+            LowLevelStage::Stride4 => 4 * self.width,
+        };
+        [low_level, 8 * self.width, 16 * self.width, 64 * self.width]
+    }
+
+    /// The convolution of `mod1`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `width` is zero.
+    pub fn first_conv(&self) -> Conv2dConfig {
+        assert!(self.width > 0, "width must be greater than zero");
+        Conv2dConfig::new([3, self.width], [3, 3])
+            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+            .with_bias(false)
+    }
+
+    /// The blocks of a stage, in order; `number` is that of the name, 2 for `mod2`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `number` is not in `2..=7`.
+    pub fn stage(&self, number: usize) -> Vec<PreActivationBlockConfig> {
+        let width = self.width;
+        let [third, fourth] = self.output_stride.last_stages();
+        let (channels_in, channels, blocks) = match number {
+            2 => (width, vec![2 * width; 2], 3),
+            3 => (2 * width, vec![4 * width; 2], 3),
+            4 => (4 * width, vec![8 * width; 2], 6),
+            5 => (8 * width, vec![8 * width, 16 * width], 3),
+            6 => (16 * width, vec![8 * width, 16 * width, 32 * width], 1),
+            7 => (32 * width, vec![16 * width, 32 * width, 64 * width], 1),
+            _ => panic!("a WideResNet-38 has stages 2 to 7, got {number}"),
+        };
+        // Max pooling strides in front of the first two.
+        let (stride, dilation) = match number {
+            4 => (2, 1),
+            5 => third,
+            6 => fourth,
+            7 => (1, fourth.1),
+            _ => (1, 1),
+        };
+        let dropout = match number {
+            6 => self.dropout[0],
+            7 => self.dropout[1],
+            _ => 0.0,
+        };
+
+        let channels_out = channels[channels.len() - 1];
+        let block = |index| {
+            let (channels_in, stride) = match index {
+                0 => (channels_in, stride),
+                _ => (channels_out, 1),
+            };
+            PreActivationBlockConfig::new(channels_in, channels.clone())
+                .with_stride(stride)
+                .with_dilation(dilation)
+                .with_dropout(dropout)
+        };
+        (0..blocks).map(block).collect()
+    }
+}
+
+impl WideResNet38 {
+    /// Computes the features of `images`, which are RGB, normalised as in the weights' training.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[batch, 3, height, width]`
+    /// - `c1`: stride 2 or 4, see [`LowLevelStage`]; `c2` at stride 8, `c3` and `c4` (`mod5` and `mod7`) as
+    ///   [`WideResNet38Config::output_stride`] says; sizes are rounded up
+    ///
+    /// # Panics
+    ///
+    /// Panics if axis 1 is not 3.
+    pub fn forward(&self, images: Tensor<4>) -> Features {
+        assert_shape!(images, [_, 3, _, _]);
+        let full = self.mod1.forward(images);
+        let half = run(&self.mod2, self.pool.forward(full));
+        let quarter = run(&self.mod3, self.pool.forward(half.clone()));
+        let c2 = run(&self.mod4, quarter.clone());
+        let c3 = run(&self.mod5, c2.clone());
+        let c4 = run(&self.mod7, run(&self.mod6, c3.clone()));
+        let c1 = match self.low_level {
+            LowLevelStage::Stride2 => half,
+            LowLevelStage::Stride4 => quarter,
+        };
+
+        Features { c1, c2, c3, c4 }
+    }
+
+    /// The network with its batch norms folded where they stand behind a convolution, for inference.
+    pub fn fold_batch_norm(self) -> Self {
+        let fold = |stage: Vec<PreActivationBlock>| {
+            stage
+                .into_iter()
+                .map(PreActivationBlock::fold_batch_norm)
+                .collect()
+        };
+        Self {
+            mod1: self.mod1,
+            pool: self.pool,
+            mod2: fold(self.mod2),
+            mod3: fold(self.mod3),
+            mod4: fold(self.mod4),
+            mod5: fold(self.mod5),
+            mod6: fold(self.mod6),
+            mod7: fold(self.mod7),
+            low_level: self.low_level,
+        }
+    }
+}
+
+fn run(stage: &[PreActivationBlock], input: Tensor<4>) -> Tensor<4> {
+    stage
+        .iter()
+        .fold(input, |features, block| block.forward(features))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Distribution, Tolerance};
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(OutputStride::Os8, [9, 9, 13, 13])]
+    #[case(OutputStride::Os16, [5, 5, 7, 7])]
+    #[case(OutputStride::Os32, [5, 3, 7, 4])]
+    fn stages_have_their_strides(
+        #[case] output_stride: OutputStride,
+        #[case] expected: [usize; 4],
+    ) {
+        let device = Device::default();
+        let config = WideResNet38Config::new()
+            .with_width(2)
+            .with_output_stride(output_stride);
+        let [c1, c2, c3, c4] = config.channels();
+        let [height3, height4, width3, width4] = expected;
+
+        let images = Tensor::zeros([1, 3, 65, 97], &device);
+        let features = config.init(&device).forward(images.clone());
+        assert_eq!(features.c1.dims(), [1, c1, 33, 49]);
+        assert_eq!(features.c2.dims(), [1, c2, 9, 13]);
+        assert_eq!(features.c3.dims(), [1, c3, height3, width3]);
+        assert_eq!(features.c4.dims(), [1, c4, height4, width4]);
+
+        let config = config.with_low_level(LowLevelStage::Stride4);
+        let features = config.init(&device).forward(images);
+        assert_eq!(features.c1.dims(), [1, config.channels()[0], 17, 25]);
+    }
+
+    #[test]
+    fn dilations_and_shortcuts_are_those_of_variant_a2() {
+        let config = WideResNet38Config::new();
+        let describe = |number| {
+            let blocks = config.stage(number);
+            let shortcuts = blocks.iter().filter(|block| block.shortcut().is_some());
+            (
+                blocks.len(),
+                blocks[0].stride,
+                blocks[0].dilation,
+                shortcuts.count(),
+            )
+        };
+        let stages: Vec<_> = (2..=7).map(describe).collect();
+        assert_eq!(
+            stages,
+            [
+                (3, 1, 1, 1),
+                (3, 1, 1, 1),
+                (6, 2, 1, 1),
+                (3, 1, 2, 1),
+                (1, 1, 4, 1),
+                (1, 1, 4, 1),
+            ]
+        );
+        assert_eq!(config.channels(), [128, 512, 1024, 4096]);
+    }
+
+    #[test]
+    fn folding_keeps_the_features() {
+        let device = Device::default();
+        device.seed(4);
+        let network = WideResNet38Config::new().with_width(2).init(&device);
+        let images = Tensor::random([1, 3, 33, 49], Distribution::Normal(0.0, 1.0), &device);
+        let expected = network.forward(images.clone()).c4;
+        let folded = network.fold_batch_norm().forward(images).c4;
+        folded
+            .into_data()
+            .assert_approx_eq::<f32>(&expected.into_data(), Tolerance::rel_abs(1e-4, 1e-4));
+    }
+
+    #[test]
+    #[should_panic(expected = "a WideResNet-38 has stages 2 to 7, got 8")]
+    fn other_stages_are_refused() {
+        WideResNet38Config::new().stage(8);
+    }
+}
