@@ -190,7 +190,7 @@ mod tests {
             .weight
             .val()
             .into_data()
-            .into_vec()
+            .try_into_vec()
             .expect("weights are f32");
         let mean_square =
             weight.iter().map(|value| value * value).sum::<f32>() / weight.len() as f32;
