@@ -3,6 +3,7 @@
 //! Nothing here knows tensors: images are 8-bit RGB, labels one byte a pixel with [`IGNORE`] for "no class", and a
 //! [`SegmentationDataset`] is a burn `Dataset`.
 
+pub mod augment;
 mod class_table;
 mod dataset;
 mod error;

@@ -49,12 +49,12 @@ pub(super) fn changing_classes<W: Word>(
         let own = &ring[y % ring.len()];
         any.copy_from_slice(&own.any[radius * width..]);
         all.copy_from_slice(&own.all[radius * width..]);
-        for dy in 1..=radius {
+        for (dy, reach) in reaches.iter().enumerate().skip(1) {
             for row in [y.checked_sub(dy), Some(y + dy).filter(|&row| row < height)] {
                 match row {
                     Some(row) => {
                         let spans = &ring[row % ring.len()];
-                        let at = reaches[dy] * width;
+                        let at = reach * width;
                         zip(&mut any, &spans.any[at..at + width], W::or);
                         zip(&mut all, &spans.all[at..at + width], W::and);
                     }

@@ -281,8 +281,8 @@ pub(super) mod tests {
             assert_eq!(width(&options), 2 * radius);
             for border in 0..4 {
                 let source = EdgeSource::Relaxed(RelaxOptions::default().with_border(border));
-                let expected = if radius == 0 {
-                    0
+                let expected = if radius < border {
+                    4 * radius
                 } else {
                     2 * (radius + border)
                 };

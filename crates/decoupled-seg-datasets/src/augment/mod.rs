@@ -1,0 +1,19 @@
+//! Random changes of a sample: typed, serialisable, and the same for a seed on every machine.
+
+mod augmentation;
+mod blur;
+mod color_jitter;
+mod geometry;
+mod normalization;
+mod random;
+mod resize;
+
+pub use augmentation::{Augmentation, CropSize, RandomScale};
+pub use blur::{GaussianBlur, gaussian_blur};
+pub use color_jitter::{
+    ColorJitter, adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation,
+};
+pub use geometry::Geometry;
+pub use normalization::Normalization;
+pub use random::{epoch_rng, sample_rng};
+pub use resize::{ResizeFilter, nearest_indices, resize_image, resize_labels};

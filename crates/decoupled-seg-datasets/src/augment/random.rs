@@ -1,0 +1,42 @@
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// The generator of one sample: it depends on nothing but these three numbers, so that neither the number of workers
+/// nor their order shows in the result.
+pub fn sample_rng(seed: u64, epoch: u64, index: u64) -> ChaCha8Rng {
+    seeded([seed, epoch, index, 0])
+}
+
+/// The generator of an epoch's order, independent of those of its samples.
+pub fn epoch_rng(seed: u64, epoch: u64) -> ChaCha8Rng {
+    seeded([seed, epoch, 0, 1])
+}
+
+pub(crate) fn seeded(numbers: [u64; 4]) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    for (bytes, number) in key.chunks_exact_mut(8).zip(numbers) {
+        bytes.copy_from_slice(&number.to_le_bytes());
+    }
+    ChaCha8Rng::from_seed(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+
+    use super::*;
+
+    #[test]
+    fn every_number_matters() {
+        let draw = |mut rng: ChaCha8Rng| rng.random::<u64>();
+        let first = draw(sample_rng(1, 2, 3));
+        assert_eq!(first, draw(sample_rng(1, 2, 3)));
+        let others = [
+            sample_rng(2, 2, 3),
+            sample_rng(1, 3, 3),
+            sample_rng(1, 2, 4),
+            epoch_rng(1, 2),
+        ];
+        assert!(others.into_iter().all(|rng| draw(rng) != first));
+    }
+}

@@ -1,0 +1,310 @@
+use std::ops::Range;
+
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+
+use crate::LabelMap;
+
+/// How images are resized. Both are antialiased when shrinking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResizeFilter {
+    /// The Catmull-Rom cubic (`a = -0.5`).
+    #[default]
+    Bicubic,
+    /// The triangle.
+    Bilinear,
+}
+
+impl ResizeFilter {
+    /// How far the kernel reaches, in pixels of the smaller image.
+    fn support(self) -> f64 {
+        match self {
+            Self::Bicubic => 2.0,
+            Self::Bilinear => 1.0,
+        }
+    }
+
+    fn kernel(self, x: f64) -> f64 {
+        let x = x.abs();
+        match self {
+            Self::Bicubic if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+            Self::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5,
+            Self::Bilinear if x < 1.0 => 1.0 - x,
+            _ => 0.0,
+        }
+    }
+}
+
+/// Resizes an image, to the bit as Pillow does: rows first, then columns, weights of 22 bits, and 8 bits in between.
+///
+/// # Panics
+///
+/// Panics if the image or the result has no pixels.
+pub fn resize_image(
+    image: &RgbImage,
+    width: usize,
+    height: usize,
+    filter: ResizeFilter,
+) -> RgbImage {
+    let mut out = vec![0; 3 * width * height];
+    resize_window(
+        image,
+        [width, height],
+        [0, 0],
+        [width, height],
+        filter,
+        &mut out,
+    );
+    RgbImage::from_raw(width as u32, height as u32, out).expect("three bytes a pixel")
+}
+
+/// Resizes an image to `scaled` and writes the window of `size` at `origin` of it, without making the rest.
+pub(super) fn resize_window(
+    image: &RgbImage,
+    scaled: [usize; 2],
+    origin: [usize; 2],
+    size: [usize; 2],
+    filter: ResizeFilter,
+    out: &mut [u8],
+) {
+    let source = [image.width() as usize, image.height() as usize];
+    assert!(
+        !source.contains(&0) && !scaled.contains(&0),
+        "an image has pixels, got {source:?} to {scaled:?}"
+    );
+    assert!(
+        origin[0] + size[0] <= scaled[0] && origin[1] + size[1] <= scaled[1],
+        "the window lies inside"
+    );
+    if size.contains(&0) {
+        return;
+    }
+    let columns = Taps::new(source[0], scaled[0], origin[0]..origin[0] + size[0], filter);
+    let rows = Taps::new(source[1], scaled[1], origin[1]..origin[1] + size[1], filter);
+    let needed = rows.sources();
+    let stride = 3 * size[0];
+
+    let mut narrow = vec![0; stride * needed.len()];
+    for (y, line) in needed.clone().zip(narrow.chunks_exact_mut(stride)) {
+        let row = &image.as_raw()[3 * source[0] * y..3 * source[0] * (y + 1)];
+        if scaled[0] == source[0] {
+            line.copy_from_slice(&row[3 * origin[0]..3 * origin[0] + stride]);
+        } else {
+            columns.along(row, line);
+        }
+    }
+    let mut sums = vec![0; stride];
+    for (y, line) in out.chunks_exact_mut(stride).enumerate() {
+        let (start, weights) = rows.of(y);
+        let first = start - needed.start;
+        if scaled[1] == source[1] {
+            line.copy_from_slice(&narrow[first * stride..(first + 1) * stride]);
+            continue;
+        }
+        sums.fill(HALF);
+        for (row, &weight) in narrow[first * stride..].chunks_exact(stride).zip(weights) {
+            sums.iter_mut()
+                .zip(row)
+                .for_each(|(sum, &value)| *sum += weight * i32::from(value));
+        }
+        line.iter_mut()
+            .zip(&sums)
+            .for_each(|(value, &sum)| *value = clip(sum));
+    }
+}
+
+/// Fraction bits of a weight.
+const PRECISION: u32 = 22;
+const HALF: i32 = 1 << (PRECISION - 1);
+
+fn clip(sum: i32) -> u8 {
+    (sum >> PRECISION).clamp(0, 255) as u8
+}
+
+/// For each pixel of a range of the resized axis, the source pixels it is made of.
+struct Taps {
+    starts: Vec<usize>,
+    counts: Vec<usize>,
+    /// `stride` weights a pixel, of which it uses its count.
+    weights: Vec<i32>,
+    stride: usize,
+}
+
+impl Taps {
+    fn new(from: usize, to: usize, range: Range<usize>, filter: ResizeFilter) -> Self {
+        if from == to {
+            let count = range.len();
+            let weights = vec![1 << PRECISION; count];
+            return Self {
+                starts: range.collect(),
+                counts: vec![1; count],
+                weights,
+                stride: 1,
+            };
+        }
+        let scale = from as f64 / to as f64;
+        let stretch = scale.max(1.0);
+        let support = filter.support() * stretch;
+        let stride = 2 * support.ceil() as usize + 1;
+        let mut taps = Self {
+            starts: Vec::new(),
+            counts: Vec::new(),
+            weights: Vec::new(),
+            stride,
+        };
+        let mut exact = Vec::with_capacity(stride);
+        for pixel in range {
+            let center = (pixel as f64 + 0.5) * scale;
+            // `as` cuts off, and is 0 for what lies before the image.
+            let start = (center - support + 0.5) as usize;
+            let end = ((center + support + 0.5) as usize).min(from);
+            exact.clear();
+            exact
+                .extend((start..end).map(|at| filter.kernel((at as f64 - center + 0.5) / stretch)));
+            let sum: f64 = exact.iter().sum();
+            let fixed = exact
+                .iter()
+                .map(|weight| (weight / sum * f64::from(1 << PRECISION)).round() as i32);
+            taps.weights
+                .extend(fixed.chain(std::iter::repeat(0)).take(stride));
+            taps.starts.push(start);
+            taps.counts.push(end - start);
+        }
+        taps
+    }
+
+    fn of(&self, pixel: usize) -> (usize, &[i32]) {
+        (
+            self.starts[pixel],
+            &self.weights[pixel * self.stride..][..self.counts[pixel]],
+        )
+    }
+
+    /// The source pixels that the range needs.
+    fn sources(&self) -> Range<usize> {
+        let last = self.starts.len() - 1;
+        self.starts[0]..self.starts[last] + self.counts[last]
+    }
+
+    fn along(&self, row: &[u8], out: &mut [u8]) {
+        for (pixel, out) in out.chunks_exact_mut(3).enumerate() {
+            let (start, weights) = self.of(pixel);
+            let mut sums = [HALF; 3];
+            for (source, &weight) in row[3 * start..].chunks_exact(3).zip(weights) {
+                for (sum, &value) in sums.iter_mut().zip(source) {
+                    *sum += weight * i32::from(value);
+                }
+            }
+            out.iter_mut()
+                .zip(sums)
+                .for_each(|(out, sum)| *out = clip(sum));
+        }
+    }
+}
+
+/// Resizes a label map to the nearest label, without mixing classes.
+pub fn resize_labels(labels: &LabelMap, width: usize, height: usize) -> LabelMap {
+    let (columns, rows) = (
+        nearest_indices(labels.width, width),
+        nearest_indices(labels.height, height),
+    );
+    let mut data = Vec::with_capacity(width * height);
+    for y in rows {
+        let row = labels.row(y);
+        data.extend(columns.iter().map(|&x| row[x]));
+    }
+    LabelMap::new(width, height, data)
+}
+
+/// The source index of each of `to` pixels when `from` pixels are resized to the nearest, as Pillow rounds.
+///
+/// The position grows by repeated addition, so it differs from `floor((i + 0.5) * from / to)` at some sizes.
+pub fn nearest_indices(from: usize, to: usize) -> Vec<usize> {
+    let scale = from as f64 / to as f64;
+    let mut position = 0.5 * scale;
+    let next = |_| {
+        let index = position as usize;
+        position += scale;
+        index.min(from.saturating_sub(1))
+    };
+    (0..to).map(next).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(ResizeFilter::Bicubic, &[7, 18, 57, 173, 163, 35, 58, 94])]
+    #[case(ResizeFilter::Bicubic, &[27, 132, 64])]
+    #[case(ResizeFilter::Bilinear, &[10, 28, 59, 153, 147, 41, 64, 90])]
+    #[case(ResizeFilter::Bilinear, &[27, 129, 64])]
+    fn golden_lines(#[case] filter: ResizeFilter, #[case] golden: &[u8]) {
+        let line = [10, 50, 200, 30, 90];
+        let row = RgbImage::from_fn(5, 1, |x, _| image::Rgb([line[x as usize]; 3]));
+        let resized = resize_image(&row, golden.len(), 1, filter);
+        assert!(
+            resized
+                .pixels()
+                .zip(golden)
+                .all(|(pixel, &golden)| pixel.0 == [golden; 3]),
+            "{resized:?}"
+        );
+        let column = RgbImage::from_fn(1, 5, |_, y| image::Rgb([line[y as usize]; 3]));
+        let resized = resize_image(&column, 1, golden.len(), filter);
+        assert!(
+            resized
+                .pixels()
+                .zip(golden)
+                .all(|(pixel, &golden)| pixel.0 == [golden; 3]),
+            "{resized:?}"
+        );
+    }
+
+    #[test]
+    fn golden_nearest() {
+        let golden = [
+            0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 10, 10, 11, 12, 12, 13, 14, 14, 15,
+        ];
+        assert_eq!(nearest_indices(16, 23), golden);
+        assert_eq!(nearest_indices(5, 5), [0, 1, 2, 3, 4]);
+        assert_eq!(nearest_indices(4, 2), [1, 3]);
+    }
+
+    #[test]
+    fn a_window_is_a_part_of_the_whole() {
+        let image = RgbImage::from_fn(37, 23, |x, y| {
+            image::Rgb([(x * 7) as u8, (y * 11) as u8, (x * y) as u8])
+        });
+        for filter in [ResizeFilter::Bicubic, ResizeFilter::Bilinear] {
+            for scaled in [[61, 40], [20, 13], [37, 23], [37, 30], [50, 23]] {
+                let whole = resize_image(&image, scaled[0], scaled[1], filter);
+                let (origin, size) = ([5, 3], [12, 9]);
+                let mut window = vec![0; 3 * 12 * 9];
+                resize_window(&image, scaled, origin, size, filter, &mut window);
+                let expected = image::imageops::crop_imm(&whole, 5, 3, 12, 9).to_image();
+                assert_eq!(&window, expected.as_raw(), "{filter:?} {scaled:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn flat_images_stay_flat() {
+        let image = RgbImage::from_pixel(9, 7, image::Rgb([0, 255, 77]));
+        for (width, height) in [(1, 1), (3, 20), (20, 3), (40, 40)] {
+            let resized = resize_image(&image, width, height, ResizeFilter::Bicubic);
+            assert!(resized.pixels().all(|pixel| pixel.0 == [0, 255, 77]));
+        }
+    }
+
+    #[test]
+    fn labels_never_mix() {
+        let labels = LabelMap::new(3, 2, vec![0, 7, 255, 7, 0, 0]);
+        let larger = resize_labels(&labels, 7, 5);
+        assert!(larger.data.iter().all(|label| [0, 7, 255].contains(label)));
+        assert_eq!(resize_labels(&labels, 3, 2), labels);
+    }
+}
