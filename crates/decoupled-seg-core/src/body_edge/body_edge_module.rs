@@ -288,9 +288,7 @@ mod tests {
     fn matches_the_authors_small_module() {
         let device = Device::default();
         let mut module = BodyEdgeModuleConfig::new(2).init(&device);
-        let BodyGenerator::Flow(generator) = &mut module.generator else {
-            panic!("the default is a flow");
-        };
+        let BodyGenerator::Flow(generator) = &mut module.generator;
         let bias = |values| Some(Param::from_tensor(Tensor::from_floats(values, &device)));
         let weight = |shape, steps, scale| Param::from_tensor(wave(shape, steps, scale, &device));
         generator.down[0].conv.weight = weight([2, 1, 3, 3], [5, 9], 0.1);
@@ -330,9 +328,7 @@ mod tests {
                 .with_padding(WarpPadding::Border),
         ] {
             let mut module = BodyEdgeModuleConfig::new(2).with_warp(warp).init(&device);
-            let BodyGenerator::Flow(generator) = &mut module.generator else {
-                panic!("the default is a flow");
-            };
+            let BodyGenerator::Flow(generator) = &mut module.generator;
             generator.flow.weight = Param::from_tensor(Tensor::zeros([2, 4, 3, 3], &device));
             let split = module.forward(random([1, 2, 8, 9], &device));
             let largest: f32 = split.edge.abs().max().into_scalar();

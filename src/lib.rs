@@ -1,0 +1,40 @@
+//! Semantic segmentation with decoupled body and edge supervision, on [Burn](https://burn.dev).
+//!
+//! Li et al., *Improving Semantic Segmentation via Decoupled Body and Edge Supervision*, ECCV 2020,
+//! [arXiv:2007.10035](https://arxiv.org/abs/2007.10035): a learned flow splits a feature map into a smooth body and the
+//! edge it leaves, and each is supervised on its own.
+//!
+//! This crate joins the parts: [`DecoupledSegNet`] is a whole network, and the modules below are the crates that it is
+//! made of. For the module alone, behind a context head of your own, [`core::BodyEdgeModule`] is all you need.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use decoupled_seg::prelude::*;
+//!
+//! let device = Device::default();
+//! let network = DecoupledSegNetConfig::tiny(5).init(&device);
+//! let images = Tensor::zeros([1, 3, 64, 96], &device);
+//!
+//! let output = network.forward(images);
+//!
+//! assert_eq!(output.logits.dims(), [1, 5, 64, 96]);
+//! let supervision = output.supervision.expect("a decoupled network");
+//! assert_eq!(supervision.edge_logits.dims(), [1, 1, 64, 96]);
+//! ```
+
+pub mod network;
+pub mod prelude;
+
+pub use decoupled_seg_backbones as backbones;
+pub use decoupled_seg_core as core;
+pub use decoupled_seg_datasets as datasets;
+pub use decoupled_seg_engine as engine;
+pub use decoupled_seg_heads as heads;
+pub use decoupled_seg_losses as losses;
+pub use decoupled_seg_metrics as metrics;
+pub use decoupled_seg_viz as viz;
+
+pub use network::{
+    Backbone, BackboneConfig, Context, ContextConfig, Decoder, DecoderConfig, DecoupledSegNet,
+    DecoupledSegNetConfig,
+};

@@ -1,0 +1,59 @@
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use decoupled_seg_backbones::{Features, OutputStride, ResNet, ResNetConfig};
+
+/// Which backbone a network has; [`init`](BackboneConfig::init) builds it.
+#[derive(Config, Debug)]
+pub enum BackboneConfig {
+    /// A dilated ResNet.
+    ResNet(ResNetConfig),
+}
+
+/// The backbone of a network: an image in, the features of four stages out. Built by [`BackboneConfig`].
+#[derive(Module, Debug)]
+pub enum Backbone {
+    /// A dilated ResNet.
+    ResNet(ResNet),
+}
+
+impl BackboneConfig {
+    /// Builds the backbone on `device`.
+    pub fn init(&self, device: &Device) -> Backbone {
+        match self {
+            Self::ResNet(config) => Backbone::ResNet(config.init(device)),
+        }
+    }
+
+    /// Channels of the four stages.
+    pub fn channels(&self) -> [usize; 4] {
+        match self {
+            Self::ResNet(config) => config.channels(),
+        }
+    }
+
+    /// How many times smaller than the image the last stage is.
+    pub fn output_stride(&self) -> OutputStride {
+        match self {
+            Self::ResNet(config) => config.output_stride,
+        }
+    }
+}
+
+impl Backbone {
+    /// Computes the features of `images`.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[batch, 3, height, width]`
+    /// - features: see [`Features`]
+    ///
+    /// # Panics
+    ///
+    /// Panics if axis 1 is not 3.
+    pub fn forward(&self, images: Tensor<4>) -> Features {
+        match self {
+            Self::ResNet(backbone) => backbone.forward(images),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Whole networks: a backbone, a context head, and a decoder with or without body and edge.
+
+mod backbone;
+mod context;
+mod decoder;
+mod decoupled_seg_net;
+mod presets;
+
+pub use backbone::{Backbone, BackboneConfig};
+pub use context::{Context, ContextConfig};
+pub use decoder::{Decoder, DecoderConfig};
+pub use decoupled_seg_net::{DecoupledSegNet, DecoupledSegNetConfig};
