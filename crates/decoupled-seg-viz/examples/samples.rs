@@ -56,13 +56,13 @@ fn edge_probs(labels: &[u8]) -> Vec<f32> {
 fn panels(folder: &Path) -> Result<(), VizError> {
     let palette = Palette::distinct(NAMES.len()).with_void([0; 3]);
     let mut truth = street(0.0);
-    truth[..WIDTH * 12].fill(255);
     let (plain, decoupled) = (street(6.0), street(2.0));
     let image = RgbImage::from_fn(WIDTH as u32, HEIGHT as u32, |x, y| {
-        let base = palette.color(street(0.0)[y as usize * WIDTH + x as usize]);
+        let base = palette.color(truth[y as usize * WIDTH + x as usize]);
         let grain = (x * 7919 + y * 104_729) % 37;
         Rgb(base.map(|c| (f32::from(c) * 0.5 + 60.0 + grain as f32) as u8))
     });
+    truth[..WIDTH * 12].fill(255);
     let paint = |labels: &[u8]| colorize(labels, WIDTH, HEIGHT, &palette);
     let errors = |labels: &[u8]| error_map(&overlay(&image, &paint(labels), 0.5), &truth, labels);
 

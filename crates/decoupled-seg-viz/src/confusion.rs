@@ -5,15 +5,19 @@ use image::{Rgb, RgbImage};
 use crate::canvas::{fill_rect, frame};
 use crate::colormap::Colormap;
 use crate::palette::lightness;
-use crate::text::{CAP_HEIGHT, TextStyle, draw_text, mask, text_size};
+use crate::text::{CAP_HEIGHT, TextStyle, draw_text, mask};
 use crate::theme::{INK, MUTED, PAPER, RULE};
 
 /// Pixels of a cell.
 const CELL: u32 = 44;
 /// Pixels between parts.
 const GAP: u32 = 12;
-/// Scale of names and axes.
+/// Scale of the text.
 const TEXT: u32 = 2;
+/// Names of classes.
+const NAME: TextStyle = TextStyle::new(TEXT, INK);
+/// Names of the axes and of the scale.
+const TITLE: TextStyle = TextStyle::new(TEXT, MUTED);
 
 /// Draws a confusion matrix: for each true class (row), how its pixels are spread over the predicted classes (columns).
 ///
@@ -33,7 +37,7 @@ pub fn confusion_picture<S: AsRef<str>>(counts: &[u64], names: &[S]) -> RgbImage
     );
 
     let widest = |texts: &mut dyn Iterator<Item = &str>| {
-        let widths = texts.map(|text| text_size(text, TEXT)[0]);
+        let widths = texts.map(|text| NAME.size(text)[0]);
         widths.max().unwrap_or(0)
     };
     let longest = widest(&mut names.iter().map(AsRef::as_ref));
@@ -44,9 +48,9 @@ pub fn confusion_picture<S: AsRef<str>>(counts: &[u64], names: &[S]) -> RgbImage
     let left = GAP + cap + GAP + longest + GAP;
     let top = GAP + cap + GAP + longest + GAP;
     let bar = 18;
-    let scale_width = GAP + bar + 6 + text_size("100%", TEXT)[0];
+    let scale_width = GAP + bar + 6 + NAME.size("100%")[0];
     let width = left + side + scale_width + GAP;
-    let title = |text| text_size(text, TEXT)[0];
+    let title = |text| NAME.size(text)[0];
     let height = top + side.max(title(rows_title)) + GAP;
     let width = width.max(left + title(columns_title) + GAP);
     let mut image = RgbImage::from_pixel(width, height, Rgb(PAPER));
@@ -59,16 +63,16 @@ pub fn confusion_picture<S: AsRef<str>>(counts: &[u64], names: &[S]) -> RgbImage
             GAP as i32,
         ],
         columns_title,
-        TextStyle::new(TEXT, MUTED),
+        TITLE,
     );
-    let turned = mask(rows_title, TEXT).turned();
+    let turned = mask(rows_title, TITLE).turned();
     let y = centred(top, side, turned.height).max(top as i32);
     turned.draw(&mut image, GAP as i32, y, MUTED);
 
     for (i, name) in names.iter().enumerate() {
         let name = name.as_ref();
         let offset = i as u32 * CELL;
-        let size = text_size(name, TEXT)[0];
+        let size = NAME.size(name)[0];
         draw_text(
             &mut image,
             [
@@ -76,9 +80,9 @@ pub fn confusion_picture<S: AsRef<str>>(counts: &[u64], names: &[S]) -> RgbImage
                 centred(top + offset, CELL, cap),
             ],
             name,
-            TextStyle::new(TEXT, INK),
+            NAME,
         );
-        let turned = mask(name, TEXT).turned();
+        let turned = mask(name, NAME).turned();
         let corner = [
             centred(left + offset, CELL, cap),
             (top - GAP / 2 - size) as i32,
@@ -108,9 +112,8 @@ pub fn confusion_picture<S: AsRef<str>>(counts: &[u64], names: &[S]) -> RgbImage
     }
     frame(&mut image, [x as i32, top as i32], [bar, side + 1], RULE);
     let x = (x + bar + 6) as i32;
-    let style = TextStyle::new(TEXT, MUTED);
-    draw_text(&mut image, [x, top as i32], "100%", style);
-    draw_text(&mut image, [x, (top + side - cap) as i32], "0%", style);
+    draw_text(&mut image, [x, top as i32], "100%", TITLE);
+    draw_text(&mut image, [x, (top + side - cap) as i32], "0%", TITLE);
     image
 }
 
@@ -126,7 +129,7 @@ fn draw_cell(image: &mut RgbImage, corner: [i32; 2], share: Option<f64>) {
     let ink = if lightness(color) < 60.0 { PAPER } else { INK };
     let ink = if share.is_none() { MUTED } else { ink };
     let inset = |size: u32| ((CELL - size) / 2) as i32;
-    let width = text_size(&text, TEXT)[0];
+    let width = NAME.size(&text)[0];
     draw_text(
         image,
         [
@@ -146,7 +149,7 @@ mod tests {
 
     /// A pixel of the cell's upper left corner, beside the number.
     fn cell(image: &RgbImage, row: u32, column: u32) -> [u8; 3] {
-        let longest = text_size("person", TEXT)[0];
+        let longest = NAME.size("person")[0];
         let start = 3 * GAP + CAP_HEIGHT * TEXT + longest;
         let [x, y] = [start + column * CELL + 3, start + row * CELL + 3];
         image.get_pixel(x, y).0

@@ -4,7 +4,7 @@ use image::{Rgb, RgbImage};
 
 use crate::canvas::{fill_rect, frame};
 use crate::palette::Palette;
-use crate::text::{CAP_HEIGHT, LINE_HEIGHT, TextStyle, draw_text, shorten, text_size};
+use crate::text::{CAP_HEIGHT, LINE_HEIGHT, TextStyle, draw_text, shorten};
 use crate::theme::{INK, MUTED, PAPER};
 
 /// Draws a strip of `width` pixels with a swatch and the name of each class, in as many rows as it takes.
@@ -32,11 +32,12 @@ pub fn legend<S: AsRef<str>>(
         "a legend must be at least 40 pixels wide per unit of its text scale (from 1), got {width} at {text_scale}"
     );
 
+    let style = TextStyle::new(text_scale, INK);
     let swatch = [14 * text_scale, (CAP_HEIGHT + 2) * text_scale];
     let gap = 4 * text_scale;
     let longest = names
         .iter()
-        .map(|name| text_size(name.as_ref(), text_scale)[0])
+        .map(|name| style.size(name.as_ref())[0])
         .max()
         .expect("a palette has a colour");
     let cell = (swatch[0] + gap + longest + 3 * gap).min(width);
@@ -56,8 +57,8 @@ pub fn legend<S: AsRef<str>>(
         draw_text(
             &mut strip,
             [x + (swatch[0] + gap) as i32, y + text_scale as i32],
-            &shorten(name.as_ref(), text_scale, room),
-            TextStyle::new(text_scale, INK),
+            &shorten(name.as_ref(), style, room),
+            style,
         );
     }
     strip

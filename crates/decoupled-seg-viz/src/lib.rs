@@ -32,6 +32,7 @@
 //! assert_eq!(wrong, [blend.get_pixel(1, 0)]);
 //! ```
 
+mod arrows;
 mod canvas;
 mod chart;
 mod check;
@@ -53,14 +54,13 @@ mod table;
 mod text;
 mod theme;
 
+pub use arrows::{ArrowForm, FlowArrows};
 pub use chart::{Chart, Curve};
 pub use colormap::{Colormap, ValueRange};
 pub use confusion::confusion_picture;
 pub use error::VizError;
 pub use flo::FlowField;
-pub use flow::{
-    ArrowForm, FlowArrows, FlowScale, color_wheel, flow_color_wheel, flow_hsv, flow_key,
-};
+pub use flow::{FlowScale, color_wheel, flow_color_wheel, flow_hsv, flow_key};
 pub use labels::{colorize, draw_outlines, error_map, label_boundaries, overlay};
 pub use legend::legend;
 pub use maps::{EDGE_PRIOR_THRESHOLD, edge_prior, heat_map, mean_map};
@@ -70,4 +70,4 @@ pub use pca::{FeaturePca, feature_pca};
 pub use save::save_png;
 pub use scale::{Scaling, resize_picture};
 pub use table::Table;
-pub use text::{TextStyle, draw_text, text_size};
+pub use text::{TextStyle, draw_text};

@@ -55,7 +55,7 @@ impl Picture {
     }
 }
 
-/// A grid of titled pictures of one size.
+/// A grid of titled pictures in cells of one size. A picture whose shape is far from the cell's keeps it.
 ///
 /// ```
 /// use decoupled_seg_viz::{Panel, Picture, Scaling};
@@ -187,11 +187,13 @@ impl Panel {
         let columns = self.columns.min(self.pictures.len() as u32);
         let inner = columns * width + (columns - 1) * margin;
 
+        let title_style = TextStyle::new(scale, INK);
+        let caption_style = TextStyle::new(scale, MUTED);
         // A row is as high as its longest caption wants.
         let captions: Vec<Vec<String>> = self
             .pictures
             .iter()
-            .map(|picture| wrap(&picture.caption, scale, width))
+            .map(|picture| wrap(&picture.caption, caption_style, width))
             .collect();
         let below: Vec<u32> = captions
             .chunks(columns as usize)
@@ -225,13 +227,9 @@ impl Panel {
         let mut sheet = RgbImage::from_pixel(inner + 2 * margin, total, Rgb(PAPER));
 
         if heading > 0 {
-            let text = shorten(&self.heading, scale, inner - 1);
-            let style = TextStyle::new(scale, INK);
-            // Twice, one pixel apart: bold.
-            for shift in 0..2 {
-                let corner = [margin as i32 + shift, margin as i32];
-                draw_text(&mut sheet, corner, &text, style);
-            }
+            let style = title_style.bold();
+            let text = shorten(&self.heading, style, inner);
+            draw_text(&mut sheet, [margin as i32; 2], &text, style);
         }
         let mut top = margin + heading;
         let rows = self.pictures.chunks(columns as usize);
@@ -242,12 +240,14 @@ impl Panel {
                 draw_text(
                     &mut sheet,
                     [left as i32, top as i32],
-                    &shorten(&picture.title, scale, width),
-                    TextStyle::new(scale, INK),
+                    &shorten(&picture.title, title_style, width),
+                    title_style,
                 );
-                let image = resize_picture(&picture.image, width, height, picture.scaling);
                 let corner = [left, top + line];
-                imageops::replace(&mut sheet, &image, corner[0].into(), corner[1].into());
+                let [w, h] = fitted(&picture.image, [width, height]);
+                let image = resize_picture(&picture.image, w, h, picture.scaling);
+                let [x, y] = [corner[0] + (width - w) / 2, corner[1] + (height - h) / 2];
+                imageops::replace(&mut sheet, &image, x.into(), y.into());
                 // Around the picture, not over it.
                 frame(
                     &mut sheet,
@@ -257,8 +257,7 @@ impl Panel {
                 );
                 for (i, text) in caption.iter().enumerate() {
                     let y = corner[1] + height + 4 * scale + i as u32 * line;
-                    let style = TextStyle::new(scale, MUTED);
-                    draw_text(&mut sheet, [left as i32, y as i32], text, style);
+                    draw_text(&mut sheet, [left as i32, y as i32], text, caption_style);
                 }
                 left += width + margin;
             }
@@ -284,6 +283,22 @@ impl Panel {
     }
 }
 
+/// The size at which `image` stands in a cell: the cell's, or, where that would distort visibly, the largest of the
+/// picture's own shape. A feature map's few pixels seldom have quite the shape of the image they came from, and are
+/// meant to cover it.
+fn fitted(image: &RgbImage, [width, height]: [u32; 2]) -> [u32; 2] {
+    const DISTORTION: f64 = 1.2;
+
+    let [w, h] = [image.width(), image.height()].map(f64::from);
+    let shape = (w / h) / (f64::from(width) / f64::from(height));
+    if (1.0 / DISTORTION..=DISTORTION).contains(&shape) {
+        return [width, height];
+    }
+    let factor = (f64::from(width) / w).min(f64::from(height) / h);
+    [(w * factor, width), (h * factor, height)]
+        .map(|(side, most)| (side.round() as u32).clamp(1, most))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,7 +316,7 @@ mod tests {
         let panel = Panel::new(2)
             .with_picture(Picture::new("large", plain(60, 40, [200, 0, 0])))
             .with_picture(Picture::of_labels("small", plain(6, 4, [0, 200, 0])))
-            .with_picture(Picture::new("next row", plain(1, 1, [0, 0, 200])));
+            .with_picture(Picture::new("next row", plain(7, 4, [0, 0, 200])));
 
         let sheet = panel.render();
 
@@ -315,6 +330,23 @@ mod tests {
         assert_eq!(sheet.get_pixel(10, 84).0, [0, 0, 200]);
         assert_eq!(sheet.get_pixel(9, 22).0, RULE);
         assert!(count(&sheet, INK) > 20, "titles");
+    }
+
+    #[test]
+    fn another_shape_is_kept_and_centred() {
+        let cell = |width, height| fitted(&RgbImage::new(width, height), [160, 100]);
+        assert_eq!(cell(13, 9), [160, 100], "a coarse map covers its image");
+        assert_eq!(cell(50, 50), [100, 100]);
+        assert_eq!(cell(1000, 100), [160, 16]);
+        assert_eq!(cell(1, 10_000), [1, 100]);
+
+        let sheet = Panel::new(1)
+            .with_cell(160, 100)
+            .with_picture(Picture::new("", plain(5, 5, [200, 0, 0])))
+            .render();
+        assert_eq!(count(&sheet, [200, 0, 0]), 100 * 100);
+        assert_eq!(sheet.get_pixel(10 + 29, 50).0, PAPER);
+        assert_eq!(sheet.get_pixel(10 + 30, 50).0, [200, 0, 0]);
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Cursor, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use image::{ImageFormat, RgbImage};
+use image::RgbImage;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 
 use crate::VizError;
 
@@ -21,8 +22,11 @@ use crate::VizError;
 pub fn save_png(image: &RgbImage, path: impl AsRef<Path>) -> Result<(), VizError> {
     let path = path.as_ref();
     let mut bytes = Vec::new();
+    // The encoder's default is made for speed; pictures for a README should be small.
+    let encoder =
+        PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
     image
-        .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
+        .write_with_encoder(encoder)
         .map_err(|source| VizError::Encode {
             path: path.to_owned(),
             source,

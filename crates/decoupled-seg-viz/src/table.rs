@@ -3,7 +3,7 @@
 use image::{Rgb, RgbImage};
 
 use crate::canvas::fill_rect;
-use crate::text::{LINE_HEIGHT, TextStyle, draw_text, text_size};
+use crate::text::{LINE_HEIGHT, TextStyle, draw_text};
 use crate::theme::{AXIS, INK, PAPER, RULE};
 
 /// A table of texts: names on the left, figures aligned on the right.
@@ -65,36 +65,29 @@ impl Table {
     pub fn render(&self, text_scale: u32) -> RgbImage {
         let scale = text_scale;
         let (margin, gap, line) = (10 * scale, 18 * scale, (LINE_HEIGHT + 8) * scale);
-        let lines = || std::iter::once(&self.header).chain(&self.rows);
+        let plain = TextStyle::new(scale, INK);
+        let lines = || {
+            let rows = self.rows.iter().map(|row| (row, plain));
+            std::iter::once((&self.header, plain.bold())).chain(rows)
+        };
         let widths: Vec<u32> = (0..self.header.len())
             .map(|i| {
-                let widths = lines().map(|row| text_size(&row[i], scale)[0]);
-                // Room for the bold header.
-                widths.max().unwrap_or(0) + 1
+                let widths = lines().map(|(row, style)| style.size(&row[i])[0]);
+                widths.max().unwrap_or(0)
             })
             .collect();
         let inner = widths.iter().sum::<u32>() + gap * (widths.len() as u32 - 1);
         let height = lines().count() as u32 * line + 2 * margin;
         let mut image = RgbImage::from_pixel(inner + 2 * margin, height, Rgb(PAPER));
 
-        for (i, row) in lines().enumerate() {
+        for (i, (row, style)) in lines().enumerate() {
             let top = margin + i as u32 * line;
+            let y = top + (line - LINE_HEIGHT * scale) / 2 + 2 * scale;
             let mut left = margin;
             for (column, (text, width)) in row.iter().zip(&widths).enumerate() {
-                let room = if column == 0 {
-                    0
-                } else {
-                    width - 1 - text_size(text, scale)[0]
-                };
-                let corner = [
-                    left + room,
-                    top + (line - LINE_HEIGHT * scale) / 2 + 2 * scale,
-                ];
-                // The header twice, one pixel apart: bold.
-                for shift in 0..=i32::from(i == 0) {
-                    let [x, y] = corner.map(|v| v as i32);
-                    draw_text(&mut image, [x + shift, y], text, TextStyle::new(scale, INK));
-                }
+                let room = width - style.size(text)[0];
+                let x = left + if column == 0 { 0 } else { room };
+                draw_text(&mut image, [x as i32, y as i32], text, style);
                 left += width + gap;
             }
             let color = if i == 0 { AXIS } else { RULE };

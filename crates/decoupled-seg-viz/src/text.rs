@@ -26,12 +26,40 @@ pub struct TextStyle {
     pub scale: u32,
     /// Red, green and blue.
     pub color: [u8; 3],
+    /// Strokes one pixel thicker, and a pixel more between the letters.
+    pub bold: bool,
 }
 
 impl TextStyle {
     /// Text of the given scale and colour.
     pub const fn new(scale: u32, color: [u8; 3]) -> Self {
-        Self { scale, color }
+        Self {
+            scale,
+            color,
+            bold: false,
+        }
+    }
+
+    /// The same in bold.
+    pub const fn bold(mut self) -> Self {
+        self.bold = true;
+        self
+    }
+
+    /// Width and height of `text` in pixels, descenders included, as [`draw_text`] draws it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the scale is 0.
+    pub fn size(&self, text: &str) -> [u32; 2] {
+        assert!(self.scale > 0, "a text's scale must be at least 1, got 0");
+        let characters = text.chars().count() as u32;
+        let thicker = if self.bold { characters } else { 0 };
+
+        [
+            columns(text) as u32 * self.scale + thicker,
+            ROWS as u32 * self.scale,
+        ]
     }
 }
 
@@ -41,58 +69,51 @@ impl TextStyle {
 ///
 /// Panics if the style's scale is 0.
 pub fn draw_text(image: &mut RgbImage, [x, y]: [i32; 2], text: &str, style: TextStyle) {
-    mask(text, style.scale).draw(image, x, y, style.color);
-}
-
-/// Width and height of `text` in pixels, descenders included, as [`draw_text`] draws it.
-///
-/// # Panics
-///
-/// Panics if `scale` is 0.
-pub fn text_size(text: &str, scale: u32) -> [u32; 2] {
-    assert!(scale > 0, "a text's scale must be at least 1, got 0");
-
-    [columns(text) as u32 * scale, ROWS as u32 * scale]
+    mask(text, style).draw(image, x, y, style.color);
 }
 
 /// `text` if it is at most `width` pixels wide, else its longest beginning that is with dots after it.
-pub(crate) fn shorten(text: &str, scale: u32, width: u32) -> String {
-    if text_size(text, scale)[0] <= width {
+pub(crate) fn shorten(text: &str, style: TextStyle, width: u32) -> String {
+    if style.size(text)[0] <= width {
         return text.to_owned();
     }
     let ends: Vec<usize> = text.char_indices().map(|(i, _)| i).collect();
     ends.into_iter()
         .rev()
         .map(|end| format!("{}..", text[..end].trim_end()))
-        .find(|short| text_size(short, scale)[0] <= width)
+        .find(|short| style.size(short)[0] <= width)
         .unwrap_or_default()
 }
 
 /// Breaks `text` at spaces into lines of at most `width` pixels; a longer word is shortened.
-pub(crate) fn wrap(text: &str, scale: u32, width: u32) -> Vec<String> {
+pub(crate) fn wrap(text: &str, style: TextStyle, width: u32) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         let longer = lines.last().map(|line| format!("{line} {word}"));
-        match longer.filter(|line| text_size(line, scale)[0] <= width) {
+        match longer.filter(|line| style.size(line)[0] <= width) {
             Some(longer) => *lines.last_mut().expect("a line was there") = longer,
-            None => lines.push(shorten(word, scale, width)),
+            None => lines.push(shorten(word, style, width)),
         }
     }
     lines
 }
 
 /// Coverage of a line of text.
-pub(crate) fn mask(text: &str, scale: u32) -> Mask {
-    let [width, height] = text_size(text, scale);
+pub(crate) fn mask(text: &str, style: TextStyle) -> Mask {
+    let [width, height] = style.size(text);
+    let thicker = u32::from(style.bold);
     let mut mask = Mask::new(width, height);
     let mut pen = 0;
     for character in text.chars() {
         let glyph = glyph(character);
         let (first, advance) = metrics(character, glyph);
         if glyph.iter().any(|row| *row != 0) {
-            mask.stamp(&coverage(glyph, first, scale), pen * scale);
+            let letter = coverage(glyph, first, style.scale);
+            for shift in 0..=thicker {
+                mask.stamp(&letter, pen + shift);
+            }
         }
-        pen += advance as u32;
+        pen += advance as u32 * style.scale + thicker;
     }
     mask
 }
@@ -215,6 +236,10 @@ mod tests {
     use rstest::rstest;
     use std::collections::HashSet;
 
+    fn plain(scale: u32) -> TextStyle {
+        TextStyle::new(scale, [0; 3])
+    }
+
     fn ink(mask: &Mask) -> f32 {
         mask.coverage.iter().sum()
     }
@@ -232,7 +257,7 @@ mod tests {
 
     #[test]
     fn an_l_at_scale_one() {
-        let mask = mask("L", 1);
+        let mask = mask("L", plain(1));
 
         assert_eq!((mask.width, mask.height), (5, 9));
         let rows: Vec<String> = mask
@@ -256,8 +281,8 @@ mod tests {
     #[case("11", 1, [11, 9])]
     #[case("A B", 2, [30, 18])]
     fn sizes(#[case] text: &str, #[case] scale: u32, #[case] expected: [u32; 2]) {
-        assert_eq!(text_size(text, scale), expected);
-        let mask = mask(text, scale);
+        assert_eq!(plain(scale).size(text), expected);
+        let mask = mask(text, plain(scale));
         assert_eq!([mask.width, mask.height], expected);
     }
 
@@ -266,12 +291,21 @@ mod tests {
     #[case("-|_=", 0.08)]
     #[case("Road 0.85", 0.15)]
     fn ink_grows_with_the_square_of_the_scale(#[case] text: &str, #[case] tolerance: f32) {
-        let one = ink(&mask(text, 1));
+        let one = ink(&mask(text, plain(1)));
 
         for scale in 2..5 {
-            let ratio = ink(&mask(text, scale)) / (one * (scale * scale) as f32);
+            let ratio = ink(&mask(text, plain(scale))) / (one * (scale * scale) as f32);
             assert!((ratio - 1.0).abs() <= tolerance, "{scale}: {ratio}");
         }
+    }
+
+    #[test]
+    fn bold_is_thicker_and_wider() {
+        let style = plain(2).bold();
+
+        assert_eq!(style.size("ill"), [plain(2).size("ill")[0] + 3, 18]);
+        let ratio = ink(&mask("ill", style)) / ink(&mask("ill", plain(2)));
+        assert!((1.2..1.6).contains(&ratio), "{ratio}");
     }
 
     #[test]
@@ -287,21 +321,21 @@ mod tests {
 
     #[test]
     fn long_text_is_shortened_and_wrapped() {
-        assert_eq!(shorten("road", 1, 100), "road");
-        let short = shorten("traffic light", 1, 40);
+        assert_eq!(shorten("road", plain(1), 100), "road");
+        let short = shorten("traffic light", plain(1), 40);
         assert!(short.ends_with("..") && short.starts_with("tra"), "{short}");
-        assert!(text_size(&short, 1)[0] <= 40);
-        assert_eq!(shorten("traffic", 1, 1), "");
+        assert!(plain(1).size(&short)[0] <= 40);
+        assert_eq!(shorten("traffic", plain(1), 1), "");
 
-        let lines = wrap("body feature, first three components", 1, 90);
+        let lines = wrap("body feature, first three components", plain(1), 90);
         assert!(lines.len() > 1);
-        assert!(lines.iter().all(|line| text_size(line, 1)[0] <= 90));
+        assert!(lines.iter().all(|line| plain(1).size(line)[0] <= 90));
         assert_eq!(lines.join(" "), "body feature, first three components");
     }
 
     #[test]
     #[should_panic(expected = "a text's scale must be at least 1, got 0")]
     fn scale_zero_panics() {
-        text_size("a", 0);
+        plain(0).size("a");
     }
 }

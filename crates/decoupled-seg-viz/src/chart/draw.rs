@@ -57,12 +57,13 @@ impl Chart {
         }
         let font = style(("sans-serif", text).into_font().color(&rgb(INK)));
         let right = self.size[0] as i32 * UNIT - margin;
-        let (sample, gap) = (text * 5 / 4, text / 3);
+        let (sample, gap) = (text * 5 / 4, text / 2);
         let mut left = margin;
         let entries = self.curves.iter().zip(self.colors());
         for (curve, color) in entries.filter(|(curve, _)| named(curve)) {
             let width = root.estimate_text_size(&curve.name, &font)?.0 as i32;
-            let entry = sample + gap + width;
+            // In an SVG the width is a guess; a wider font must not run into the next entry.
+            let entry = sample + gap + width + width / 8;
             if left > margin && left + entry > right {
                 left = margin;
                 top += line;

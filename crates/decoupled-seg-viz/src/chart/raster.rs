@@ -10,7 +10,7 @@ use plotters_backend::{
 };
 
 use crate::canvas::{Strokes, blend, disc};
-use crate::text::{CAP_HEIGHT, mask, text_size};
+use crate::text::{CAP_HEIGHT, TextStyle, mask};
 
 /// Draws for plotters on a picture, with smooth lines and the built-in font.
 pub(super) struct Raster<'a> {
@@ -26,9 +26,14 @@ impl<'a> Raster<'a> {
         Self { image, unit }
     }
 
-    /// The scale of the built-in font whose capitals are about as high as a sans-serif font's.
-    fn text_scale(&self, size: f64) -> u32 {
-        (size / f64::from(self.unit) / 9.0).round().max(1.0) as u32
+    /// The built-in font with capitals about as high as those of a sans-serif font of that style.
+    fn text_style<S: BackendTextStyle>(&self, style: &S) -> TextStyle {
+        let scale = (style.size() / f64::from(self.unit) / 9.0).round().max(1.0);
+        TextStyle {
+            scale: scale as u32,
+            color: style.color().rgb.into(),
+            bold: matches!(style.style(), FontStyle::Bold),
+        }
     }
 
     /// The pixel that holds a position.
@@ -148,9 +153,9 @@ impl DrawingBackend for Raster<'_> {
         style: &S,
         (x, y): BackendCoord,
     ) -> Drawn {
-        let scale = self.text_scale(style.size());
-        let mut mask = mask(text, scale);
-        let size = [mask.width, CAP_HEIGHT * scale].map(|v| v as i32);
+        let font = self.text_style(style);
+        let mut mask = mask(text, font);
+        let size = [mask.width, CAP_HEIGHT * font.scale].map(|v| v as i32);
         let anchor = style.anchor();
         let mut held = [
             match anchor.h_pos {
@@ -175,11 +180,7 @@ impl DrawingBackend for Raster<'_> {
             mask = mask.turned();
         }
         let corner = [self.pixel(x) - held[0], self.pixel(y) - held[1]];
-        let color = style.color().rgb.into();
-        mask.draw(self.image, corner[0], corner[1], color);
-        if matches!(style.style(), FontStyle::Bold) {
-            mask.draw(self.image, corner[0] + 1, corner[1], color);
-        }
+        mask.draw(self.image, corner[0], corner[1], font.color);
         Ok(())
     }
 
@@ -188,8 +189,8 @@ impl DrawingBackend for Raster<'_> {
         text: &str,
         style: &S,
     ) -> Result<(u32, u32), DrawingErrorKind<Infallible>> {
-        let scale = self.text_scale(style.size());
+        let font = self.text_style(style);
         let unit = self.unit as u32;
-        Ok((text_size(text, scale)[0] * unit, CAP_HEIGHT * scale * unit))
+        Ok((font.size(text)[0] * unit, CAP_HEIGHT * font.scale * unit))
     }
 }
