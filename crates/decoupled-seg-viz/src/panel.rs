@@ -130,7 +130,7 @@ impl Panel {
         self
     }
 
-    /// The classes' names and colours, below the pictures.
+    /// The classes' names and colours, below the pictures; left out where the panel has not 40 pixels' width for it.
     ///
     /// # Panics
     ///
