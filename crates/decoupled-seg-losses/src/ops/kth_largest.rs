@@ -17,12 +17,21 @@ const MANTISSA_BITS: u32 = 23;
 /// to `2^32`. Smaller ones count as 0, which is no loss at all: the losses of this crate are 0 or at least `2^-24`,
 /// the smallest logarithm of an f32 above 1. NaN is never counted.
 pub(crate) fn kth_largest(rows: Tensor<2>, k: usize, at_most: f32) -> Tensor<2> {
-    let [count, length] = rows.dims();
-    let device = rows.device();
     assert!(k > 0, "the k-th largest value starts at k = 1");
+    let [count, length] = rows.dims();
     if k > length {
-        return Tensor::full([count, 1], -1.0, &device);
+        return Tensor::full([count, 1], -1.0, &rows.device());
     }
+    #[cfg(feature = "flex")]
+    if super::flex::serves(&rows.device()) {
+        return super::flex::kth_largest(rows, k, at_most);
+    }
+    search(rows, k, at_most)
+}
+
+fn search(rows: Tensor<2>, k: usize, at_most: f32) -> Tensor<2> {
+    let [count, _] = rows.dims();
+    let device = rows.device();
     let enough = |limit: Tensor<2>| {
         let reached = rows.clone().greater_equal(limit).int().sum_dim(1);
         reached.greater_equal_elem(k as i64)
@@ -67,10 +76,20 @@ mod tests {
 
     use super::*;
 
-    fn search(rows: &[Vec<f32>], k: usize) -> Vec<f32> {
+    /// By the function in use on this device and by the one of all devices, which have to agree.
+    fn find(rows: &[Vec<f32>], k: usize, at_most: f32) -> Vec<f32> {
         let data = TensorData::new(rows.concat(), [rows.len(), rows[0].len()]);
-        let found = kth_largest(Tensor::from_data(data, &Device::default()), k, f32::MAX);
-        found.try_into_vec_as::<f32>().expect("f32")
+        let rows = Tensor::from_data(data, &Device::default());
+        let used = kth_largest(rows.clone(), k, at_most)
+            .try_into_vec_as::<f32>()
+            .expect("f32");
+        if k <= rows.dims()[1] {
+            let searched = search(rows, k, at_most)
+                .try_into_vec_as::<f32>()
+                .expect("f32");
+            assert_eq!(used, searched, "k = {k}");
+        }
+        used
     }
 
     fn sorted(row: &[f32], k: usize) -> f32 {
@@ -92,7 +111,7 @@ mod tests {
         ];
         for k in 1..=8 {
             assert_eq!(
-                search(std::slice::from_ref(&row), k),
+                find(std::slice::from_ref(&row), k, f32::MAX),
                 [sorted(&row, k)],
                 "k = {k}"
             );
@@ -102,18 +121,25 @@ mod tests {
     #[test]
     fn rows_are_searched_separately() {
         let rows = [vec![1.0, 5.0, 3.0], vec![-1.0, 2.0, -1.0]];
-        assert_eq!(search(&rows, 2), [3.0, -1.0]);
+        assert_eq!(find(&rows, 2, f32::MAX), [3.0, -1.0]);
     }
 
     #[test]
     fn ties_and_zeros() {
-        assert_eq!(search(&[vec![0.5, 0.5, 0.5, 0.1]], 3), [0.5]);
-        assert_eq!(search(&[vec![0.0, 0.0, 0.0]], 2), [0.0]);
+        assert_eq!(find(&[vec![0.5, 0.5, 0.5, 0.1]], 3, f32::MAX), [0.5]);
+        assert_eq!(find(&[vec![0.0, 0.0, 0.0]], 2, f32::MAX), [0.0]);
+    }
+
+    #[test]
+    fn no_more_than_the_bound() {
+        assert_eq!(find(&[vec![3.0, 2.0, 1.0]], 2, 1.5), [1.5]);
+        assert_eq!(find(&[vec![3.0, 2.0, 1.0]], 2, 2.5), [2.0]);
+        assert_eq!(find(&[vec![3.0, -1.0, -1.0]], 2, 2.5), [-1.0]);
     }
 
     #[test]
     fn nan_is_not_counted() {
-        assert_eq!(search(&[vec![f32::NAN, 2.0, 1.0]], 2), [1.0]);
+        assert_eq!(find(&[vec![f32::NAN, 2.0, 1.0]], 2, f32::MAX), [1.0]);
     }
 
     proptest! {
@@ -122,7 +148,7 @@ mod tests {
         #[test]
         fn equals_sorting(row in prop::collection::vec(prop_oneof![0.0f32..30.0, Just(-1.0f32), 0.0f32..1e-6], 1..60), k in 1usize..70) {
             let row: Vec<f32> = row.into_iter().map(|value| if value > 0.0 && value < 2f32.powi(-31) { 0.0 } else { value }).collect();
-            prop_assert_eq!(search(std::slice::from_ref(&row), k), [sorted(&row, k)]);
+            prop_assert_eq!(find(std::slice::from_ref(&row), k, f32::MAX), [sorted(&row, k)]);
         }
     }
 }

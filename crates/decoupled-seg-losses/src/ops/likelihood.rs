@@ -14,6 +14,15 @@ const FAR_BELOW: f32 = -1e30;
 ///
 /// Every label has to be a class: ignored pixels get some class here and are left out by the caller.
 pub(crate) fn label_nll(logits: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if super::flex::serves(&logits.device()) {
+        let [_, num_classes, _, _] = logits.dims();
+        return super::flex::set_nll(logits, &LabelSets::from_labels(labels, num_classes));
+    }
+    label_nll_composed(logits, labels)
+}
+
+fn label_nll_composed(logits: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<3> {
     let top = logits.clone().inner().max_dim(1);
     let shifted = logits - top;
     let picked = shifted.clone().gather(1, labels.unsqueeze_dim(1));
@@ -31,6 +40,14 @@ pub(crate) fn label_nll(logits: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<3> 
 ///
 /// The set has its own maximum, so that a set of classes far below the best one does not underflow to `log 0`.
 pub(crate) fn set_nll(logits: Tensor<4>, sets: &LabelSets) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if super::flex::serves(&logits.device()) {
+        return super::flex::set_nll(logits, sets);
+    }
+    set_nll_composed(logits, sets)
+}
+
+fn set_nll_composed(logits: Tensor<4>, sets: &LabelSets) -> Tensor<3> {
     let outside = sets.clone().into_multi_hot().bool_not();
     let members = logits.clone().mask_fill(outside, FAR_BELOW);
     let top = logits.clone().inner().max_dim(1);
@@ -41,4 +58,93 @@ pub(crate) fn set_nll(logits: Tensor<4>, sets: &LabelSets) -> Tensor<3> {
     let inside = (members - top_member).exp().sum_dim(1).log();
     let nll: Tensor<3> = (all - inside + gap).squeeze_dim(1);
     nll.mask_fill(sets.is_empty(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Distribution, TensorData};
+    use rstest::rstest;
+
+    use super::*;
+
+    fn close<const D: usize>(fused: Tensor<D>, composed: Tensor<D>) {
+        let fused: Vec<f32> = fused.try_into_vec_as().expect("floats");
+        let composed: Vec<f32> = composed.try_into_vec_as().expect("floats");
+        let scale = composed
+            .iter()
+            .fold(1e-3, |max: f32, value| max.max(value.abs()));
+        for (fused, composed) in fused.into_iter().zip(composed) {
+            // A few units in the last place of the largest value; both round differently.
+            assert!(
+                (fused - composed).abs() <= 1e-6 * scale,
+                "{fused} and {composed}, of up to {scale}"
+            );
+        }
+    }
+
+    /// The function in use on this device against the composed one, values and gradients.
+    fn compare(
+        logits: Tensor<4>,
+        used: impl Fn(Tensor<4>) -> Tensor<3>,
+        composed: impl Fn(Tensor<4>) -> Tensor<3>,
+    ) {
+        let [batch, _, height, width] = logits.dims();
+        let weights = Tensor::<3>::random(
+            [batch, height, width],
+            Distribution::Uniform(-1.0, 1.0),
+            &logits.device(),
+        );
+        let gradients = |nll: &dyn Fn(Tensor<4>) -> Tensor<3>| {
+            let leaf = logits.clone().require_grad();
+            let nll = nll(leaf.clone());
+            let gradients = (nll.clone() * weights.clone()).sum().backward();
+            (nll.inner(), leaf.grad(&gradients).expect("a gradient"))
+        };
+        let (used, used_gradient) = gradients(&used);
+        let (composed, composed_gradient) = gradients(&composed);
+        close(used, composed);
+        close(used_gradient, composed_gradient);
+    }
+
+    #[rstest]
+    #[case([2, 19, 20, 31], 3.0)]
+    #[case([1, 5, 1, 1], 3.0)]
+    #[case([3, 40, 9, 60], 3.0)]
+    #[case([1, 7, 20, 20], 300.0)]
+    #[case([1, 7, 20, 20], 1e4)]
+    fn the_path_in_use_is_the_composed_one(#[case] shape: [usize; 4], #[case] scale: f64) {
+        let device = Device::default().autodiff();
+        let [batch, classes, height, width] = shape;
+        let logits = Tensor::<4>::random(shape, Distribution::Uniform(-scale, scale), &device);
+        let label = |n: usize| ((n * n / 7 + n / 3) % classes) as i32;
+        let labels: Vec<_> = (0..batch * height * width).map(label).collect();
+        let labels =
+            Tensor::<3, Int>::from_data(TensorData::new(labels, [batch, height, width]), &device);
+        compare(
+            logits.clone(),
+            |logits| label_nll(logits, labels.clone()),
+            |logits| label_nll_composed(logits, labels.clone()),
+        );
+
+        // Empty, single, several and full sets.
+        let member = |n: usize| {
+            i32::from(match n % 5 {
+                0 => false,
+                1 => n.is_multiple_of(3),
+                2 => n % 7 < 4,
+                3 => true,
+                _ => n.is_multiple_of(11),
+            })
+        };
+        let members: Vec<_> = (0..shape.iter().product())
+            .map(|n: usize| member(n % (height * width) + n / (height * width) % 2))
+            .collect();
+        let sets =
+            LabelSets::from_multi_hot(Tensor::from_data(TensorData::new(members, shape), &device));
+        compare(
+            logits,
+            |logits| set_nll(logits, &sets),
+            |logits| set_nll_composed(logits, &sets),
+        );
+    }
 }

@@ -1,6 +1,8 @@
 //! Tensor functions that the losses and targets share. Nothing here reads a tensor back to the host.
 
 mod disk;
+#[cfg(feature = "flex")]
+mod flex;
 mod kth_largest;
 mod likelihood;
 mod popcount;

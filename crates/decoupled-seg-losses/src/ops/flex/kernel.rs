@@ -1,0 +1,278 @@
+//! The set likelihood over plain slices: one pass over the logits forward, one backward.
+
+use rayon::prelude::*;
+
+use crate::label_sets::CLASSES_PER_WORD;
+
+/// Pixels that are worked on together: 19 rows of logits are 19 KiB, within the first cache.
+const BLOCK: usize = 256;
+
+/// Sizes of the tensors: logits `[batch, classes, pixels]`, words `[batch, planes, pixels]`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub batch: usize,
+    pub classes: usize,
+    pub planes: usize,
+    pub pixels: usize,
+}
+
+impl Sizes {
+    /// `length` values of one channel of one image.
+    fn row<'a, T>(
+        &self,
+        values: &'a [T],
+        channels: usize,
+        at: [usize; 3],
+        length: usize,
+    ) -> &'a [T] {
+        let [image, channel, pixel] = at;
+        let start = (image * channels + channel) * self.pixels + pixel;
+        &values[start..start + length]
+    }
+}
+
+/// What the forward pass leaves, all `[batch, pixels]`.
+///
+/// The maxima are kept apart from the logarithms of the sums: added up, logits of some thousands would leave the
+/// logarithm no digits.
+#[derive(Clone, Debug)]
+pub(super) struct Likelihood {
+    /// `-log sum_(c in set) softmax_c`, 0 for an empty set.
+    pub nll: Vec<f32>,
+    /// `max_c x_c` and `log sum_c exp(x_c - max)`.
+    top: Vec<f32>,
+    log_sum: Vec<f32>,
+    /// The same over the set.
+    set_top: Vec<f32>,
+    set_log_sum: Vec<f32>,
+}
+
+pub(super) fn forward(logits: &[f32], words: &[i32], sizes: Sizes) -> Likelihood {
+    let length = sizes.batch * sizes.pixels;
+    let [mut nll, mut top, mut log_sum, mut set_top, mut set_log_sum] =
+        std::array::from_fn(|_| vec![0.0; length]);
+    let images = |values| <[f32]>::par_chunks_mut(values, sizes.pixels.max(1));
+    let blocks = |values| <[f32]>::par_chunks_mut(values, BLOCK);
+    (
+        images(&mut nll),
+        images(&mut top),
+        images(&mut log_sum),
+        images(&mut set_top),
+        images(&mut set_log_sum),
+    )
+        .into_par_iter()
+        .enumerate()
+        .for_each(|(image, (nll, top, log_sum, set_top, set_log_sum))| {
+            (
+                blocks(nll),
+                blocks(top),
+                blocks(log_sum),
+                blocks(set_top),
+                blocks(set_log_sum),
+            )
+                .into_par_iter()
+                .enumerate()
+                .for_each(|(block, (nll, top, log_sum, set_top, set_log_sum))| {
+                    let start = block * BLOCK;
+                    let length = nll.len();
+                    let row =
+                        |class| sizes.row(logits, sizes.classes, [image, class, start], length);
+                    let set = |plane| sizes.row(words, sizes.planes, [image, plane, start], length);
+                    over_all(top, log_sum, sizes.classes, row);
+                    for pixel in 0..length {
+                        let words = (0..sizes.planes).map(|plane| set(plane)[pixel]);
+                        let Some((highest, sum)) = over_set(words, |class| row(class)[pixel])
+                        else {
+                            continue;
+                        };
+                        set_top[pixel] = highest;
+                        set_log_sum[pixel] = sum;
+                        nll[pixel] = (top[pixel] - highest) + (log_sum[pixel] - sum);
+                    }
+                });
+        });
+    Likelihood {
+        nll,
+        top,
+        log_sum,
+        set_top,
+        set_log_sum,
+    }
+}
+
+/// The gradient of the logits: `gradient * (softmax_c - [c in set] * softmax_c / sum_(set) softmax)`.
+pub(super) fn backward(
+    gradient: &[f32],
+    logits: &[f32],
+    words: &[i32],
+    saved: &Likelihood,
+    sizes: Sizes,
+) -> Vec<f32> {
+    let mut result = vec![0.0; sizes.batch * sizes.classes * sizes.pixels];
+    if result.is_empty() {
+        return result;
+    }
+    let mut tasks = Vec::new();
+    for (image, planes) in result
+        .chunks_exact_mut(sizes.classes * sizes.pixels)
+        .enumerate()
+    {
+        let mut rows: Vec<_> = planes
+            .chunks_exact_mut(sizes.pixels)
+            .map(|plane| plane.chunks_mut(BLOCK))
+            .collect();
+        for start in (0..sizes.pixels).step_by(BLOCK) {
+            let rows: Vec<&mut [f32]> = rows.iter_mut().filter_map(Iterator::next).collect();
+            tasks.push((image, start, rows));
+        }
+    }
+    tasks.into_par_iter().for_each(|(image, start, rows)| {
+        let length = rows[0].len();
+        let of_image = |values| sizes.row(values, 1, [image, 0, start], length);
+        let set = |plane| sizes.row(words, sizes.planes, [image, plane, start], length);
+        // A pixel without a set is a constant.
+        let mut gradient = of_image(gradient).to_vec();
+        for (pixel, gradient) in gradient.iter_mut().enumerate() {
+            if (0..sizes.planes).all(|plane| set(plane)[pixel] == 0) {
+                *gradient = 0.0;
+            }
+        }
+        if gradient.iter().all(|&value| value == 0.0) {
+            return;
+        }
+        let [top, log_sum] = [&saved.top, &saved.log_sum].map(|values| of_image(values));
+        let [set_top, set_log_sum] =
+            [&saved.set_top, &saved.set_log_sum].map(|values| of_image(values));
+        for (class, result) in rows.into_iter().enumerate() {
+            let row = sizes.row(logits, sizes.classes, [image, class, start], length);
+            for pixel in 0..length {
+                result[pixel] = gradient[pixel] * exp((row[pixel] - top[pixel]) - log_sum[pixel]);
+            }
+            let bit = 1 << (class % CLASSES_PER_WORD);
+            let set = set(class / CLASSES_PER_WORD);
+            // Most blocks hold one or two of the classes.
+            if set.iter().fold(0, |all, word| all | word) & bit == 0 {
+                continue;
+            }
+            for pixel in 0..length {
+                if set[pixel] & bit != 0 {
+                    result[pixel] -=
+                        gradient[pixel] * exp((row[pixel] - set_top[pixel]) - set_log_sum[pixel]);
+                }
+            }
+        }
+    });
+    result
+}
+
+/// Maximum and logarithm of the sum over all classes.
+fn over_all<'a>(
+    top: &mut [f32],
+    log_sum: &mut [f32],
+    classes: usize,
+    row: impl Fn(usize) -> &'a [f32],
+) {
+    top.copy_from_slice(row(0));
+    for class in 1..classes {
+        for (top, &value) in top.iter_mut().zip(row(class)) {
+            *top = if value > *top { value } else { *top };
+        }
+    }
+    log_sum.fill(0.0);
+    for class in 0..classes {
+        for ((sum, &top), &value) in log_sum.iter_mut().zip(&*top).zip(row(class)) {
+            *sum += exp(value - top);
+        }
+    }
+    for sum in log_sum {
+        *sum = sum.ln();
+    }
+}
+
+/// Maximum and logarithm of the sum over a set, `None` if it is empty.
+fn over_set(
+    words: impl Iterator<Item = i32> + Clone,
+    value: impl Fn(usize) -> f32,
+) -> Option<(f32, f32)> {
+    let members = || {
+        words.clone().enumerate().flat_map(|(plane, word)| {
+            let mut left = word;
+            std::iter::from_fn(move || {
+                (left != 0).then(|| {
+                    let bit = left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    plane * CLASSES_PER_WORD + bit
+                })
+            })
+        })
+    };
+    let mut rest = members();
+    let first = value(rest.next()?);
+    let mut more = rest.peekable();
+    if more.peek().is_none() {
+        return Some((first, 0.0));
+    }
+    let highest = more.fold(first, |top, class| {
+        if value(class) > top {
+            value(class)
+        } else {
+            top
+        }
+    });
+    let sum: f32 = members().map(|class| exp(value(class) - highest)).sum();
+    Some((highest, sum.ln()))
+}
+
+/// `e^x` for `x` up to 88, within two units in the last place, 0 below -87; in a form that compiles to vector code.
+///
+/// `x = n ln 2 + r`, `e^x = 2^n e^r`, with the polynomial of the Cephes library for `e^r`.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// 1.5 * 2^23: adding it rounds to a whole number, which is then in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+
+    // Comparisons that NaN passes through.
+    let bounded = if x < -87.0 { -87.0 } else { x };
+    let rounded = bounded * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
+    let r = bounded - n * LN_2_HIGH - n * LN_2_LOW;
+    let mut p = 1.987_569_1e-4;
+    for coefficient in [
+        1.398_199_9e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        0.166_666_65,
+        0.5,
+    ] {
+        p = p * r + coefficient;
+    }
+    let mantissa = p * r * r + r + 1.0;
+    let exponent = (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    let power = f32::from_bits((exponent.wrapping_add(127) << 23) as u32);
+    if x < -87.0 { 0.0 } else { mantissa * power }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_close_everywhere() {
+        for step in -174_000..=176_000 {
+            let x = step as f32 / 2000.0;
+            let exact = f64::from(x).exp();
+            let error = (f64::from(exp(x)) - exact).abs() / exact;
+            assert!(
+                error < 2.5e-7,
+                "exp({x}): {} for {exact}, {error:e}",
+                exp(x)
+            );
+        }
+        assert_eq!(exp(0.0), 1.0);
+        assert_eq!(exp(-88.0), 0.0);
+        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+        assert!(exp(f32::NAN).is_nan());
+    }
+}
