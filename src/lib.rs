@@ -24,14 +24,19 @@
 
 pub mod network;
 pub mod prelude;
+pub mod weights;
 
 pub use decoupled_seg_backbones as backbones;
 pub use decoupled_seg_core as core;
+#[cfg(feature = "train")]
 pub use decoupled_seg_datasets as datasets;
+#[cfg(feature = "train")]
 pub use decoupled_seg_engine as engine;
 pub use decoupled_seg_heads as heads;
 pub use decoupled_seg_losses as losses;
+#[cfg(feature = "train")]
 pub use decoupled_seg_metrics as metrics;
+#[cfg(feature = "train")]
 pub use decoupled_seg_viz as viz;
 
 pub use network::{
