@@ -11,8 +11,10 @@ mod file_dataset;
 pub mod files;
 mod hash;
 mod label_map;
+pub mod loader;
 mod readers;
 mod sample;
+mod street_scenes;
 pub mod targets;
 
 pub use burn_dataset::Dataset;
@@ -24,3 +26,4 @@ pub use files::{MAX_PIXELS, MaskFormat};
 pub use label_map::{IGNORE, LabelMap};
 pub use readers::CamVid;
 pub use sample::Sample;
+pub use street_scenes::{StreetScenes, StreetScenesConfig};

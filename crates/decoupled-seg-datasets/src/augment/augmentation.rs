@@ -243,7 +243,7 @@ mod tests {
     fn the_default_changes_nothing() {
         let original = sample(40, 30);
         assert_eq!(
-            Augmentation::default().apply(original.clone(), &mut sample_rng(0, 0, 0)),
+            Augmentation::default().apply(original.clone(), &mut sample_rng(0, 0, 0, 0)),
             original
         );
     }
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn a_seed_fixes_the_result() {
         let augmentation = Augmentation::official(CropSize::square(24));
-        let apply = |index| augmentation.apply(sample(40, 30), &mut sample_rng(5, 1, index));
+        let apply = |index| augmentation.apply(sample(40, 30), &mut sample_rng(5, 1, index, 0));
         assert_eq!(apply(3), apply(3));
         assert_ne!(apply(3), apply(4));
     }
@@ -262,7 +262,8 @@ mod tests {
         let mut factors = Vec::new();
         let (mut flips, mut lefts) = (0, Vec::new());
         for index in 0..4000 {
-            let geometry = augmentation.geometry([1000, 600], None, &mut sample_rng(0, 0, index));
+            let geometry =
+                augmentation.geometry([1000, 600], None, &mut sample_rng(0, 0, index, 0));
             factors.push(geometry.scaled[0] as f64 / 1000.0);
             flips += u32::from(geometry.flip);
             lefts.push(geometry.origin[0] as f64 / (geometry.scaled[0] - 10) as f64);
@@ -307,7 +308,7 @@ mod tests {
             let augmentation = Augmentation::paper(crop).with_scale(Some(RandomScale::new(min, min + range)));
             let centroid = [(x * width as f64) as usize, (y * height as f64) as usize];
             let geometry =
-                augmentation.geometry([width, height], Some(centroid), &mut sample_rng(0, 0, index));
+                augmentation.geometry([width, height], Some(centroid), &mut sample_rng(0, 0, index, 0));
             prop_assert_eq!(geometry.size, [crop_width, crop_height]);
             for i in 0..2 {
                 let padded = geometry.scaled[i] + 2 * geometry.padding[i];
@@ -324,7 +325,7 @@ mod tests {
         #[test]
         fn padding_is_ignored(side in 1_usize..40, crop in 1_usize..60, index in any::<u64>()) {
             let augmentation = Augmentation::paper(CropSize::square(crop));
-            let augmented = augmentation.apply(sample(side, side), &mut sample_rng(0, 0, index));
+            let augmented = augmentation.apply(sample(side, side), &mut sample_rng(0, 0, index, 0));
             prop_assert_eq!([augmented.width(), augmented.height()], [crop, crop]);
             for (pixel, &label) in augmented.image.pixels().zip(&augmented.labels.data) {
                 prop_assert!(label != IGNORE || pixel.0 == [0, 0, 0]);

@@ -219,7 +219,7 @@ mod tests {
         adjust_saturation(&mut image, 1.0);
         assert_eq!(image, original);
         let mut off = original.clone();
-        ColorJitter::uniform(0.0).apply(&mut off, &mut sample_rng(0, 0, 0));
+        ColorJitter::uniform(0.0).apply(&mut off, &mut sample_rng(0, 0, 0, 0));
         assert_eq!(off, original);
     }
 
@@ -230,7 +230,7 @@ mod tests {
         });
         let jitter = |index| {
             let mut image = original.clone();
-            ColorJitter::uniform(0.25).apply(&mut image, &mut sample_rng(1, 0, index));
+            ColorJitter::uniform(0.25).apply(&mut image, &mut sample_rng(1, 0, index, 0));
             image
         };
         assert_eq!(jitter(0), jitter(0));

@@ -1,10 +1,11 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// The generator of one sample: it depends on nothing but these three numbers, so that neither the number of workers
-/// nor their order shows in the result.
-pub fn sample_rng(seed: u64, epoch: u64, index: u64) -> ChaCha8Rng {
-    seeded([seed, epoch, index, 0])
+/// The generator of one sample: it depends on nothing but these numbers, so that neither the number of workers nor
+/// their order shows in the result. `repeat` tells apart items that an epoch takes more than once.
+pub fn sample_rng(seed: u64, epoch: u64, index: u64, repeat: u64) -> ChaCha8Rng {
+    // Even: the odd ones are the epochs'.
+    seeded([seed, epoch, index, 2 * repeat])
 }
 
 /// The generator of an epoch's order, independent of those of its samples.
@@ -29,14 +30,14 @@ mod tests {
     #[test]
     fn every_number_matters() {
         let draw = |mut rng: ChaCha8Rng| rng.random::<u64>();
-        let first = draw(sample_rng(1, 2, 3));
-        assert_eq!(first, draw(sample_rng(1, 2, 3)));
-        let others = [
-            sample_rng(2, 2, 3),
-            sample_rng(1, 3, 3),
-            sample_rng(1, 2, 4),
-            epoch_rng(1, 2),
-        ];
-        assert!(others.into_iter().all(|rng| draw(rng) != first));
+        let first = draw(sample_rng(1, 2, 3, 0));
+        assert_eq!(first, draw(sample_rng(1, 2, 3, 0)));
+        let samples = [[2, 2, 3, 0], [1, 3, 3, 0], [1, 2, 4, 0], [1, 2, 3, 1]];
+        assert!(
+            samples
+                .into_iter()
+                .all(|[s, e, i, r]| draw(sample_rng(s, e, i, r)) != first)
+        );
+        assert_ne!(draw(sample_rng(1, 2, 0, 0)), draw(epoch_rng(1, 2)));
     }
 }

@@ -1,0 +1,94 @@
+use image::RgbImage;
+
+use crate::{IGNORE, LabelMap};
+
+pub(super) type Color = [f32; 3];
+
+/// A picture in the making: light in `0..=255` with room above, and the label of what is seen.
+pub(super) struct Canvas {
+    pub width: i32,
+    pub height: i32,
+    light: Vec<Color>,
+    labels: Vec<u8>,
+}
+
+impl Canvas {
+    pub(super) fn new(width: usize, height: usize) -> Self {
+        Self {
+            width: width as i32,
+            height: height as i32,
+            light: vec![[0.0; 3]; width * height],
+            labels: vec![IGNORE; width * height],
+        }
+    }
+
+    fn at(&self, x: i32, y: i32) -> Option<usize> {
+        let inside = (0..self.width).contains(&x) && (0..self.height).contains(&y);
+        inside.then(|| y as usize * self.width as usize + x as usize)
+    }
+
+    /// Covers a pixel; outside the picture nothing happens.
+    pub(super) fn paint(&mut self, x: i32, y: i32, label: u8, color: Color) {
+        if let Some(at) = self.at(x, y) {
+            self.light[at] = color;
+            self.labels[at] = label;
+        }
+    }
+
+    /// Covers a pixel that lets through a share of what is behind it.
+    pub(super) fn glaze(&mut self, x: i32, y: i32, label: u8, color: Color, through: f32) {
+        if let Some(at) = self.at(x, y) {
+            let behind = self.light[at];
+            self.light[at] = std::array::from_fn(|i| color[i] + through * (behind[i] - color[i]));
+            self.labels[at] = label;
+        }
+    }
+
+    /// Darkens a pixel; what is seen there stays.
+    pub(super) fn shade(&mut self, x: i32, y: i32, factor: f32) {
+        if let Some(at) = self.at(x, y) {
+            self.light[at] = self.light[at].map(|value| value * factor);
+        }
+    }
+
+    pub(super) fn label(&self, x: i32, y: i32) -> Option<u8> {
+        self.at(x, y).map(|at| self.labels[at])
+    }
+
+    /// Calls `inside` for every pixel whose centre lies in a box, with the centre.
+    pub(super) fn each_in(
+        &mut self,
+        [left, top, right, bottom]: [f32; 4],
+        mut inside: impl FnMut(&mut Self, i32, i32, f32, f32),
+    ) {
+        let range = |from: f32, to: f32, length: i32| {
+            let first = (from - 0.5).ceil().clamp(0.0, length as f32) as i32;
+            first..((to - 0.5).ceil().clamp(0.0, length as f32) as i32)
+        };
+        let columns = range(left, right, self.width);
+        for y in range(top, bottom, self.height) {
+            for x in columns.clone() {
+                inside(self, x, y, x as f32 + 0.5, y as f32 + 0.5);
+            }
+        }
+    }
+
+    /// The picture under a light (a factor per channel and pixel), and its labels.
+    pub(super) fn finish(
+        self,
+        mut lit: impl FnMut(i32, i32, Color) -> Color,
+    ) -> (RgbImage, LabelMap) {
+        let (width, height) = (self.width as usize, self.height as usize);
+        let mut bytes = Vec::with_capacity(3 * width * height);
+        for (at, &light) in self.light.iter().enumerate() {
+            let color = lit((at % width) as i32, (at / width) as i32, light);
+            // `as` clips.
+            bytes.extend(color.map(|value| (value + 0.5) as u8));
+        }
+        let image = RgbImage::from_raw(self.width as u32, self.height as u32, bytes);
+        (
+            image.expect("three bytes a pixel"),
+            LabelMap::new(width, height, self.labels),
+        )
+    }
+}
