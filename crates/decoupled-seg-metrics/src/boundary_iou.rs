@@ -232,3 +232,67 @@ pub(crate) fn ascending(widths: &[BoundaryThreshold], size: [usize; 2]) -> (Vec<
         .collect();
     (order, pixels)
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const WIDTH_1: [BoundaryThreshold; 1] = [BoundaryThreshold::Pixels(1)];
+
+    /// Class 1 fills the right half of 2x4 pixels; the prediction has it one column too wide.
+    #[rstest]
+    // Bands of one column each, side by side.
+    #[case(ImageFrame::Open, Some(0.0))]
+    // Two rows are a band all over: 4 of 6 pixels agree.
+    #[case(ImageFrame::Contour, Some(4.0 / 6.0))]
+    fn the_frame_as_contour(#[case] frame: ImageFrame, #[case] iou: Option<f64>) {
+        let mut metric = BoundaryIou::new(2, WIDTH_1).with_frame(frame);
+        let (labels, predictions) = ([0, 0, 1, 1].repeat(2), [0, 1, 1, 1].repeat(2));
+        metric.update(&labels, &predictions, [2, 4]).unwrap();
+        assert_eq!(metric.iou(Aggregation::Pooled)[0][1], iou);
+    }
+
+    #[test]
+    fn images_or_pixels_weigh_the_same() {
+        let mut metric = BoundaryIou::new(2, WIDTH_1);
+        let [edge, moved] = [[0, 1, 1, 1], [0, 0, 0, 1]];
+        metric
+            .update(&edge.repeat(3), &edge.repeat(3), [3, 4])
+            .unwrap();
+        metric.update(&edge, &moved, [1, 4]).unwrap();
+        // Class 1: all 3 pixels agree in the first image; in the second neither of 2 does.
+        assert_eq!(metric.iou(Aggregation::PerImage)[0][1], Some(0.5));
+        assert_eq!(metric.iou(Aggregation::Pooled)[0][1], Some(3.0 / 5.0));
+    }
+
+    #[test]
+    fn widths_keep_their_order() {
+        let widths = [3, 1, 2].map(BoundaryThreshold::Pixels);
+        let (labels, predictions) = ([0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]);
+        let mut all = BoundaryIou::new(2, widths);
+        all.update(&labels, &predictions, [1, 6]).unwrap();
+        for (width, scores) in widths.into_iter().zip(all.iou(Aggregation::Pooled)) {
+            let mut one = BoundaryIou::new(2, [width]);
+            one.update(&labels, &predictions, [1, 6]).unwrap();
+            assert_eq!(one.iou(Aggregation::Pooled)[0], scores);
+        }
+    }
+
+    #[test]
+    fn bad_input_changes_nothing() {
+        let mut metric = BoundaryIou::new(2, WIDTH_1);
+        let before = metric.clone();
+        assert!(metric.update(&[0, 1], &[0], [1, 2]).is_err());
+        assert!(metric.update(&[0, 2], &[0, 0], [1, 2]).is_err());
+        assert!(metric.update(&[0, 1], &[0, 2], [1, 2]).is_err());
+        assert_eq!(metric, before);
+    }
+
+    #[test]
+    #[should_panic(expected = "must have the same classes and widths")]
+    fn merging_other_classes() {
+        BoundaryIou::new(2, WIDTH_1).merge(&BoundaryIou::new(3, WIDTH_1));
+    }
+}

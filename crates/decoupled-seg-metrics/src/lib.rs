@@ -1,4 +1,6 @@
-//! Segmentation metrics.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
 mod aggregation;
 mod boundary_counts;
 mod boundary_f_score;

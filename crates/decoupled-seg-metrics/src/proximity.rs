@@ -397,7 +397,7 @@ mod tests {
         let map: Vec<u8> = (0..height * width)
             .map(|_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                u8::from((state >> 8) % one_in == 0)
+                u8::from((state >> 8).is_multiple_of(one_in))
             })
             .collect();
         ClassBoundaries::new(&map, [height, width], 2)

@@ -145,3 +145,54 @@ impl fmt::Display for SegmentationReport {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_boundaries_and_with_long_names() {
+        let mut matrix = ConfusionMatrix::new(2);
+        matrix.update(&[0, 0, 1, 1], &[0, 0, 1, 1]).unwrap();
+        let report = SegmentationReport::new(&["road", "pole"], &matrix);
+        let table = "\
+class     IoU
+road   100.00
+pole   100.00
+mean   100.00
+";
+        assert_eq!(report.to_string(), table);
+        let report =
+            SegmentationReport::new(&["traffic light", "traffic sign"], &ConfusionMatrix::new(2));
+        let table = "\
+class            IoU
+traffic light      -
+traffic sign       -
+mean               -
+";
+        assert_eq!(report.to_string(), table);
+    }
+
+    #[test]
+    fn serialises_with_names_and_units() {
+        let mut matrix = ConfusionMatrix::new(2);
+        matrix.update(&[0, 0], &[0, 0]).unwrap();
+        let boundary = BoundaryFScore::new(2, [BoundaryThreshold::DiagonalFraction(0.005)]);
+        let report = SegmentationReport::new(&["road", "pole"], &matrix)
+            .with_boundary(&boundary, Aggregation::Pooled);
+        let row = |name: &str, iou: Option<f64>| serde_json::json!({ "name": name, "iou": iou, "boundary_f": [null] });
+        let expected = serde_json::json!({
+            "classes": [row("road", Some(1.0)), row("pole", None)],
+            "mean": row("mean", Some(1.0)),
+            "pixel_accuracy": 1.0,
+            "thresholds": [{ "DiagonalFraction": 0.005 }],
+        });
+        assert_eq!(serde_json::to_value(&report).unwrap(), expected);
+    }
+
+    #[test]
+    #[should_panic(expected = "one name per class")]
+    fn too_few_names() {
+        SegmentationReport::new(&["road"], &ConfusionMatrix::new(2));
+    }
+}

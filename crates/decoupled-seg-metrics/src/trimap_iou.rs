@@ -153,3 +153,44 @@ impl TrimapIou {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH_1: [BoundaryThreshold; 1] = [BoundaryThreshold::Pixels(1)];
+
+    #[test]
+    fn the_border_towards_ignored_pixels_is_a_contour() {
+        let mut metric = TrimapIou::new(2, WIDTH_1);
+        metric
+            .update(&[0, 0, 0, 255, 1, 1], &[1, 0, 1, 1, 1, 0], [1, 6])
+            .unwrap();
+        // Only the pixels beside the ignored one: a 0 predicted as 1, and a 1 predicted as 1.
+        assert_eq!(metric.matrices()[0].counts(), [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn the_frame_as_contour() {
+        let mut metric = TrimapIou::new(2, WIDTH_1).with_frame(ImageFrame::Contour);
+        metric.update(&[0; 9], &[0; 9], [3, 3]).unwrap();
+        // All but the pixel in the middle.
+        assert_eq!(metric.matrices()[0].total(), 8);
+    }
+
+    #[test]
+    fn bad_input_changes_nothing() {
+        let mut metric = TrimapIou::new(2, WIDTH_1);
+        let before = metric.clone();
+        assert!(metric.update(&[0], &[0, 1], [1, 2]).is_err());
+        assert!(metric.update(&[0, 2], &[0, 0], [1, 2]).is_err());
+        assert!(metric.update(&[0, 1], &[0, 2], [1, 2]).is_err());
+        assert_eq!(metric, before);
+    }
+
+    #[test]
+    #[should_panic(expected = "must have the same classes and widths")]
+    fn merging_other_widths() {
+        TrimapIou::new(2, WIDTH_1).merge(&TrimapIou::new(2, [BoundaryThreshold::Pixels(2)]));
+    }
+}
