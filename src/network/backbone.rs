@@ -1,13 +1,17 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use decoupled_seg_backbones::{Features, OutputStride, ResNet, ResNetConfig};
+use decoupled_seg_backbones::{
+    Features, OutputStride, ResNet, ResNetConfig, WideResNet38, WideResNet38Config,
+};
 
 /// Which backbone a network has; [`init`](BackboneConfig::init) builds it.
 #[derive(Config, Debug)]
 pub enum BackboneConfig {
     /// A dilated ResNet.
     ResNet(ResNetConfig),
+    /// WideResNet-38 (A2), the backbone of the paper's best results.
+    WideResNet38(WideResNet38Config),
 }
 
 /// The backbone of a network: an image in, the features of four stages out. Built by [`BackboneConfig`].
@@ -15,6 +19,8 @@ pub enum BackboneConfig {
 pub enum Backbone {
     /// A dilated ResNet.
     ResNet(ResNet),
+    /// WideResNet-38 (A2).
+    WideResNet38(WideResNet38),
 }
 
 impl BackboneConfig {
@@ -22,6 +28,7 @@ impl BackboneConfig {
     pub fn init(&self, device: &Device) -> Backbone {
         match self {
             Self::ResNet(config) => Backbone::ResNet(config.init(device)),
+            Self::WideResNet38(config) => Backbone::WideResNet38(config.init(device)),
         }
     }
 
@@ -29,6 +36,7 @@ impl BackboneConfig {
     pub fn channels(&self) -> [usize; 4] {
         match self {
             Self::ResNet(config) => config.channels(),
+            Self::WideResNet38(config) => config.channels(),
         }
     }
 
@@ -36,6 +44,7 @@ impl BackboneConfig {
     pub fn output_stride(&self) -> OutputStride {
         match self {
             Self::ResNet(config) => config.output_stride,
+            Self::WideResNet38(config) => config.output_stride,
         }
     }
 }
@@ -54,6 +63,7 @@ impl Backbone {
     pub fn forward(&self, images: Tensor<4>) -> Features {
         match self {
             Self::ResNet(backbone) => backbone.forward(images),
+            Self::WideResNet38(backbone) => backbone.forward(images),
         }
     }
 }

@@ -136,7 +136,7 @@ impl DecoupledSegNetConfig {
         self.fine_channels.map(|_| self.backbone.channels()[0])
     }
 
-    fn decoupled_head(&self) -> DecoupledHeadConfig {
+    pub(crate) fn decoupled_head(&self) -> DecoupledHeadConfig {
         let head = DecoupledHeadConfig::new(self.num_classes)
             .with_body_edge(self.body_edge.clone())
             .with_low_level_channels(self.low_level_channels())
@@ -148,7 +148,7 @@ impl DecoupledSegNetConfig {
         }
     }
 
-    fn plain_decoder(&self) -> PlainDecoderConfig {
+    pub(crate) fn plain_decoder(&self) -> PlainDecoderConfig {
         let decoder = PlainDecoderConfig::new(self.num_classes)
             .with_channels(self.channels())
             .with_low_level_channels(self.low_level_channels())

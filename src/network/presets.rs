@@ -1,11 +1,11 @@
-use decoupled_seg_backbones::{OutputStride, ResNetConfig};
+use decoupled_seg_backbones::{OutputStride, ResNetConfig, WideResNet38Config};
 use decoupled_seg_heads::AsppConfig;
 
 use super::backbone::BackboneConfig;
 use super::context::ContextConfig;
 use super::decoupled_seg_net::DecoupledSegNetConfig;
 
-/// The networks of the paper: decoupled, at output stride 8, on ResNets with the deep stem.
+/// The networks of the paper: decoupled and at output stride 8, the ResNets with the deep stem.
 impl DecoupledSegNetConfig {
     /// FCN on a ResNet-50.
     pub fn fcn_resnet50(num_classes: usize) -> Self {
@@ -41,6 +41,12 @@ impl DecoupledSegNetConfig {
             ResNetConfig::resnet101(),
             ContextConfig::aspp(),
         )
+    }
+
+    /// DeepLabV3+ on a WideResNet-38, its low-level features at stride 2 as the authors have them.
+    pub fn deeplabv3plus_wide_resnet38(num_classes: usize) -> Self {
+        let backbone = BackboneConfig::WideResNet38(WideResNet38Config::new());
+        Self::new(num_classes, backbone).with_context(ContextConfig::aspp())
     }
 
     /// An FCN small enough to learn on a CPU in minutes: a ResNet-18 an eighth as wide, 32 channels in the decoder.
