@@ -15,6 +15,7 @@ pub mod loader;
 mod readers;
 mod sample;
 mod street_scenes;
+pub mod synthetic;
 pub mod targets;
 
 pub use burn_dataset::Dataset;
@@ -24,6 +25,10 @@ pub use error::DatasetError;
 pub use file_dataset::FileDataset;
 pub use files::{MAX_PIXELS, MaskFormat};
 pub use label_map::{IGNORE, LabelMap};
-pub use readers::CamVid;
+pub use readers::{
+    Annotation, Bdd100k, CAMVID_COLORS, CITYSCAPES_LABELS, CamVid, CamVidColor, Cityscapes,
+    CityscapesConfig, CityscapesLabel, CustomDataset, CustomSplit, Kitti, KittiConfig, LabelFiles,
+    MapillaryVistas,
+};
 pub use sample::Sample;
 pub use street_scenes::{StreetScenes, StreetScenesConfig};

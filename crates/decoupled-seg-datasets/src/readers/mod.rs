@@ -1,5 +1,43 @@
 //! Readers of the data sets' official layouts. Each opens a [`FileDataset`](crate::FileDataset).
 
+mod bdd100k;
 mod camvid;
+mod camvid_colors;
+mod cityscapes;
+mod cityscapes_labels;
+mod custom;
+mod kitti;
+mod mapillary;
 
+pub use bdd100k::Bdd100k;
 pub use camvid::CamVid;
+pub use camvid_colors::{CAMVID_COLORS, CamVidColor};
+pub use cityscapes::{Annotation, Cityscapes, CityscapesConfig, LabelFiles};
+pub use cityscapes_labels::{CITYSCAPES_LABELS, CityscapesLabel};
+pub use custom::{CustomDataset, CustomSplit};
+pub use kitti::{Kitti, KittiConfig};
+pub use mapillary::MapillaryVistas;
+
+use std::path::{Path, PathBuf};
+
+use crate::DatasetError;
+
+/// The first of several places that exists: archives unpack to one folder or another.
+fn first_folder(
+    root: &Path,
+    candidates: &[&str],
+    looked_for: &str,
+) -> Result<PathBuf, DatasetError> {
+    let folders = candidates.iter().map(|candidate| root.join(candidate));
+    folders
+        .into_iter()
+        .find(|folder| folder.is_dir())
+        .ok_or_else(|| DatasetError::MissingFolder {
+            path: root.join(candidates[0]),
+            looked_for: format!(
+                "{looked_for} in `{}` under `{}`",
+                candidates.join("` or `"),
+                root.display()
+            ),
+        })
+}

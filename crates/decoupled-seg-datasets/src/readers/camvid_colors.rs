@@ -1,0 +1,180 @@
+use std::path::Path;
+
+use super::camvid::CamVid;
+use crate::files::{Folders, MaskEncoding, MaskReader, Pair};
+use crate::{DatasetError, FileDataset, IGNORE, Split};
+
+/// A class of the original CamVid labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CamVidColor {
+    /// The colour in the label files.
+    pub color: [u8; 3],
+    /// The name in `label_colors.txt`.
+    pub name: &'static str,
+    /// Index among the 11 classes that are trained, or [`IGNORE`].
+    pub label: u8,
+}
+
+const fn class(color: [u8; 3], name: &'static str, label: u8) -> CamVidColor {
+    CamVidColor { color, name, label }
+}
+
+/// The 32 classes of the original labels and what the 11-class benchmark makes of them.
+pub const CAMVID_COLORS: [CamVidColor; 32] = [
+    class([64, 128, 64], "Animal", 9),
+    class([192, 0, 128], "Archway", 1),
+    class([0, 128, 192], "Bicyclist", 10),
+    class([0, 128, 64], "Bridge", 1),
+    class([128, 0, 0], "Building", 1),
+    class([64, 0, 128], "Car", 8),
+    class([64, 0, 192], "CartLuggagePram", 9),
+    class([192, 128, 64], "Child", 9),
+    class([192, 192, 128], "Column_Pole", 2),
+    class([64, 64, 128], "Fence", 7),
+    class([128, 0, 192], "LaneMkgsDriv", 3),
+    class([192, 0, 64], "LaneMkgsNonDriv", 3),
+    class([128, 128, 64], "Misc_Text", 6),
+    class([192, 0, 192], "MotorcycleScooter", 10),
+    class([128, 64, 64], "OtherMoving", 8),
+    class([64, 192, 128], "ParkingBlock", 4),
+    class([64, 64, 0], "Pedestrian", 9),
+    class([128, 64, 128], "Road", 3),
+    class([128, 128, 192], "RoadShoulder", 4),
+    class([0, 0, 192], "Sidewalk", 4),
+    class([192, 128, 128], "SignSymbol", 6),
+    class([128, 128, 128], "Sky", 0),
+    class([64, 128, 192], "SUVPickupTruck", 8),
+    class([0, 0, 64], "TrafficCone", 2),
+    class([0, 64, 64], "TrafficLight", 6),
+    class([192, 64, 128], "Train", 8),
+    class([128, 128, 0], "Tree", 5),
+    class([192, 128, 192], "Truck_Bus", 8),
+    class([64, 0, 64], "Tunnel", 1),
+    class([192, 192, 0], "VegetationMisc", 5),
+    class([0, 0, 0], "Void", IGNORE),
+    class([64, 192, 0], "Wall", 1),
+];
+
+impl CamVid {
+    /// Opens a split of the original release: 701 frames of 960x720 with labels in 32 colours, mapped to the 11
+    /// classes.
+    ///
+    /// ```text
+    /// root/701_StillsRaw_full/{frame}.png
+    /// root/LabeledApproved_full/{frame}_L.png
+    /// ```
+    ///
+    /// The release has no splits; a frame belongs to the one that the SegNet tutorial put it in (367, 101 and 233
+    /// frames), which its name tells.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); [`DatasetError::UnknownSplit`] for a frame of another name.
+    pub fn open_original(
+        root: impl AsRef<Path>,
+        split: Split,
+    ) -> Result<FileDataset, DatasetError> {
+        let (images, labels) = (
+            root.as_ref().join("701_StillsRaw_full"),
+            root.as_ref().join("LabeledApproved_full"),
+        );
+        let folders = Folders {
+            images: &images,
+            image_suffixes: &[".png"],
+            labels: &labels,
+            label_suffix: "_L.png",
+        };
+        let mut pairs: Vec<Pair> = Vec::new();
+        for pair in folders.pairs()? {
+            let Some(part) = split_of(&pair.name) else {
+                return Err(DatasetError::UnknownSplit {
+                    path: pair.image,
+                    split: pair.name,
+                    expected: "a frame of 0001TP, 0006R0, 0016E5 or Seq05VD",
+                });
+            };
+            if split.parts().contains(&part) {
+                pairs.push(pair);
+            }
+        }
+        if pairs.is_empty() {
+            return Err(DatasetError::Empty {
+                path: images,
+                looked_for: format!("frames of the split `{split}`"),
+            });
+        }
+        let classes = Self::classes();
+        let masks = MaskReader {
+            encoding: MaskEncoding::Color,
+            colors: CAMVID_COLORS
+                .iter()
+                .map(|class| (class.color, class.label))
+                .collect(),
+            ..MaskReader::colors(&classes, &[])
+        };
+        Ok(FileDataset::new(pairs, classes, masks))
+    }
+}
+
+/// The split of the SegNet tutorial that a frame is in.
+fn split_of(name: &str) -> Option<Split> {
+    let (sequence, frame) = name.split_once('_')?;
+    let number: u32 = frame.trim_start_matches('f').parse().ok()?;
+    match sequence {
+        "0006R0" => Some(Split::Train),
+        "0001TP" => Some(if number <= 8520 {
+            Split::Train
+        } else {
+            Split::Test
+        }),
+        // Labelled at 1 frame a second for training, and 15 for a stretch of 14 seconds: the odd numbers.
+        "0016E5" => Some(if number % 2 == 1 {
+            Split::Val
+        } else {
+            Split::Train
+        }),
+        "Seq05VD" => Some(Split::Test),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn colours_differ_and_every_class_is_met() {
+        let colors: BTreeSet<[u8; 3]> = CAMVID_COLORS.iter().map(|class| class.color).collect();
+        assert_eq!(colors.len(), 32);
+        let labels: BTreeSet<u8> = CAMVID_COLORS.iter().map(|class| class.label).collect();
+        assert_eq!(
+            labels.into_iter().collect::<Vec<_>>(),
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, IGNORE]
+        );
+        for (index, color) in (0..).zip(CamVid::classes().colors()) {
+            let class = CAMVID_COLORS
+                .iter()
+                .find(|class| class.color == color)
+                .expect("a colour of the release");
+            assert_eq!(class.label, index, "{}", class.name);
+        }
+    }
+
+    #[test]
+    fn names_tell_the_split() {
+        for (name, split) in [
+            ("0001TP_006690", Split::Train),
+            ("0001TP_008550", Split::Test),
+            ("0006R0_f00930", Split::Train),
+            ("0016E5_00390", Split::Train),
+            ("0016E5_07959", Split::Val),
+            ("Seq05VD_f00000", Split::Test),
+        ] {
+            assert_eq!(split_of(name), Some(split), "{name}");
+        }
+        assert_eq!(split_of("holiday_001"), None);
+        assert_eq!(split_of("0001TP"), None);
+    }
+}

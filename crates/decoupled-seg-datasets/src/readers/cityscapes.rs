@@ -1,0 +1,263 @@
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::cityscapes_labels::{id_pairs, train_classes};
+use super::first_folder;
+use crate::files::{Folders, IdMap, MaskEncoding, MaskReader, Pair, list_subfolders};
+use crate::{ClassTable, DatasetError, FileDataset, IGNORE, Split};
+
+/// Which of the label files are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelFiles {
+    /// `*_labelIds.png`, as downloaded: ids 0 to 33.
+    #[default]
+    LabelIds,
+    /// `*_labelTrainIds.png`, as the official scripts make them: 0 to 18 and 255.
+    LabelTrainIds,
+}
+
+impl LabelFiles {
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::LabelIds => "labelIds.png",
+            Self::LabelTrainIds => "labelTrainIds.png",
+        }
+    }
+}
+
+/// Which annotation is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Annotation {
+    /// 2975 training, 500 validation and 1525 test images, labelled to the pixel.
+    #[default]
+    Fine,
+    /// The same training and validation images with coarse polygons.
+    Coarse,
+    /// 20,000 further images with coarse polygons (`train_extra`), whatever the split.
+    CoarseExtra,
+}
+
+/// What a [`Cityscapes`] data set opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CityscapesConfig {
+    /// The folder with `leftImg8bit` and `gtFine`, or with the folders of the archives' names around them.
+    pub root: PathBuf,
+    /// The split.
+    pub split: Split,
+    /// Which label files are read.
+    #[serde(default)]
+    pub label_files: LabelFiles,
+    /// Which annotation is read.
+    #[serde(default)]
+    pub annotation: Annotation,
+    /// Which cities validate: 0 is the official split; 1 and 2 exchange them, so that the official validation cities
+    /// are trained on.
+    #[serde(default)]
+    pub fold: usize,
+}
+
+impl CityscapesConfig {
+    /// The fine annotation of an official split.
+    pub fn new(root: impl Into<PathBuf>, split: Split) -> Self {
+        Self {
+            root: root.into(),
+            split,
+            label_files: LabelFiles::default(),
+            annotation: Annotation::default(),
+            fold: 0,
+        }
+    }
+
+    /// Sets [`label_files`](Self::label_files).
+    pub fn with_label_files(mut self, label_files: LabelFiles) -> Self {
+        self.label_files = label_files;
+        self
+    }
+
+    /// Sets [`annotation`](Self::annotation).
+    pub fn with_annotation(mut self, annotation: Annotation) -> Self {
+        self.annotation = annotation;
+        self
+    }
+
+    /// Sets [`fold`](Self::fold).
+    ///
+    /// # Panics
+    ///
+    /// Panics from 3 on.
+    pub fn with_fold(mut self, fold: usize) -> Self {
+        assert!(fold < FOLDS, "folds are 0, 1 and 2, got {fold}");
+        self.fold = fold;
+        self
+    }
+
+    /// Opens the data set.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cityscapes::open`].
+    pub fn open(&self) -> Result<FileDataset, DatasetError> {
+        let classes = Cityscapes::classes();
+        let num_classes = classes.num_classes();
+        let ids = match self.label_files {
+            LabelFiles::LabelIds => IdMap::new(id_pairs()),
+            LabelFiles::LabelTrainIds => IdMap::identity(num_classes, &[IGNORE]),
+        };
+        let masks = MaskReader::new(MaskEncoding::Grey, ids, num_classes);
+        Ok(FileDataset::new(self.pairs()?, classes, masks))
+    }
+
+    fn pairs(&self) -> Result<Vec<Pair>, DatasetError> {
+        let mut pairs = Vec::new();
+        for (part, city) in self.cities()? {
+            pairs.extend(self.pairs_of(&part, &city)?);
+        }
+        if pairs.is_empty() {
+            let looked_for = format!("city folders of the split `{}`", self.split);
+            return Err(DatasetError::Empty {
+                path: self.root.clone(),
+                looked_for,
+            });
+        }
+        Ok(pairs)
+    }
+
+    fn pairs_of(&self, part: &str, city: &str) -> Result<Vec<Pair>, DatasetError> {
+        let images = self.images_of(part)?.join(city);
+        let kind = if self.annotation == Annotation::Fine {
+            "gtFine"
+        } else {
+            "gtCoarse"
+        };
+        // The public test labels are all void: reading them would look like labels.
+        let labelled = self.split != Split::Test || self.annotation == Annotation::CoarseExtra;
+        let labels = if labelled {
+            self.labels_of(part)?.join(city)
+        } else {
+            images.clone()
+        };
+        let folders = Folders {
+            images: &images,
+            image_suffixes: &["_leftImg8bit.png"],
+            labels: &labels,
+            label_suffix: &format!("_{kind}_{}", self.label_files.suffix()),
+        };
+        if labelled {
+            folders.pairs()
+        } else {
+            folders.unlabelled()
+        }
+    }
+
+    /// The cities of the split, each with the folder it lies in.
+    fn cities(&self) -> Result<Vec<(String, String)>, DatasetError> {
+        if self.annotation == Annotation::CoarseExtra {
+            return self.cities_in("train_extra");
+        }
+        if self.split == Split::Test {
+            return self.cities_in("test");
+        }
+        if self.fold == 0 && self.split != Split::TrainVal {
+            return self.cities_in(self.split.as_str());
+        }
+        let val = self.cities_in("val")?;
+        let count = val.len();
+        let mut all = val;
+        all.extend(self.cities_in("train")?);
+        let offset = self.fold * all.len() / FOLDS;
+        let validates = |index: usize| (offset..offset + count).contains(&index);
+        let chosen = all
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| match self.split {
+                Split::Train => !validates(*index),
+                Split::Val => validates(*index),
+                Split::TrainVal | Split::Test => true,
+            });
+        Ok(chosen.map(|(_, city)| city).collect())
+    }
+
+    fn cities_in(&self, part: &str) -> Result<Vec<(String, String)>, DatasetError> {
+        let folder = self.images_of(part)?;
+        let city = |path: PathBuf| match path.file_name().and_then(|name| name.to_str()) {
+            Some(name) => Ok((part.to_string(), name.to_string())),
+            None => Err(DatasetError::NonUtf8Name { path }),
+        };
+        list_subfolders(&folder, "a folder for each city")?
+            .into_iter()
+            .map(city)
+            .collect()
+    }
+
+    fn images_of(&self, part: &str) -> Result<PathBuf, DatasetError> {
+        let archive = if part == "train_extra" {
+            "trainextra"
+        } else {
+            "trainvaltest"
+        };
+        let candidates = [
+            format!("leftImg8bit/{part}"),
+            format!("leftImg8bit_{archive}/leftImg8bit/{part}"),
+        ];
+        first_folder(
+            &self.root,
+            &candidates.each_ref().map(String::as_str),
+            "the images of Cityscapes",
+        )
+    }
+
+    fn labels_of(&self, part: &str) -> Result<PathBuf, DatasetError> {
+        let candidates = match self.annotation {
+            Annotation::Fine => [
+                format!("gtFine/{part}"),
+                format!("gtFine_trainvaltest/gtFine/{part}"),
+            ],
+            _ => [
+                format!("gtCoarse/{part}"),
+                format!("gtCoarse/gtCoarse/{part}"),
+            ],
+        };
+        first_folder(
+            &self.root,
+            &candidates.each_ref().map(String::as_str),
+            "the labels of Cityscapes",
+        )
+    }
+}
+
+const FOLDS: usize = 3;
+
+/// Cityscapes: 5000 finely labelled images of 2048x1024 from 50 cities, and 20,000 coarsely labelled ones.
+///
+/// ```text
+/// root/leftImg8bit/{train,val,test}/{city}/{city}_{seq}_{frame}_leftImg8bit.png
+/// root/gtFine/{train,val}/{city}/{city}_{seq}_{frame}_gtFine_labelIds.png (or _labelTrainIds.png)
+/// root/gtCoarse/{train,train_extra,val}/{city}/..._gtCoarse_labelIds.png
+/// ```
+///
+/// Each of the two may also lie in the folder of its archive (`leftImg8bit_trainvaltest/leftImg8bit/...`). The test
+/// split has no labels: its label maps are all [`IGNORE`].
+///
+/// Source: Cordts et al., CVPR 2016, [arXiv:1604.01685](https://arxiv.org/abs/1604.01685).
+#[derive(Debug, Clone, Copy)]
+pub struct Cityscapes;
+
+impl Cityscapes {
+    /// Opens an official split of the fine annotation; [`CityscapesConfig`] opens the others.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`DatasetError`] if a folder is missing, a split has no image, an image no label or a label no image.
+    pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
+        CityscapesConfig::new(root.as_ref(), split).open()
+    }
+
+    /// The 19 classes, with ids, categories and colours.
+    pub fn classes() -> ClassTable {
+        train_classes()
+    }
+}

@@ -1,0 +1,202 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::files::{Folders, IMAGE_SUFFIXES, IdMap, MaskEncoding, MaskReader, Pair, read_list};
+use crate::{Class, ClassTable, DatasetError, FileDataset, IGNORE, MAX_CLASSES};
+
+/// Where the files of one split are: two folders, or a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CustomSplit {
+    /// A list of an image and its label a line, see [`read_list`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<PathBuf>,
+    /// Folder of the images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<PathBuf>,
+    /// How image names end, if not in `.png`, `.jpg` or `.jpeg`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_suffix: Option<String>,
+    /// Folder of the labels; none for images without labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PathBuf>,
+    /// How label names end behind what they share with the image's name, `.png` if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_suffix: Option<String>,
+}
+
+/// Any data set of folders or lists, described in a TOML file:
+///
+/// ```toml
+/// encoding = "grey"          # or palette_index, grey_or_palette_index, grey16, color
+/// ignored = [255]            # label values (for `color`: ignored_colors) that are no class
+///
+/// [[classes]]
+/// name = "background"        # label value 0, as no `id` says otherwise
+/// color = [0, 0, 0]
+///
+/// [[classes]]
+/// name = "crack"
+/// color = [255, 0, 0]
+///
+/// [splits.train]
+/// images = "images/train"    # relative to the TOML file
+/// labels = "masks/train"
+///
+/// [splits.val]
+/// list = "val.txt"
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomDataset {
+    /// How masks are stored.
+    #[serde(default = "default_encoding")]
+    pub encoding: MaskEncoding,
+    /// Label values that are ignored.
+    #[serde(default = "default_ignored")]
+    pub ignored: Vec<u8>,
+    /// Colours that are ignored, with [`MaskEncoding::Color`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_colors: Vec<[u8; 3]>,
+    /// The classes, by index.
+    pub classes: Vec<Class>,
+    /// The splits, by name.
+    pub splits: BTreeMap<String, CustomSplit>,
+}
+
+fn default_encoding() -> MaskEncoding {
+    MaskEncoding::Grey
+}
+
+fn default_ignored() -> Vec<u8> {
+    vec![IGNORE]
+}
+
+impl CustomDataset {
+    /// Reads a description.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`DatasetError`] if the file cannot be read, is no such TOML, or its class table contradicts itself.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| DatasetError::io(path, source))?;
+        let problem = |problem: String| DatasetError::ClassTable {
+            path: path.to_path_buf(),
+            problem,
+        };
+        let text = String::from_utf8(bytes).map_err(|_| problem("not UTF-8 text".to_string()))?;
+        let description: Self =
+            toml::from_str(&text).map_err(|error| problem(error.to_string()))?;
+        description.check().map_err(problem)?;
+        Ok(description)
+    }
+
+    /// Opens a split of the data set described in a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read) and [`open_split`](Self::open_split).
+    pub fn open(path: impl AsRef<Path>, split: &str) -> Result<FileDataset, DatasetError> {
+        let path = path.as_ref();
+        let root = path.parent().unwrap_or(Path::new(""));
+        Self::read(path)?.open_split(root, split)
+    }
+
+    /// Opens a split; paths are relative to `root`.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`DatasetError`] if there is no such split, a folder or list is missing, an image has no label, a
+    /// label no image, or the class table contradicts itself.
+    pub fn open_split(&self, root: &Path, split: &str) -> Result<FileDataset, DatasetError> {
+        self.check().map_err(|problem| DatasetError::ClassTable {
+            path: root.to_path_buf(),
+            problem,
+        })?;
+        let Some(files) = self.splits.get(split) else {
+            return Err(DatasetError::UnknownSplit {
+                path: root.to_path_buf(),
+                split: split.to_string(),
+                expected: "a table under [splits]",
+            });
+        };
+        let classes = ClassTable::new(self.classes.clone());
+        let num_classes = classes.num_classes();
+        let masks = if self.encoding == MaskEncoding::Color {
+            MaskReader::colors(&classes, &self.ignored_colors)
+        } else {
+            let ids = (0_u8..)
+                .take(num_classes)
+                .map(|index| (classes.id(index), index));
+            let ignored = self.ignored.iter().map(|&id| (id, IGNORE));
+            MaskReader::new(self.encoding, IdMap::new(ids.chain(ignored)), num_classes)
+        };
+        Ok(FileDataset::new(files.pairs(root)?, classes, masks))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let count = self.classes.len();
+        if !(1..=MAX_CLASSES).contains(&count) {
+            return Err(format!("{count} classes, expected 1 to {MAX_CLASSES}"));
+        }
+        let table = ClassTable::new(self.classes.clone());
+        for (index, class) in (0_u8..).zip(&self.classes) {
+            let id = table.id(index);
+            let earlier = (0..index).find(|&other| {
+                let same_name = self.classes[usize::from(other)].name == class.name;
+                same_name || table.id(other) == id && self.encoding != MaskEncoding::Color
+            });
+            if let Some(other) = earlier {
+                let other = &self.classes[usize::from(other)].name;
+                return Err(format!(
+                    "classes `{other}` and `{}` (id {id}) share their name or id",
+                    class.name
+                ));
+            }
+            if self.encoding == MaskEncoding::Color {
+                let clash = self.ignored_colors.contains(&class.color)
+                    || (0..index).any(|other| table.color(other) == class.color);
+                if clash {
+                    return Err(format!(
+                        "the colour of `{}` stands for two labels",
+                        class.name
+                    ));
+                }
+            } else if self.ignored.contains(&id) {
+                return Err(format!("id {id} is both `{}` and ignored", class.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CustomSplit {
+    fn pairs(&self, root: &Path) -> Result<Vec<Pair>, DatasetError> {
+        match (&self.list, &self.images) {
+            (Some(list), None) => read_list(&root.join(list), root),
+            (None, Some(images)) => {
+                let images = root.join(images);
+                let own = self.image_suffix.as_deref().map(|suffix| [suffix]);
+                let labels = self.labels.as_ref().map(|labels| root.join(labels));
+                let folders = Folders {
+                    images: &images,
+                    image_suffixes: own.as_ref().map_or(IMAGE_SUFFIXES, |own| own),
+                    labels: labels.as_deref().unwrap_or(&images),
+                    label_suffix: self.label_suffix.as_deref().unwrap_or(".png"),
+                };
+                if labels.is_some() {
+                    folders.pairs()
+                } else {
+                    folders.unlabelled()
+                }
+            }
+            _ => Err(DatasetError::ClassTable {
+                path: root.to_path_buf(),
+                problem: "a split has either `list` or `images`".to_string(),
+            }),
+        }
+    }
+}

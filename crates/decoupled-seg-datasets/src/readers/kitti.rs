@@ -1,0 +1,142 @@
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::cityscapes_labels::{id_pairs, train_classes};
+use super::first_folder;
+use crate::files::{Folders, IdMap, MaskEncoding, MaskReader};
+use crate::{ClassTable, DatasetError, FileDataset, Split};
+
+/// The images that validate in each fold, by sorted file index.
+///
+/// Source: the authors' code (after Zhu et al. 2019).
+const VALIDATION: [[usize; 21]; 3] = [
+    [
+        1, 5, 11, 29, 35, 49, 57, 68, 72, 82, 93, 115, 119, 130, 145, 154, 156, 167, 169, 189, 198,
+    ],
+    [
+        0, 12, 24, 31, 42, 50, 63, 71, 84, 96, 101, 112, 121, 133, 141, 155, 164, 171, 187, 191,
+        197,
+    ],
+    [
+        3, 6, 13, 21, 41, 54, 61, 73, 88, 91, 110, 121, 126, 131, 142, 149, 150, 163, 173, 183, 199,
+    ],
+];
+
+/// What a [`Kitti`] data set opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KittiConfig {
+    /// The folder with `training` and `testing`.
+    pub root: PathBuf,
+    /// The split.
+    pub split: Split,
+    /// Which 21 of the 200 training images validate: 0, 1 or 2.
+    pub fold: usize,
+}
+
+impl KittiConfig {
+    /// A split of fold 2, the one of the authors' scripts.
+    pub fn new(root: impl Into<PathBuf>, split: Split) -> Self {
+        Self {
+            root: root.into(),
+            split,
+            fold: 2,
+        }
+    }
+
+    /// Sets [`fold`](Self::fold).
+    ///
+    /// # Panics
+    ///
+    /// Panics from 3 on.
+    pub fn with_fold(mut self, fold: usize) -> Self {
+        assert!(fold < VALIDATION.len(), "folds are 0, 1 and 2, got {fold}");
+        self.fold = fold;
+        self
+    }
+
+    /// Opens the data set.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kitti::open`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if the fold is not 0, 1 or 2.
+    pub fn open(&self) -> Result<FileDataset, DatasetError> {
+        assert!(
+            self.fold < VALIDATION.len(),
+            "folds are 0, 1 and 2, got {}",
+            self.fold
+        );
+        let candidates: &[&str] = if self.split == Split::Test {
+            &["testing", "test"]
+        } else {
+            &["training"]
+        };
+        let part = first_folder(&self.root, candidates, "the images of KITTI")?;
+        let (images, labels) = (part.join("image_2"), part.join("semantic"));
+        let folders = Folders {
+            images: &images,
+            image_suffixes: &[".png"],
+            labels: &labels,
+            label_suffix: ".png",
+        };
+        let classes = Kitti::classes();
+        let masks = MaskReader::new(
+            MaskEncoding::Grey,
+            IdMap::new(id_pairs()),
+            classes.num_classes(),
+        );
+        if self.split == Split::Test {
+            return Ok(FileDataset::new(folders.unlabelled()?, classes, masks));
+        }
+        let all = FileDataset::new(folders.pairs()?, classes, masks);
+        let validation = VALIDATION[self.fold];
+        let indices: Vec<usize> = (0..all.pairs().len())
+            .filter(|index| match self.split {
+                Split::Train => !validation.contains(index),
+                Split::Val => validation.contains(index),
+                Split::TrainVal | Split::Test => true,
+            })
+            .collect();
+        if indices.is_empty() {
+            let looked_for = format!("images of the split `{}`, fold {}", self.split, self.fold);
+            return Err(DatasetError::Empty {
+                path: images,
+                looked_for,
+            });
+        }
+        Ok(all.select(&indices))
+    }
+}
+
+/// KITTI's semantic benchmark: 200 training and 200 test images of about 1242x375, with the ids of Cityscapes.
+///
+/// ```text
+/// root/training/image_2/000000_10.png
+/// root/training/semantic/000000_10.png      ids of Cityscapes
+/// root/testing/image_2/000000_10.png        no labels
+/// ```
+///
+/// Images differ in size by some pixels: evaluate with batches of one. Source: Abu Alhaija et al., IJCV 2018.
+#[derive(Debug, Clone, Copy)]
+pub struct Kitti;
+
+impl Kitti {
+    /// Opens a split of fold 2; [`KittiConfig`] opens the others. [`Split::TrainVal`] is all 200 training images.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`DatasetError`] if a folder is missing, a split has no image, an image no label or a label no image.
+    pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
+        KittiConfig::new(root.as_ref(), split).open()
+    }
+
+    /// The 19 classes, those of Cityscapes.
+    pub fn classes() -> ClassTable {
+        train_classes()
+    }
+}

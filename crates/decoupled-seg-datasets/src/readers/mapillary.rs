@@ -1,0 +1,144 @@
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::first_folder;
+use crate::files::{Folders, IdMap, MaskEncoding, MaskReader};
+use crate::{Class, ClassTable, DatasetError, FileDataset, MAX_CLASSES, Split};
+
+/// Mapillary Vistas (research edition), for pre-training: 18,000 training, 2000 validation and 5000 test images of
+/// many sizes.
+///
+/// ```text
+/// root/config.json (1.2) or config_v1.2.json, config_v2.0.json
+/// root/{training,validation,testing}/images/*.jpg
+/// root/{training,validation}/labels/*.png (1.2) or {v1.2,v2.0}/labels/*.png
+/// ```
+///
+/// The class table is read from the configuration file. Its last label ("Unlabeled") becomes
+/// [`IGNORE`](crate::IGNORE): 65 classes in version 1.2. Label files are palettes whose indices are the ids.
+/// Source: Neuhold et al., ICCV 2017.
+#[derive(Debug, Clone, Copy)]
+pub struct MapillaryVistas;
+
+#[derive(Deserialize)]
+struct Config {
+    labels: Vec<Label>,
+}
+
+#[derive(Deserialize)]
+struct Label {
+    color: [u8; 3],
+    readable: String,
+    #[serde(default)]
+    instances: bool,
+    #[serde(default)]
+    name: String,
+}
+
+impl MapillaryVistas {
+    /// Opens a split of version 1.2. The test split has no labels.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`DatasetError`] if the configuration file is missing or not usable, a folder is missing, a split has
+    /// no image, an image no label or a label no image.
+    pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
+        Self::open_version(root.as_ref(), split, "v1.2")
+    }
+
+    /// Opens a split of version 2.0 (123 classes and one ignored).
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_v2(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
+        Self::open_version(root.as_ref(), split, "v2.0")
+    }
+
+    fn open_version(root: &Path, split: Split, version: &str) -> Result<FileDataset, DatasetError> {
+        let classes = read_config(root, version)?;
+        let mut pairs = Vec::new();
+        for part in split.parts() {
+            let part = match part {
+                Split::Train => "training",
+                Split::Val => "validation",
+                _ => "testing",
+            };
+            let folder = first_folder(root, &[part], "a split of Mapillary Vistas")?;
+            let images = folder.join("images");
+            let labels = if split == Split::Test {
+                images.clone()
+            } else {
+                let nested = format!("{version}/labels");
+                let candidates: &[&str] = if version == "v1.2" {
+                    &[&nested, "labels"]
+                } else {
+                    &[&nested]
+                };
+                first_folder(&folder, candidates, "the labels of Mapillary Vistas")?
+            };
+            let folders = Folders {
+                images: &images,
+                image_suffixes: &[".jpg"],
+                labels: &labels,
+                label_suffix: ".png",
+            };
+            pairs.extend(if split == Split::Test {
+                folders.unlabelled()?
+            } else {
+                folders.pairs()?
+            });
+        }
+        let num_classes = classes.num_classes();
+        let unlabelled = u8::try_from(num_classes).expect("a table holds at most 254 classes");
+        let ids = IdMap::identity(num_classes, &[unlabelled]);
+        let masks = MaskReader::new(MaskEncoding::GreyOrPaletteIndex, ids, num_classes);
+        Ok(FileDataset::new(pairs, classes, masks))
+    }
+}
+
+fn read_config(root: &Path, version: &str) -> Result<ClassTable, DatasetError> {
+    let names = [format!("config_{version}.json"), "config.json".to_string()];
+    let usable = if version == "v1.2" {
+        &names[..]
+    } else {
+        &names[..1]
+    };
+    let found: Option<PathBuf> = usable
+        .iter()
+        .map(|name| root.join(name))
+        .find(|path| path.is_file());
+    let Some(path) = found else {
+        return Err(DatasetError::MissingFolder {
+            path: root.to_path_buf(),
+            looked_for: format!("the class table `{}`", usable.join("` or `")),
+        });
+    };
+    let problem = |problem: String| DatasetError::ClassTable {
+        path: path.clone(),
+        problem,
+    };
+    let bytes = std::fs::read(&path).map_err(|source| DatasetError::io(&path, source))?;
+    let config: Config =
+        serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))?;
+    let count = config.labels.len();
+    if !(2..=MAX_CLASSES + 1).contains(&count) {
+        return Err(problem(format!(
+            "{count} labels, expected 2 to {}",
+            MAX_CLASSES + 1
+        )));
+    }
+    let class = |label: &Label| {
+        let mut class = Class::new(&label.readable, label.color).with_instances(label.instances);
+        // `object--vehicle--car`: the first two parts are the group.
+        let parts: Vec<&str> = label.name.split("--").collect();
+        if parts.len() > 1 {
+            class = class.with_category(parts[..parts.len() - 1].join("--"));
+        }
+        class
+    };
+    Ok(ClassTable::new(
+        config.labels[..count - 1].iter().map(class).collect(),
+    ))
+}
