@@ -1,0 +1,327 @@
+//! What the data set examples share: one command line (`train`, `eval`, `predict`) over a [`Project`].
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use decoupled_seg::datasets::augment::{CropSize, RandomScale};
+use decoupled_seg::datasets::{DatasetError, SegmentationDataset, Split};
+use decoupled_seg::engine::{
+    Checkpoint, CheckpointRecipe, CheckpointStore, Evaluator, Interrupt, PredictionKind, Predictor,
+    Progress, Protocol, Recipe, Resume, Stop, Trainer,
+};
+use decoupled_seg::metrics::BoundaryThreshold;
+use decoupled_seg::network::{DecoderConfig, DecoupledSegNet, DecoupledSegNetConfig};
+
+/// A data set and how to train on it.
+pub struct Project {
+    /// Its name; runs go to `runs/<name>` unless told otherwise.
+    pub name: &'static str,
+    /// Where its data lie unless told otherwise.
+    pub root: &'static str,
+    /// How to train on it, from the paper or the authors' scripts.
+    pub recipe: Recipe,
+    /// Opens a split.
+    pub open: fn(&Path, Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError>,
+    /// Writes a tiny data set of the same layout, for `--synthetic`.
+    pub synthesize: fn(&Path) -> Result<(), Box<dyn Error>>,
+}
+
+#[derive(Parser)]
+#[command(about = "Trains, judges and uses a segmentation network with decoupled body and edge")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a network.
+    Train(TrainArgs),
+    /// Judge the best checkpoint of a run on the validation images.
+    Eval(EvalArgs),
+    /// Predict a file or a folder with the best checkpoint of a run.
+    Predict(PredictArgs),
+}
+
+#[derive(Args)]
+struct DataArgs {
+    /// Folder of the data set.
+    #[arg(long)]
+    root: Option<PathBuf>,
+    /// Work on a tiny made-up data set of the same layout instead, written into the run's folder.
+    #[arg(long)]
+    synthetic: bool,
+    /// Folder of the run.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// A few small steps only, to see that everything works.
+    #[arg(long)]
+    short: bool,
+}
+
+#[derive(Args)]
+struct TrainArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// The network.
+    #[arg(long, value_enum, default_value = "tiny")]
+    network: NetworkName,
+    /// Without the body/edge module: the twin to compare with.
+    #[arg(long)]
+    plain: bool,
+    /// Go on from the newest checkpoint of the run.
+    #[arg(long)]
+    resume: bool,
+    /// A file with what differs from the recipe of the data set (TOML or JSON).
+    #[arg(long)]
+    recipe: Option<PathBuf>,
+    /// Passes over the training images.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Images a batch.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Learning rate at the start.
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Random seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Size of the random crops, in pixels.
+    #[arg(long, num_args = 2, value_names = ["WIDTH", "HEIGHT"])]
+    crop: Option<Vec<usize>>,
+    /// Range of the random scale.
+    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"])]
+    scale: Option<Vec<f64>>,
+    /// Scale at which images are validated.
+    #[arg(long)]
+    validation_scale: Option<f64>,
+    /// Steps between two checkpoints inside an epoch.
+    #[arg(long)]
+    checkpoint_every: Option<usize>,
+    /// Validate every so many epochs.
+    #[arg(long)]
+    validate_every: Option<usize>,
+}
+
+#[derive(Args)]
+struct EvalArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// A checkpoint folder; the best of the run unless given.
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
+    /// Scales to merge; the one of the run's validation unless given.
+    #[arg(long, num_args = 1..)]
+    scales: Vec<f64>,
+    /// Merge with the mirrored image.
+    #[arg(long)]
+    flip: bool,
+}
+
+#[derive(Args)]
+struct PredictArgs {
+    /// An image or a folder of images.
+    input: PathBuf,
+    /// Folder of the run.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Where the pictures go; `predictions` in the run's folder unless given.
+    #[arg(long)]
+    to: Option<PathBuf>,
+    /// A checkpoint folder; the best of the run unless given.
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum NetworkName {
+    /// A narrow ResNet-18, for CPUs.
+    Tiny,
+    /// FCN on ResNet-50.
+    FcnResnet50,
+    /// FCN on ResNet-101.
+    FcnResnet101,
+    /// PSPNet on ResNet-50.
+    PspnetResnet50,
+    /// DeepLabV3+ on ResNet-50.
+    Deeplabv3plusResnet50,
+    /// DeepLabV3+ on ResNet-101.
+    Deeplabv3plusResnet101,
+}
+
+type Anything = Box<dyn Error>;
+
+/// Runs the example.
+pub fn main(project: Project) -> ExitCode {
+    match run(&project, Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(project: &Project, command: Command) -> Result<ExitCode, Anything> {
+    match command {
+        Command::Train(args) => train(project, &args),
+        Command::Eval(args) => eval(project, &args),
+        Command::Predict(args) => predict(project, &args),
+    }
+}
+
+impl Project {
+    fn out(&self, out: Option<&PathBuf>) -> PathBuf {
+        out.cloned().unwrap_or_else(|| Path::new("runs").join(self.name))
+    }
+
+    fn split(&self, args: &DataArgs, split: Split) -> Result<Arc<dyn SegmentationDataset>, Anything> {
+        let root = if args.synthetic {
+            let root = self.out(args.out.as_ref()).join("synthetic");
+            if !root.exists() {
+                (self.synthesize)(&root)?;
+            }
+            root
+        } else {
+            args.root.clone().unwrap_or_else(|| self.root.into())
+        };
+        Ok((self.open)(&root, split)?)
+    }
+}
+
+impl NetworkName {
+    fn config(self, num_classes: usize) -> DecoupledSegNetConfig {
+        match self {
+            Self::Tiny => DecoupledSegNetConfig::tiny(num_classes),
+            Self::FcnResnet50 => DecoupledSegNetConfig::fcn_resnet50(num_classes),
+            Self::FcnResnet101 => DecoupledSegNetConfig::fcn_resnet101(num_classes),
+            Self::PspnetResnet50 => DecoupledSegNetConfig::pspnet_resnet50(num_classes),
+            Self::Deeplabv3plusResnet50 => DecoupledSegNetConfig::deeplabv3plus_resnet50(num_classes),
+            Self::Deeplabv3plusResnet101 => DecoupledSegNetConfig::deeplabv3plus_resnet101(num_classes),
+        }
+    }
+}
+
+fn recipe_of(project: &Project, args: &TrainArgs) -> Result<Recipe, Anything> {
+    let mut recipe = match &args.recipe {
+        Some(path) => Recipe::read(path)?,
+        None => project.recipe.clone(),
+    };
+    if args.data.short {
+        recipe.epochs = 1;
+        recipe.batch = 2;
+        recipe.augmentation.crop = Some(CropSize { width: 64, height: 64 });
+    }
+    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
+    recipe.batch = args.batch.unwrap_or(recipe.batch);
+    recipe.seed = args.seed.unwrap_or(recipe.seed);
+    recipe.optimizer.learning_rate = args.lr.unwrap_or(recipe.optimizer.learning_rate);
+    recipe.validate_every = args.validate_every.unwrap_or(recipe.validate_every);
+    if let Some([width, height]) = args.crop.as_deref() {
+        recipe.augmentation.crop = Some(CropSize { width: *width, height: *height });
+    }
+    if let Some([min, max]) = args.scale.as_deref() {
+        recipe.augmentation.scale = Some(RandomScale::new(*min, *max));
+    }
+    if let Some(scale) = args.validation_scale {
+        recipe.validation.protocol.scales = vec![scale];
+    }
+    if args.checkpoint_every.is_some() {
+        recipe.checkpoints.every_steps = args.checkpoint_every;
+    }
+    recipe.validation.boundary = [1.0, 2.0, 3.0].map(BoundaryThreshold::Pixels).into();
+    recipe.validate()?;
+    Ok(recipe)
+}
+
+fn train(project: &Project, args: &TrainArgs) -> Result<ExitCode, Anything> {
+    let recipe = recipe_of(project, args)?;
+    let train = project.split(&args.data, Split::Train)?;
+    let validation = project.split(&args.data, Split::Val)?;
+    let mut network = args.network.config(train.classes().num_classes());
+    if args.plain {
+        network = network.with_decoder(DecoderConfig::Plain);
+    }
+    let device = Device::default();
+    device.seed(recipe.seed);
+    let model = network.init(&device);
+    println!(
+        "{}: {} images to train on, {} to validate; {} parameters on {device:?}",
+        project.name,
+        train.len(),
+        validation.len(),
+        model.num_params()
+    );
+    let out = project.out(args.data.out.as_ref());
+    let trained = Trainer::new(recipe, model, &device)
+        .with_network(serde_json::to_value(&network)?)
+        .with_run_folder(&out)
+        .with_resume(if args.resume { Resume::IfPresent } else { Resume::Never })
+        .with_progress(Progress::Auto)
+        .with_interrupt(Interrupt::on_ctrl_c()?)
+        .fit(train, Some(&*validation))?;
+    match trained.stop {
+        Stop::Interrupted => println!("stopped at step {}; go on with --resume", trained.position.step),
+        Stop::Finished => println!("finished; `eval` judges the best checkpoint of {}", out.display()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A checkpoint, and a network of its architecture to load it into.
+fn checkpoint(folder: Option<&PathBuf>, out: &Path) -> Result<(Checkpoint, DecoupledSegNetConfig), Anything> {
+    let checkpoint = match folder {
+        Some(folder) => Checkpoint::open(folder)?,
+        None => {
+            let store = CheckpointStore::open(out.join("checkpoints"), CheckpointRecipe::default());
+            store.best().or_else(|_| store.latest())?
+        }
+    };
+    let network = serde_json::from_value(checkpoint.state().network.clone())?;
+    Ok((checkpoint, network))
+}
+
+fn eval(project: &Project, args: &EvalArgs) -> Result<ExitCode, Anything> {
+    let out = project.out(args.data.out.as_ref());
+    let (checkpoint, network) = checkpoint(args.checkpoint.as_ref(), &out)?;
+    let device = Device::default();
+    let model: DecoupledSegNet = checkpoint.load(network.init(&device))?;
+    let recipe = &checkpoint.state().recipe;
+    let mut evaluation = recipe.validation.clone();
+    evaluation.max_images = None;
+    if !args.scales.is_empty() {
+        evaluation.protocol.scales = args.scales.clone();
+    }
+    evaluation.protocol.flip |= args.flip;
+    let validation = project.split(&args.data, Split::Val)?;
+    let report = Evaluator::new(evaluation, recipe.normalization, &device).evaluate(&model, &*validation)?;
+    println!("{}\n{report}", checkpoint.folder().display());
+    report.write(out.join("evaluation"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn predict(project: &Project, args: &PredictArgs) -> Result<ExitCode, Anything> {
+    let out = project.out(args.out.as_ref());
+    let (checkpoint, network) = checkpoint(args.checkpoint.as_ref(), &out)?;
+    let device = Device::default();
+    let protocol: Protocol = checkpoint.state().recipe.validation.protocol.clone();
+    let to = args.to.clone().unwrap_or_else(|| out.join("predictions"));
+    let mut predictor = Predictor::from_checkpoint(&checkpoint, network.init(&device), &device)?
+        .with_protocol(protocol)
+        .with_kinds([
+            PredictionKind::ClassIndex,
+            PredictionKind::Color,
+            PredictionKind::Overlay,
+            PredictionKind::Edge,
+            PredictionKind::Body,
+            PredictionKind::Flow,
+        ]);
+    let written = predictor.predict_path(&args.input, &to)?;
+    println!("{} images predicted into {}", written, to.display());
+    Ok(ExitCode::SUCCESS)
+}
