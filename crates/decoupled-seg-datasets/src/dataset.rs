@@ -4,7 +4,9 @@ use std::sync::Arc;
 use burn_dataset::Dataset;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClassTable, DatasetError, LabelMap, Sample};
+use crate::check::ItemCheck;
+use crate::hash::Fnv;
+use crate::{ClassTable, DatasetError, IGNORE, LabelMap, Sample};
 
 /// Part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,6 +94,41 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
     fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
         Ok(None)
     }
+
+    /// Looks for everything that is wrong with item `index`, for [`check`](crate::check::check).
+    ///
+    /// # Panics
+    ///
+    /// Panics if `index >= len()`.
+    fn check_item(&self, index: usize) -> ItemCheck {
+        let mut check = ItemCheck::default();
+        match self.get(index) {
+            Ok(sample) => {
+                check.size = Some([sample.width(), sample.height()]);
+                check.image_hash = Some(Fnv::new().bytes(sample.image.as_raw()).finish());
+                let strangers = sample
+                    .labels
+                    .data
+                    .iter()
+                    .filter(|&&label| !self.classes().knows(label));
+                if let Some(&label) = strangers.clone().min() {
+                    check.problems.push(DatasetError::UnknownLabel {
+                        path: self.name(index).into(),
+                        label: label.into(),
+                        count: strangers.filter(|&&other| other == label).count(),
+                        num_classes: self.classes().num_classes(),
+                        expected: format!(
+                            "0 to {}, or {IGNORE} for ignored",
+                            self.classes().num_classes() - 1
+                        ),
+                    });
+                }
+                check.labels = Some(sample.labels);
+            }
+            Err(error) => check.problems.push(error),
+        }
+        check
+    }
 }
 
 macro_rules! forward_to_inner {
@@ -133,6 +170,10 @@ macro_rules! forward_segmentation {
 
             fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
                 self.as_ref().fingerprint()
+            }
+
+            fn check_item(&self, index: usize) -> ItemCheck {
+                self.as_ref().check_item(index)
             }
         }
     )*};

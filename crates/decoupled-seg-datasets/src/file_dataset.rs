@@ -1,7 +1,8 @@
 use burn_dataset::Dataset;
 use rayon::prelude::*;
 
-use crate::files::{MaskReader, Pair, read_image};
+use crate::check::ItemCheck;
+use crate::files::{MaskReader, Pair, RawMask, read_image};
 use crate::hash::Fnv;
 use crate::{ClassTable, DatasetError, IGNORE, LabelMap, Sample, SegmentationDataset};
 
@@ -129,5 +130,49 @@ impl SegmentationDataset for FileDataset {
         let meaning = format!("{:?} {:?}", self.classes, self.masks);
         let hash = Fnv::new().bytes(meaning.as_bytes());
         Ok(Some(files.into_iter().fold(hash, Fnv::number).finish()))
+    }
+
+    fn check_item(&self, index: usize) -> ItemCheck {
+        let pair = &self.pairs[index];
+        let mut check = ItemCheck::default();
+        match read_image(&pair.image) {
+            Ok(image) => {
+                check.size = Some([image.width() as usize, image.height() as usize]);
+                check.image_hash = Some(Fnv::new().bytes(image.as_raw()).finish());
+            }
+            Err(error) => check.problems.push(error),
+        }
+        let Some(path) = &pair.labels else {
+            return check;
+        };
+        let mask = match RawMask::read(path) {
+            Ok(mask) => mask,
+            Err(error) => {
+                check.problems.push(error);
+                return check;
+            }
+        };
+        check.mask_format = Some(mask.format);
+        check.raw_values = mask.histogram();
+        let label_size = [mask.width, mask.height];
+        if let Some(image_size) = check.size.filter(|&size| size != label_size) {
+            let (image, label) = (pair.image.clone(), path.clone());
+            check.problems.push(DatasetError::SizeMismatch {
+                image,
+                image_size,
+                label,
+                label_size,
+            });
+        }
+        let unknown = self.masks.unknown_values(path, &mask);
+        if unknown.is_empty() {
+            match self.masks.labels(path, mask) {
+                Ok(labels) => check.labels = Some(labels),
+                Err(error) => check.problems.push(error),
+            }
+        } else {
+            check.problems.extend(unknown);
+        }
+        check
     }
 }

@@ -4,6 +4,7 @@
 //! [`SegmentationDataset`] is a burn `Dataset`.
 
 pub mod augment;
+pub mod check;
 mod class_table;
 mod dataset;
 mod error;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -191,6 +192,29 @@ fn unpack(packed: Vec<u8>, width: usize, bits: u8) -> Vec<u8> {
         .collect()
 }
 
+impl RawMask {
+    /// The values (or palette indices) in the file, with their pixel counts; none for colours.
+    pub fn histogram(&self) -> BTreeMap<u16, u64> {
+        let mut counts = BTreeMap::new();
+        match &self.values {
+            RawValues::Bytes(values) => {
+                let mut bins = [0_u64; 256];
+                values
+                    .iter()
+                    .for_each(|&value| bins[usize::from(value)] += 1);
+                counts.extend((0_u16..).zip(bins).filter(|(_, count)| *count > 0));
+            }
+            RawValues::Words(values) => {
+                values
+                    .iter()
+                    .for_each(|&value| *counts.entry(value).or_default() += 1);
+            }
+            RawValues::Colors(_) | RawValues::Unsupported => {}
+        }
+        counts
+    }
+}
+
 /// Maps the ids of label files to class indices, [`IGNORE`] or "unknown".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdMap {
@@ -347,6 +371,29 @@ impl MaskReader {
             }
         };
         Ok(LabelMap::new(width, height, data))
+    }
+
+    /// An error for every value of an id mask that has no meaning, where reading stops at the first.
+    pub fn unknown_values(&self, path: &Path, mask: &RawMask) -> Vec<DatasetError> {
+        let ids = match (self.encoding, mask.format) {
+            (MaskEncoding::Grey | MaskEncoding::GreyOrPaletteIndex, MaskFormat::Grey(8)) => true,
+            (
+                MaskEncoding::PaletteIndex | MaskEncoding::GreyOrPaletteIndex,
+                MaskFormat::Palette(_),
+            ) => true,
+            (MaskEncoding::Grey16, MaskFormat::Grey(16)) => true,
+            _ => false,
+        };
+        if !ids {
+            return Vec::new();
+        }
+        let unknown = mask
+            .histogram()
+            .into_iter()
+            .filter(|(id, _)| self.ids.get(*id).is_none());
+        unknown
+            .map(|(id, count)| self.unknown(path, id, count as usize))
+            .collect()
     }
 
     fn map_bytes(&self, path: &Path, mut values: Vec<u8>) -> Result<Vec<u8>, DatasetError> {

@@ -1,0 +1,20 @@
+use std::collections::BTreeMap;
+
+use crate::{DatasetError, LabelMap, MaskFormat};
+
+/// What is found in one item: everything that is wrong, not just the first.
+#[derive(Debug, Default)]
+pub struct ItemCheck {
+    /// Width and height of the image, if it can be read.
+    pub size: Option<[usize; 2]>,
+    /// Hash of the decoded image, for duplicates.
+    pub image_hash: Option<u64>,
+    /// The labels, if they can be read.
+    pub labels: Option<LabelMap>,
+    /// How the mask is stored, if it is a file.
+    pub mask_format: Option<MaskFormat>,
+    /// The values in the mask file before they are mapped, with their pixel counts.
+    pub raw_values: BTreeMap<u16, u64>,
+    /// What is wrong.
+    pub problems: Vec<DatasetError>,
+}

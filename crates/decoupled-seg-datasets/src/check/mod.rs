@@ -1,0 +1,11 @@
+//! Finds label mistakes before the training does.
+
+mod item;
+mod overlay;
+mod report;
+mod run;
+
+pub use item::ItemCheck;
+pub use overlay::{overlay, write_overlays};
+pub use report::{CheckReport, Duplicate, SplitReport};
+pub use run::check;

@@ -1,0 +1,257 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::{ClassTable, DatasetError, IGNORE, MaskFormat};
+
+/// Two items with the same picture.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Duplicate {
+    /// Split and name of one.
+    pub first: (String, String),
+    /// Split and name of the other.
+    pub second: (String, String),
+}
+
+/// What is found in a split.
+#[derive(Debug)]
+pub struct SplitReport {
+    /// Name of the split.
+    pub name: String,
+    /// Items in it.
+    pub items: usize,
+    /// Whether it has labels.
+    pub labelled: bool,
+    /// Image sizes (width, height), with how many images have each.
+    pub sizes: BTreeMap<[usize; 2], usize>,
+    /// How the masks are stored, with how many are stored so.
+    pub mask_formats: BTreeMap<String, usize>,
+    /// Pixels of each value in the mask files, before they are mapped.
+    pub raw_values: BTreeMap<u16, u64>,
+    /// Pixels of each of the 256 labels; [`IGNORE`] for what is ignored.
+    pub pixels: [u64; 256],
+    /// Images that show each class.
+    pub images: Vec<usize>,
+    /// Everything that is wrong, by item.
+    pub problems: Vec<(String, DatasetError)>,
+}
+
+impl SplitReport {
+    pub(super) fn new(name: &str, items: usize, labelled: bool, num_classes: usize) -> Self {
+        Self {
+            name: name.to_string(),
+            items,
+            labelled,
+            sizes: BTreeMap::new(),
+            mask_formats: BTreeMap::new(),
+            raw_values: BTreeMap::new(),
+            pixels: [0; 256],
+            images: vec![0; num_classes],
+            problems: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, name: String, item: super::ItemCheck) {
+        if let Some(size) = item.size {
+            *self.sizes.entry(size).or_default() += 1;
+        }
+        if let Some(format) = item.mask_format {
+            *self
+                .mask_formats
+                .entry(MaskFormat::to_string(&format))
+                .or_default() += 1;
+        }
+        for (value, count) in item.raw_values {
+            *self.raw_values.entry(value).or_default() += count;
+        }
+        if let Some(labels) = item.labels {
+            let counts = labels.histogram();
+            self.pixels
+                .iter_mut()
+                .zip(counts)
+                .for_each(|(sum, count)| *sum += count);
+            self.images
+                .iter_mut()
+                .zip(counts)
+                .for_each(|(images, count)| *images += usize::from(count > 0));
+        }
+        self.problems.extend(
+            item.problems
+                .into_iter()
+                .map(|problem| (name.clone(), problem)),
+        );
+    }
+
+    /// Share of a class in all pixels of the split, ignored ones included; 0 without labels.
+    pub fn share(&self, label: u8) -> f64 {
+        let total: u64 = self.pixels.iter().sum();
+        if total == 0 {
+            0.0
+        } else {
+            self.pixels[usize::from(label)] as f64 / total as f64
+        }
+    }
+
+    /// Classes that no readable image of a labelled split shows.
+    pub fn absent(&self) -> Vec<u8> {
+        if !self.labelled {
+            return Vec::new();
+        }
+        (0_u8..)
+            .zip(&self.images)
+            .filter(|(_, images)| **images == 0)
+            .map(|(class, _)| class)
+            .collect()
+    }
+}
+
+/// What is found in a data set. [`Display`](fmt::Display) shows all of it.
+#[derive(Debug)]
+pub struct CheckReport {
+    /// The classes.
+    pub classes: ClassTable,
+    /// The splits, in the order they were given.
+    pub splits: Vec<SplitReport>,
+    /// Pictures that occur twice, in one split or two.
+    pub duplicates: Vec<Duplicate>,
+}
+
+impl CheckReport {
+    /// Whether every item can be used for training: no problem, and no picture in two splits. Absent classes and
+    /// pictures twice in one split are worth knowing, but no mistake.
+    pub fn is_ok(&self) -> bool {
+        self.splits.iter().all(|split| split.problems.is_empty()) && self.leaks().next().is_none()
+    }
+
+    /// Pictures that are in two splits.
+    pub fn leaks(&self) -> impl Iterator<Item = &Duplicate> {
+        self.duplicates
+            .iter()
+            .filter(|duplicate| duplicate.first.0 != duplicate.second.0)
+    }
+
+    /// 0 if [`is_ok`](Self::is_ok), 1 if not.
+    pub fn exit_code(&self) -> ExitCode {
+        if self.is_ok() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for split in &self.splits {
+            let labelled = if split.labelled {
+                ""
+            } else {
+                ", without labels"
+            };
+            writeln!(f, "{}: {} images{labelled}", split.name, split.items)?;
+            let sizes = split
+                .sizes
+                .iter()
+                .map(|([width, height], count)| format!("{width}x{height} ({count})"));
+            writeln!(f, "  sizes: {}", shortened(sizes))?;
+            if !split.mask_formats.is_empty() {
+                let formats = split
+                    .mask_formats
+                    .iter()
+                    .map(|(format, count)| format!("{format} ({count})"));
+                writeln!(f, "  masks: {}", shortened(formats))?;
+            }
+            if !split.raw_values.is_empty() {
+                let values = split
+                    .raw_values
+                    .iter()
+                    .map(|(value, count)| format!("{value} ({count})"));
+                writeln!(f, "  values: {}", values.collect::<Vec<_>>().join(", "))?;
+            }
+        }
+        self.fmt_classes(f)?;
+        for split in self.splits.iter().filter(|split| split.labelled) {
+            let absent: Vec<&str> = split
+                .absent()
+                .into_iter()
+                .map(|class| self.classes.names()[usize::from(class)])
+                .collect();
+            if !absent.is_empty() {
+                writeln!(f, "{}: no pixel of {}", split.name, absent.join(", "))?;
+            }
+        }
+        for Duplicate { first, second } in &self.duplicates {
+            writeln!(
+                f,
+                "same picture: {}/{} and {}/{}",
+                first.0, first.1, second.0, second.1
+            )?;
+        }
+        for split in &self.splits {
+            for (name, problem) in &split.problems {
+                write!(f, "{}/{name}: {problem}", split.name)?;
+                match std::error::Error::source(problem) {
+                    Some(cause) if !matches!(problem, DatasetError::Io { .. }) => {
+                        writeln!(f, ": {cause}")?
+                    }
+                    _ => writeln!(f)?,
+                }
+            }
+        }
+        let problems: usize = self.splits.iter().map(|split| split.problems.len()).sum();
+        match (problems, self.leaks().count()) {
+            (0, 0) => writeln!(f, "no problems"),
+            (problems, 0) => writeln!(f, "{problems} problems"),
+            (problems, leaks) => writeln!(f, "{problems} problems, {leaks} pictures in two splits"),
+        }
+    }
+}
+
+impl CheckReport {
+    /// Share of pixels in percent and number of images, for each class and split.
+    fn fmt_classes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labelled: Vec<&SplitReport> =
+            self.splits.iter().filter(|split| split.labelled).collect();
+        if labelled.is_empty() {
+            return Ok(());
+        }
+        let names = self.classes.names();
+        let width = names
+            .iter()
+            .map(|name| name.chars().count())
+            .chain(["ignored".len()])
+            .max()
+            .unwrap_or(0);
+        write!(f, "{:width$}", "class")?;
+        for split in &labelled {
+            write!(f, "  {:>8} % {:>7}", split.name, "images")?;
+        }
+        writeln!(f)?;
+        let rows = (0_u8..)
+            .zip(names.iter().copied())
+            .chain([(IGNORE, "ignored")]);
+        for (label, name) in rows {
+            write!(f, "{name:width$}")?;
+            for split in &labelled {
+                let images = split
+                    .images
+                    .get(usize::from(label))
+                    .map_or(String::new(), usize::to_string);
+                write!(f, "  {:10.4} {images:>7}", 100.0 * split.share(label))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// The first few of a list.
+fn shortened(items: impl ExactSizeIterator<Item = String>) -> String {
+    const SHOWN: usize = 8;
+    let count = items.len();
+    let mut shown: Vec<String> = items.take(SHOWN).collect();
+    if count > SHOWN {
+        shown.push(format!("and {} more", count - SHOWN));
+    }
+    shown.join(", ")
+}
