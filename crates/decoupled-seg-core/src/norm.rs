@@ -6,8 +6,8 @@ use burn::tensor::module::batch_norm_train;
 ///
 /// Burn's own forward puts the *biased* variance of the batch (divided by `n`) into the running variance, PyTorch the
 /// unbiased one (divided by `n - 1`). The two differ by a factor `n / (n - 1)`: nothing on a large map, 6 % where a
-/// channel has 18 values. Every batch norm of this workspace goes through here, so that a checkpoint continues in
-/// either framework. Normalisation itself uses the biased variance in both.
+/// channel has 18 values. The batch norms of context heads and decoders, which may see few values, go through here.
+/// Normalisation itself uses the biased variance in both.
 ///
 /// Training means: the input is on an autodiff device and the layer is not frozen, as in burn-nn.
 ///
