@@ -1,0 +1,275 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::optim::{ModuleOptimizer, OptimizerRecord};
+use burn::tensor::Bytes;
+
+use super::parameters::{FiniteCheck, Parameters, RestoreIds};
+use super::state::FORMAT;
+use super::weights::{load_weights, save_weights};
+use super::{CheckpointError, CheckpointState, FileDigest};
+use crate::files::{self, at};
+
+const STATE: &str = "state.json";
+const MODEL: &str = "model.safetensors";
+const EMA: &str = "ema.safetensors";
+const OPTIMIZER: &str = "optimizer.bpk";
+
+/// What a run hands over to be written. `state.parameters` and `state.files` are filled in while writing.
+pub(crate) struct Snapshot<'a, M> {
+    /// The network out of training.
+    pub model: &'a M,
+    /// Its moving average, if the recipe keeps one.
+    pub ema: Option<&'a M>,
+    pub optimizer: &'a ModuleOptimizer,
+    pub state: CheckpointState,
+}
+
+/// A whole checkpoint on the disk: a folder with
+///
+/// ```text
+/// state.json           position, recipe, classes, scores, history; size and checksum of the other files
+/// model.safetensors    the weights, which load on their own (load_weights, burn-store, PyTorch's safetensors)
+/// ema.safetensors      their moving average, if the recipe keeps one
+/// optimizer.bpk        the momentum buffers, as burn-optim writes them
+/// ```
+///
+/// The folder is written under another name, synced to the disk and renamed, so a checkpoint is whole or not there.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    state: CheckpointState,
+}
+
+impl Checkpoint {
+    /// Opens the checkpoint in a folder and checks that its files are the ones that were written.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it is no checkpoint, one of another format, or a file of it is missing, empty, truncated or
+    /// damaged.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+        let folder = folder.as_ref().to_path_buf();
+        let state = read_state(&folder)?;
+        for (name, digest) in &state.files {
+            digest.check(&folder.join(name), "a file of a checkpoint")?;
+        }
+        Ok(Self { folder, state })
+    }
+
+    pub(crate) fn write<M: Module>(
+        target: &Path,
+        snapshot: Snapshot<'_, M>,
+    ) -> Result<Self, CheckpointError> {
+        let temporary = files::temporary_sibling(target);
+        let written = Self::write_to(&temporary, snapshot).and_then(|state| {
+            // A checkpoint of the same step can only be there if it was damaged: whole ones are resumed from.
+            remove_folder(target)?;
+            fs::rename(&temporary, target).map_err(at(target, "renaming into place"))?;
+            files::sync_parent(target)?;
+            Ok(state)
+        });
+        match written {
+            Ok(state) => Ok(Self {
+                folder: target.to_path_buf(),
+                state,
+            }),
+            Err(error) => {
+                // Best effort: the error that matters is the first one. What is left is swept at the next start.
+                let _ = fs::remove_dir_all(&temporary);
+                Err(error)
+            }
+        }
+    }
+
+    fn write_to<M: Module>(
+        folder: &Path,
+        snapshot: Snapshot<'_, M>,
+    ) -> Result<CheckpointState, CheckpointError> {
+        if let Some(parameter) = FiniteCheck::first_offender(snapshot.model) {
+            return Err(CheckpointError::NotFinite { parameter });
+        }
+        remove_folder(folder)?;
+        files::create_dir(folder)?;
+        save_weights(snapshot.model, folder.join(MODEL))?;
+        let mut names = vec![MODEL];
+        if let Some(ema) = snapshot.ema {
+            save_weights(ema, folder.join(EMA))?;
+            names.push(EMA);
+        }
+        let path = folder.join(OPTIMIZER);
+        let bytes = snapshot
+            .optimizer
+            .into_bytes()
+            .map_err(|error| CheckpointError::Tensor {
+                path: path.clone(),
+                problem: error.to_string(),
+            })?;
+        files::write_synced(&path, &bytes)?;
+        names.push(OPTIMIZER);
+
+        let mut digests = BTreeMap::new();
+        for name in names {
+            digests.insert(name.to_string(), FileDigest::of(&folder.join(name))?);
+        }
+        let state = CheckpointState {
+            parameters: Parameters::of(snapshot.model).ids(),
+            files: digests,
+            ..snapshot.state
+        };
+        let text = serde_json::to_vec_pretty(&state).expect("the state is plain data");
+        // Last, so that a folder without it is recognised as unfinished.
+        files::write_synced(&folder.join(STATE), &text)?;
+        files::sync_dir(folder)?;
+        Ok(state)
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What it says about itself.
+    pub fn state(&self) -> &CheckpointState {
+        &self.state
+    }
+
+    /// The file with the weights.
+    pub fn model_path(&self) -> PathBuf {
+        self.folder.join(MODEL)
+    }
+
+    /// The file with the averaged weights, if the run kept any.
+    pub fn ema_path(&self) -> Option<PathBuf> {
+        self.state
+            .files
+            .contains_key(EMA)
+            .then(|| self.folder.join(EMA))
+    }
+
+    /// The weights to evaluate with: the averaged ones where there are any.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the checkpoint is of another architecture; it lists keys and shapes.
+    pub fn load<M: Module>(&self, model: M) -> Result<M, CheckpointError> {
+        load_weights(model, self.ema_path().unwrap_or_else(|| self.model_path()))
+    }
+
+    /// The weights to go on training with, their parameters under the identities that the optimizer's state knows.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_for_training<M: Module>(&self, model: M) -> Result<M, CheckpointError> {
+        let model = load_weights(model, self.model_path())?;
+        Ok(model.map(&mut RestoreIds::new(&self.state.parameters)))
+    }
+
+    pub(crate) fn load_ema<M: Module>(&self, model: M) -> Result<Option<M>, CheckpointError> {
+        let Some(path) = self.ema_path() else {
+            return Ok(None);
+        };
+        let model = load_weights(model, path)?;
+        Ok(Some(
+            model.map(&mut RestoreIds::new(&self.state.parameters)),
+        ))
+    }
+
+    /// The optimizer with the state it had.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file is no optimizer state or not the one of these weights.
+    pub fn load_optimizer(
+        &self,
+        optimizer: ModuleOptimizer,
+    ) -> Result<ModuleOptimizer, CheckpointError> {
+        let path = self.folder.join(OPTIMIZER);
+        let bytes = Bytes::from_bytes_vec(files::read(&path)?);
+        let record =
+            OptimizerRecord::from_bytes(bytes).map_err(|error| CheckpointError::Foreign {
+                path: path.clone(),
+                expected: "an optimizer state of burn-optim",
+                problem: error.to_string(),
+            })?;
+        let found = record.len();
+        let optimizer = optimizer.load_record(record);
+        // burn-optim skips what it cannot place; a run that lost its momentum would not go on as it was.
+        let taken = optimizer.to_record().len();
+        if taken != found {
+            return Err(CheckpointError::Optimizer { path, found, taken });
+        }
+        Ok(optimizer)
+    }
+}
+
+/// Reads `state.json` without looking at the other files.
+pub(super) fn read_state(folder: &Path) -> Result<CheckpointState, CheckpointError> {
+    const EXPECTED: &str = "a checkpoint of decoupled-seg";
+    let foreign = |problem: String| CheckpointError::Foreign {
+        path: folder.to_path_buf(),
+        expected: EXPECTED,
+        problem,
+    };
+    let metadata = fs::metadata(folder).map_err(at(folder, "opening the checkpoint"))?;
+    if !metadata.is_dir() {
+        return Err(if metadata.len() == 0 {
+            CheckpointError::Empty {
+                path: folder.to_path_buf(),
+                expected: EXPECTED,
+            }
+        } else {
+            foreign("it is a file, and a checkpoint is a folder".to_string())
+        });
+    }
+    let path = folder.join(STATE);
+    if !path.exists() {
+        return Err(foreign(format!("there is no `{STATE}` in it")));
+    }
+    let text = files::read(&path)?;
+    if text.is_empty() {
+        return Err(CheckpointError::Empty {
+            path,
+            expected: "the state of a checkpoint",
+        });
+    }
+    let value: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| CheckpointError::Foreign {
+            path: path.clone(),
+            expected: "the state of a checkpoint",
+            problem: error.to_string(),
+        })?;
+    let format = value["format"].as_u64().and_then(|n| u32::try_from(n).ok());
+    match format {
+        Some(FORMAT) => {}
+        Some(found) => {
+            return Err(CheckpointError::Format {
+                path,
+                found,
+                expected: FORMAT,
+            });
+        }
+        None => return Err(foreign(format!("`{STATE}` names no format"))),
+    }
+    serde_json::from_value(value).map_err(|error| CheckpointError::Foreign {
+        path,
+        expected: "the state of a checkpoint",
+        problem: error.to_string(),
+    })
+}
+
+/// Removes a folder, its state first, so that a removal that is cut short leaves nothing that looks whole.
+pub(super) fn remove_folder(folder: &Path) -> Result<(), CheckpointError> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let state = folder.join(STATE);
+    if state.exists() {
+        fs::remove_file(&state).map_err(at(&state, "removing an old checkpoint"))?;
+    }
+    fs::remove_dir_all(folder).map_err(at(folder, "removing an old checkpoint"))?;
+    Ok(())
+}

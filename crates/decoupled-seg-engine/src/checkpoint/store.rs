@@ -1,0 +1,186 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use serde::{Deserialize, Serialize};
+
+use super::folder::{read_state, remove_folder};
+use super::{BestMetric, Checkpoint, CheckpointError, CheckpointState, Position, Snapshot};
+use crate::files::{self, TEMPORARY, at};
+
+/// When checkpoints are written and which are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointRecipe {
+    /// Also write one every so many optimizer steps, not only at the end of an epoch and at an interrupt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_steps: Option<usize>,
+    /// Newest checkpoints to keep, at least 1; the best one is kept besides.
+    pub keep_last: usize,
+    /// By what the best one is chosen.
+    pub best_by: BestMetric,
+}
+
+impl Default for CheckpointRecipe {
+    /// One at the end of each epoch; the last two and the best by mean IoU are kept.
+    fn default() -> Self {
+        Self {
+            every_steps: None,
+            keep_last: 2,
+            best_by: BestMetric::MeanIou,
+        }
+    }
+}
+
+/// The checkpoints of one run, in one folder.
+#[derive(Debug, Clone)]
+pub struct CheckpointStore {
+    folder: PathBuf,
+    recipe: CheckpointRecipe,
+}
+
+const PREFIX: &str = "step-";
+
+impl CheckpointStore {
+    /// Opens a folder of checkpoints for writing: makes it, and sweeps what a killed run left unfinished.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the folder cannot be made or swept.
+    pub fn create(
+        folder: impl AsRef<Path>,
+        recipe: CheckpointRecipe,
+    ) -> Result<Self, CheckpointError> {
+        let store = Self::open(folder, recipe);
+        files::create_dir(&store.folder)?;
+        for path in entries(&store.folder)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let unfinished = name.starts_with(TEMPORARY)
+                || (name.starts_with(PREFIX) && !path.join("state.json").exists());
+            if unfinished && path.is_dir() {
+                fs::remove_dir_all(&path)
+                    .map_err(at(&path, "sweeping an unfinished checkpoint"))?;
+            }
+        }
+        Ok(store)
+    }
+
+    /// Opens a folder of checkpoints for reading only.
+    pub fn open(folder: impl AsRef<Path>, recipe: CheckpointRecipe) -> Self {
+        Self {
+            folder: folder.as_ref().to_path_buf(),
+            recipe,
+        }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The newest whole checkpoint: what a resumed run goes on from. Damaged ones are passed over.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CheckpointError::None`] if there is none; it tells what is wrong with those that were passed over.
+    pub fn latest(&self) -> Result<Checkpoint, CheckpointError> {
+        let mut skipped = Vec::new();
+        for path in self.paths()?.into_iter().rev() {
+            match Checkpoint::open(&path) {
+                Ok(checkpoint) => return Ok(checkpoint),
+                Err(error) => skipped.push(error.to_string()),
+            }
+        }
+        Err(CheckpointError::None {
+            folder: self.folder.clone(),
+            skipped,
+        })
+    }
+
+    /// The checkpoint with the highest score, the newest among equals.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CheckpointError::None`] if none was validated, and the error of the best one if it is damaged.
+    pub fn best(&self) -> Result<Checkpoint, CheckpointError> {
+        match self.best_path()? {
+            Some(path) => Checkpoint::open(path),
+            None => Err(CheckpointError::None {
+                folder: self.folder.clone(),
+                skipped: Vec::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn save<M: Module>(
+        &self,
+        snapshot: Snapshot<'_, M>,
+    ) -> Result<Checkpoint, CheckpointError> {
+        let position = snapshot.state.position;
+        let checkpoint = Checkpoint::write(&self.path_of(position), snapshot)?;
+        self.prune()?;
+        Ok(checkpoint)
+    }
+
+    /// Names sort by age.
+    fn path_of(&self, position: Position) -> PathBuf {
+        self.folder.join(format!("{PREFIX}{:09}", position.step))
+    }
+
+    fn prune(&self) -> Result<(), CheckpointError> {
+        let best = self.best_path()?;
+        let mut paths = self.paths()?;
+        let kept = paths.len().saturating_sub(self.recipe.keep_last.max(1));
+        paths.truncate(kept);
+        for path in paths {
+            if Some(&path) != best.as_ref() {
+                remove_folder(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn best_path(&self) -> Result<Option<PathBuf>, CheckpointError> {
+        let score = |state: &CheckpointState| {
+            let scores = state.scores.as_ref()?;
+            self.recipe.best_by.of(scores)
+        };
+        let mut best: Option<(f64, PathBuf)> = None;
+        for path in self.paths()? {
+            let Ok(state) = read_state(&path) else {
+                continue;
+            };
+            if let Some(score) = score(&state)
+                && best.as_ref().is_none_or(|(highest, _)| score >= *highest)
+            {
+                best = Some((score, path));
+            }
+        }
+        Ok(best.map(|(_, path)| path))
+    }
+
+    /// Folders with a checkpoint's name, oldest first.
+    fn paths(&self) -> Result<Vec<PathBuf>, CheckpointError> {
+        if !self.folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut paths: Vec<PathBuf> = entries(&self.folder)?
+            .into_iter()
+            .filter(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.starts_with(PREFIX)
+            })
+            .collect();
+        paths.sort();
+        Ok(paths)
+    }
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
+    let list = fs::read_dir(folder).map_err(at(folder, "listing the folder"))?;
+    let mut paths = Vec::new();
+    for entry in list {
+        paths.push(entry.map_err(at(folder, "listing the folder"))?.path());
+    }
+    Ok(paths)
+}

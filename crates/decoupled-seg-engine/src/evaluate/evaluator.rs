@@ -1,0 +1,215 @@
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use decoupled_seg_core::SegmentationModel;
+use decoupled_seg_datasets::augment::Normalization;
+use decoupled_seg_datasets::{LabelMap, Sample, SegmentationDataset};
+use decoupled_seg_metrics::{AbsentClass, BoundaryFScore, BoundaryThreshold, ConfusionMatrix};
+use serde::{Deserialize, Serialize};
+
+use super::{EvaluationReport, Inference, Protocol};
+use crate::EngineError;
+
+/// How a network is judged.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationRecipe {
+    /// How predictions are made.
+    pub protocol: Protocol,
+    /// Distances at which boundary F-scores are taken; none: boundaries are not looked at, which saves time.
+    pub boundary: Vec<BoundaryThreshold>,
+    /// What a class scores at boundaries in images that do not show it; the authors' figures take
+    /// [`AbsentClass::Perfect`].
+    pub absent_class: AbsentClass,
+    /// Images to evaluate at most, the first ones of the data set; none: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_images: Option<usize>,
+}
+
+impl EvaluationRecipe {
+    /// Sets [`protocol`](Self::protocol).
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Sets [`boundary`](Self::boundary).
+    pub fn with_boundary(mut self, thresholds: impl Into<Vec<BoundaryThreshold>>) -> Self {
+        self.boundary = thresholds.into();
+        self
+    }
+}
+
+/// Judges networks on labelled images.
+///
+/// ```ignore
+/// let mut evaluator = Evaluator::new(EvaluationRecipe::default(), normalization, &device);
+/// let report = evaluator.evaluate(&model, &dataset)?;
+/// println!("{report}");
+/// ```
+///
+/// Images are read on one thread, predicted on the caller's and scored on another, a few at a time, so that memory
+/// does not grow with the data set.
+#[derive(Debug, Clone)]
+pub struct Evaluator {
+    recipe: EvaluationRecipe,
+    inference: Inference,
+}
+
+/// Images that wait between two threads.
+const WAITING: usize = 2;
+
+impl Evaluator {
+    /// Prepares an evaluation on `device`, for networks that were trained with `normalization`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the protocol is not [valid](Protocol::validate).
+    pub fn new(recipe: EvaluationRecipe, normalization: Normalization, device: &Device) -> Self {
+        let inference = Inference::new(recipe.protocol.clone(), normalization, device);
+        Self { recipe, inference }
+    }
+
+    /// Also measures where the time goes.
+    pub fn timed(mut self) -> Self {
+        self.inference = self.inference.timed();
+        self
+    }
+
+    /// Judges `model` on all images of `dataset`, or the first [`max_images`](EvaluationRecipe::max_images).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no image, an image or its labels cannot be read or scored, or the network predicts
+    /// other classes than the data set has.
+    pub fn evaluate<M: SegmentationModel, D: SegmentationDataset + ?Sized>(
+        &mut self,
+        model: &M,
+        dataset: &D,
+    ) -> Result<EvaluationReport, EngineError> {
+        self.evaluate_with(model, dataset, |_, _| ())
+    }
+
+    /// As [`evaluate`](Self::evaluate), with a look at every sample and its prediction, on the caller's thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`evaluate`](Self::evaluate).
+    pub fn evaluate_with<M: SegmentationModel, D: SegmentationDataset + ?Sized>(
+        &mut self,
+        model: &M,
+        dataset: &D,
+        mut look: impl FnMut(&Sample, &LabelMap),
+    ) -> Result<EvaluationReport, EngineError> {
+        let classes = dataset.classes().clone();
+        if model.num_classes() != classes.num_classes() {
+            return Err(EngineError::Classes {
+                model: model.num_classes(),
+                dataset: classes.num_classes(),
+            });
+        }
+        let images = dataset
+            .len()
+            .min(self.recipe.max_images.unwrap_or(usize::MAX));
+        if images == 0 {
+            return Err(EngineError::NoImages);
+        }
+        let model = model.valid();
+        let mut scorer = Scorer::new(&self.recipe, classes.num_classes());
+        let start = Instant::now();
+        let before = self.inference.timings();
+        let inference = &mut self.inference;
+        let scorer = thread::scope(|scope| {
+            let (send_sample, samples) = mpsc::sync_channel(WAITING);
+            let (send_pair, pairs) = mpsc::sync_channel::<(Sample, LabelMap)>(WAITING);
+            scope.spawn(move || {
+                for index in 0..images {
+                    // Nobody listens any more once an error ended the evaluation.
+                    if send_sample.send(dataset.get(index)).is_err() {
+                        break;
+                    }
+                }
+            });
+            let scoring = scope.spawn(move || {
+                for (sample, prediction) in pairs {
+                    scorer.add(&sample, &prediction)?;
+                }
+                Ok::<_, EngineError>(scorer)
+            });
+            let mut outcome = Ok(());
+            for sample in samples {
+                let sample = match sample {
+                    Ok(sample) => sample,
+                    Err(error) => {
+                        outcome = Err(error.into());
+                        break;
+                    }
+                };
+                let prediction = inference.labels(&model, &sample.image);
+                look(&sample, &prediction);
+                if send_pair.send((sample, prediction)).is_err() {
+                    // The scorer stopped; its error is below.
+                    break;
+                }
+            }
+            drop(send_pair);
+            let scorer = scoring.join().expect("scoring does not panic");
+            outcome.and(scorer)
+        })?;
+        let mut timings = self.inference.timings();
+        timings.network -= before.network;
+        timings.resizing -= before.resizing;
+        timings.metrics = scorer.time;
+        timings.total = start.elapsed();
+        Ok(EvaluationReport {
+            classes,
+            protocol: self.recipe.protocol.clone(),
+            images,
+            confusion: scorer.confusion,
+            boundary: scorer.boundary,
+            timings,
+        })
+    }
+}
+
+struct Scorer {
+    confusion: ConfusionMatrix,
+    boundary: Option<BoundaryFScore>,
+    time: Duration,
+}
+
+impl Scorer {
+    fn new(recipe: &EvaluationRecipe, classes: usize) -> Self {
+        let boundary = (!recipe.boundary.is_empty()).then(|| {
+            BoundaryFScore::new(classes, recipe.boundary.clone())
+                .with_absent_class(recipe.absent_class)
+        });
+        Self {
+            confusion: ConfusionMatrix::new(classes),
+            boundary,
+            time: Duration::ZERO,
+        }
+    }
+
+    fn add(&mut self, sample: &Sample, prediction: &LabelMap) -> Result<(), EngineError> {
+        let start = Instant::now();
+        let failed = |source| EngineError::Metrics {
+            name: sample.name.clone(),
+            source,
+        };
+        let labels = &sample.labels;
+        self.confusion
+            .update(&labels.data, &prediction.data)
+            .map_err(failed)?;
+        if let Some(boundary) = &mut self.boundary {
+            let size = [labels.height, labels.width];
+            boundary
+                .update(&labels.data, &prediction.data, size)
+                .map_err(failed)?;
+        }
+        self.time += start.elapsed();
+        Ok(())
+    }
+}

@@ -1,0 +1,282 @@
+use std::time::{Duration, Instant};
+
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor, TensorData, s};
+use decoupled_seg_core::{Inspection, SegmentationModel, resize};
+use decoupled_seg_datasets::LabelMap;
+use decoupled_seg_datasets::augment::{Normalization, ResizeFilter, resize_image};
+use image::RgbImage;
+
+use super::tiling::tiles;
+use super::{Merge, Protocol, Tile, Window};
+
+/// Where the time of predictions goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Timings {
+    /// In the network.
+    pub network: Duration,
+    /// Scaling images, merging and resizing logits.
+    pub resizing: Duration,
+    /// Scoring; on a thread of its own, so it passes beside the others.
+    pub metrics: Duration,
+    /// From the first image to the last.
+    pub total: Duration,
+}
+
+/// Applies a [`Protocol`] to single images.
+#[derive(Debug, Clone)]
+pub struct Inference {
+    protocol: Protocol,
+    normalization: Normalization,
+    device: Device,
+    timed: bool,
+    timings: Timings,
+}
+
+impl Inference {
+    /// Prepares predictions on `device`, for a network that was trained with `normalization`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the protocol is not [valid](Protocol::validate).
+    pub fn new(protocol: Protocol, normalization: Normalization, device: &Device) -> Self {
+        if let Err(error) = protocol.validate() {
+            panic!("{error}");
+        }
+        Self {
+            protocol,
+            normalization,
+            device: device.clone().without_autodiff(),
+            timed: false,
+            timings: Timings::default(),
+        }
+    }
+
+    /// The same with another protocol.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the protocol is not [valid](Protocol::validate).
+    pub fn with_protocol(self, protocol: Protocol) -> Self {
+        Self {
+            timed: self.timed,
+            ..Self::new(protocol, self.normalization, &self.device)
+        }
+    }
+
+    /// Also measures where the time goes. The device is waited for at each change, which costs a little.
+    pub fn timed(mut self) -> Self {
+        self.timed = true;
+        self
+    }
+
+    /// What was measured since the start; all zero unless [`timed`](Self::timed).
+    pub fn timings(&self) -> Timings {
+        self.timings
+    }
+
+    /// The protocol.
+    pub fn protocol(&self) -> &Protocol {
+        &self.protocol
+    }
+
+    /// The class of every pixel of `image`. `model` is out of training and on the device of this.
+    pub fn labels<M: SegmentationModel>(&mut self, model: &M, image: &RgbImage) -> LabelMap {
+        let merged = self.merged(model, image);
+        let start = self.tick();
+        let labels = merged
+            .argmax(1)
+            .try_into_vec_as::<u8>()
+            .expect("converted to u8");
+        self.timings.resizing += self.since(start);
+        LabelMap::new(image.width() as usize, image.height() as usize, labels)
+    }
+
+    /// The merged logits of `image`, or probabilities if the protocol merges those: `[1, classes, height, width]`.
+    pub fn merged<M: SegmentationModel>(&mut self, model: &M, image: &RgbImage) -> Tensor<4> {
+        let size = [image.height() as usize, image.width() as usize];
+        let scales = self.protocol.scales.clone();
+        let mut sum: Option<Tensor<4>> = None;
+        for &scale in &scales {
+            let start = self.tick();
+            let scaled = self.scaled(image, scale);
+            let images = self.normalised(&scaled);
+            self.timings.resizing += self.since(start);
+
+            let map = self.at_scale(model, images, scale);
+
+            let start = self.tick();
+            let map = if map.dims()[2..] == size {
+                map
+            } else {
+                // Whole maps come from a network that aligns corners, tiles are counted in pixels.
+                let align_corners = self.protocol.window == Window::Whole;
+                resize(map, size, align_corners)
+            };
+            sum = Some(match sum {
+                Some(sum) => sum + map,
+                None => map,
+            });
+            self.timings.resizing += self.since(start);
+        }
+        sum.expect("a valid protocol has a scale")
+            .div_scalar(scales.len() as f64)
+    }
+
+    /// What happens inside the network on the whole image at scale 1; `None` if it has nothing to show.
+    pub fn inspect<M: SegmentationModel>(&self, model: &M, image: &RgbImage) -> Option<Inspection> {
+        model.inspect(self.normalised(image))
+    }
+
+    /// The mean over the image and its mirror image at one scale, at the size of the scaled image.
+    fn at_scale<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        images: Tensor<4>,
+        scale: f64,
+    ) -> Tensor<4> {
+        let map = self.windowed(model, images.clone(), scale);
+        if !self.protocol.flip {
+            return map;
+        }
+        let mirrored = self.windowed(model, images.flip([3]), scale);
+        let start = self.tick();
+        let mean = (map + mirrored.flip([3])).div_scalar(2.0);
+        self.timings.resizing += self.since(start);
+        mean
+    }
+
+    fn windowed<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        images: Tensor<4>,
+        scale: f64,
+    ) -> Tensor<4> {
+        let logits = match self.protocol.window {
+            Window::Whole => self.forward(model, images),
+            Window::Sliding {
+                tile,
+                overlap,
+                grow_with_scale,
+                ..
+            } => {
+                let growth = if grow_with_scale { scale.max(1.0) } else { 1.0 };
+                let tile = tile.map(|side| (side as f64 * growth) as usize);
+                let [_, _, height, width] = images.dims();
+                let tiles = tiles(height, width, tile, overlap);
+                self.tiled(model, images, &tiles)
+            }
+        };
+        match self.protocol.merge {
+            Merge::Logits => logits,
+            Merge::Probabilities => {
+                let start = self.tick();
+                let probabilities = softmax(logits, 1);
+                self.timings.resizing += self.since(start);
+                probabilities
+            }
+        }
+    }
+
+    /// Sums the logits of the tiles where they lie and divides by how often each pixel was seen.
+    fn tiled<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        images: Tensor<4>,
+        tiles: &[Tile],
+    ) -> Tensor<4> {
+        let Window::Sliding { count, .. } = self.protocol.window else {
+            unreachable!("only sliding windows have tiles");
+        };
+        let [_, _, height, width] = images.dims();
+        if let [_] = tiles {
+            return self.forward(model, images);
+        }
+        let classes = model.num_classes();
+        let mut sum = Tensor::<4>::zeros([1, classes, height, width], &self.device);
+        for group in tiles.chunks(self.protocol.tile_batch) {
+            let crops = group
+                .iter()
+                .map(|t| images.clone().slice(s![.., .., t.y1..t.y2, t.x1..t.x2]))
+                .collect();
+            let logits = self.forward(model, Tensor::cat(crops, 0));
+            let start = self.tick();
+            for (i, t) in group.iter().enumerate() {
+                let place = s![.., .., t.y1..t.y2, t.x1..t.x2];
+                let tile = logits.clone().slice(s![i..i + 1, .., .., ..]);
+                // The old values are read before the write, so that the sum is not shared when it is written to.
+                let both = sum.clone().slice(place) + tile;
+                sum = sum.slice_assign(place, both);
+            }
+            self.timings.resizing += self.since(start);
+        }
+        let start = self.tick();
+        let divisor = count.divisor(tiles, classes, height, width);
+        let [channels, rows, columns] = divisor.shape;
+        let divisor = Tensor::<4>::from_data(
+            TensorData::new(divisor.values, [1, channels, rows, columns]),
+            &self.device,
+        );
+        let mean = sum / divisor;
+        self.timings.resizing += self.since(start);
+        mean
+    }
+
+    /// The network on images of one size, padded where it needs more pixels, the logits cut back.
+    fn forward<M: SegmentationModel>(&mut self, model: &M, images: Tensor<4>) -> Tensor<4> {
+        let start = self.tick();
+        let [batch, channels, height, width] = images.dims();
+        let Protocol {
+            pad_to_multiple,
+            min_size,
+            ..
+        } = self.protocol;
+        let padded =
+            [height, width].map(|side| side.max(min_size).next_multiple_of(pad_to_multiple));
+        let logits = if padded == [height, width] {
+            model.predict(images)
+        } else {
+            // 0 is the mean colour after normalisation.
+            let canvas = Tensor::zeros([batch, channels, padded[0], padded[1]], &self.device);
+            let images = canvas.slice_assign(s![.., .., 0..height, 0..width], images);
+            model.predict(images).slice(s![.., .., 0..height, 0..width])
+        };
+        self.timings.network += self.since(start);
+        logits
+    }
+
+    fn scaled(&self, image: &RgbImage, scale: f64) -> RgbImage {
+        if scale == 1.0 {
+            return image.clone();
+        }
+        let side = |side: u32| ((f64::from(side) * scale) as usize).max(1);
+        let (width, height) = (side(image.width()), side(image.height()));
+        resize_image(image, width, height, ResizeFilter::Bilinear)
+    }
+
+    fn normalised(&self, image: &RgbImage) -> Tensor<4> {
+        let (width, height) = (image.width() as usize, image.height() as usize);
+        let values = self.normalization.apply(image);
+        Tensor::from_data(TensorData::new(values, [1, 3, height, width]), &self.device)
+    }
+
+    fn tick(&self) -> Option<Instant> {
+        self.timed.then(|| {
+            self.wait();
+            Instant::now()
+        })
+    }
+
+    fn since(&self, start: Option<Instant>) -> Duration {
+        start.map_or(Duration::ZERO, |start| {
+            self.wait();
+            start.elapsed()
+        })
+    }
+
+    fn wait(&self) {
+        self.device
+            .sync()
+            .expect("the device finishes what it was given");
+    }
+}

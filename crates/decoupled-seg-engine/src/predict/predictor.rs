@@ -1,0 +1,224 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Tensor};
+use decoupled_seg_core::SegmentationModel;
+use decoupled_seg_datasets::augment::Normalization;
+use decoupled_seg_datasets::files::read_image;
+use decoupled_seg_datasets::{ClassTable, LabelMap};
+use decoupled_seg_viz::FlowField;
+use image::RgbImage;
+
+use super::output::write_png;
+use super::{PredictionKind, find_images};
+use crate::EngineError;
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::evaluate::{Inference, Protocol};
+use crate::files;
+
+/// What a network says about one image.
+#[derive(Debug, Clone)]
+pub struct Prediction {
+    /// The class of each pixel.
+    pub labels: LabelMap,
+    /// The class of each pixel as the body alone sees it.
+    pub body: Option<LabelMap>,
+    /// Probability of an edge at each pixel, `[height, width]`.
+    pub edge_probs: Option<Vec<f32>>,
+    /// The flow, at the size of the features and in the unit of the network's warp.
+    pub flow: Option<FlowField>,
+}
+
+/// Predicts images, files and folders.
+///
+/// ```ignore
+/// let mut predictor = Predictor::from_checkpoint(&checkpoint, model, &device)?;
+/// predictor.predict_path("street.jpg", "predictions")?;
+/// ```
+#[derive(Debug, Clone)]
+pub struct Predictor<M> {
+    model: M,
+    classes: ClassTable,
+    inference: Inference,
+    kinds: Vec<PredictionKind>,
+}
+
+impl<M: SegmentationModel> Predictor<M> {
+    /// Predicts `classes` with a network that was trained with `normalization`; whole images at one scale, written as
+    /// class indices, colours and overlays.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the network predicts another number of classes.
+    pub fn new(
+        model: M,
+        classes: ClassTable,
+        normalization: Normalization,
+        device: &Device,
+    ) -> Self {
+        assert_eq!(
+            model.num_classes(),
+            classes.num_classes(),
+            "the network and the class table must have the same number of classes"
+        );
+        Self {
+            model: model.valid(),
+            classes,
+            inference: Inference::new(Protocol::default(), normalization, device),
+            kinds: vec![
+                PredictionKind::ClassIndex,
+                PredictionKind::Color,
+                PredictionKind::Overlay,
+            ],
+        }
+    }
+
+    /// Predicts with the weights, classes and normalisation of a checkpoint; `model` is a network of its architecture.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the checkpoint is of another architecture.
+    pub fn from_checkpoint(
+        checkpoint: &Checkpoint,
+        model: M,
+        device: &Device,
+    ) -> Result<Self, CheckpointError> {
+        let state = checkpoint.state();
+        Ok(Self::new(
+            checkpoint.load(model)?,
+            state.classes.clone(),
+            state.recipe.normalization,
+            device,
+        ))
+    }
+
+    /// Predicts by another protocol.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the protocol is not [valid](Protocol::validate).
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.inference = self.inference.with_protocol(protocol);
+        self
+    }
+
+    /// Writes other things.
+    pub fn with_kinds(mut self, kinds: impl Into<Vec<PredictionKind>>) -> Self {
+        self.kinds = kinds.into();
+        self
+    }
+
+    /// The classes it predicts.
+    pub fn classes(&self) -> &ClassTable {
+        &self.classes
+    }
+
+    /// Predicts one image. Body, edge and flow are looked at if one of them is to be written, and come from the whole
+    /// image at scale 1, whatever the protocol says.
+    pub fn predict(&mut self, image: &RgbImage) -> Prediction {
+        let labels = self.inference.labels(&self.model, image);
+        let inspection = self
+            .kinds
+            .iter()
+            .any(|kind| kind.inspects())
+            .then(|| self.inference.inspect(&self.model, image))
+            .flatten();
+        let mut prediction = Prediction {
+            labels,
+            body: None,
+            edge_probs: None,
+            flow: None,
+        };
+        if let Some(inspection) = inspection {
+            let (width, height) = (image.width() as usize, image.height() as usize);
+            let body = inspection.body_logits.argmax(1);
+            let body = body.try_into_vec_as::<u8>();
+            prediction.body = Some(LabelMap::new(width, height, body.expect("converted to u8")));
+            prediction.edge_probs = Some(values(sigmoid(inspection.edge_logits)));
+            prediction.flow = inspection.flow.map(|flow| {
+                let [_, _, height, width] = flow.dims();
+                FlowField::new(values(flow), width, height)
+            });
+        }
+        prediction
+    }
+
+    /// Predicts a file, a folder or a pattern ([`find_images`]) and writes into folders below `output`, one a kind:
+    /// `output/color/name.png`. Returns the inputs.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no image, one cannot be read, two have the same name, or a picture cannot be
+    /// written. What was written before stays; no picture is ever half-written.
+    pub fn predict_path(
+        &mut self,
+        input: impl AsRef<Path>,
+        output: impl AsRef<Path>,
+    ) -> Result<Vec<PathBuf>, EngineError> {
+        let inputs = find_images(input)?;
+        self.predict_files(&inputs, output)?;
+        Ok(inputs)
+    }
+
+    /// Predicts files, as [`predict_path`](Self::predict_path).
+    ///
+    /// # Errors
+    ///
+    /// As [`predict_path`](Self::predict_path).
+    pub fn predict_files<P: AsRef<Path>>(
+        &mut self,
+        inputs: &[P],
+        output: impl AsRef<Path>,
+    ) -> Result<(), EngineError> {
+        let output = output.as_ref();
+        let mut names: HashMap<String, &Path> = HashMap::new();
+        for input in inputs {
+            let input = input.as_ref();
+            if let Some(first) = names.insert(stem(input), input) {
+                return Err(EngineError::SameOutput {
+                    first: first.to_path_buf(),
+                    second: input.to_path_buf(),
+                    output: output.join(stem(input)).with_extension("png"),
+                });
+            }
+        }
+        for kind in &self.kinds {
+            files::create_dir(&output.join(kind.folder()))?;
+        }
+        for input in inputs {
+            let input = input.as_ref();
+            let image = read_image(input)?;
+            let prediction = self.predict(&image);
+            self.write(&image, &prediction, &stem(input), output)?;
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        image: &RgbImage,
+        prediction: &Prediction,
+        name: &str,
+        output: &Path,
+    ) -> Result<(), EngineError> {
+        for kind in &self.kinds {
+            if let Some(picture) = kind.render(image, prediction, &self.classes) {
+                let path = output.join(kind.folder()).join(format!("{name}.png"));
+                write_png(&path, &picture)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn values(tensor: Tensor<4>) -> Vec<f32> {
+    tensor.try_into_vec_as::<f32>().expect("converted to f32")
+}

@@ -1,0 +1,169 @@
+//! Recipes in layers: a preset, a file over it, single values over that.
+//!
+//! What a layer does not name keeps its value from the layer below, at any depth, whether or not the type behind it has
+//! defaults of its own (configs derived by Burn have none when read).
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::RecipeError;
+
+/// Lays `over` on `base` and reads the result; a key that the result does not have is an error.
+pub(super) fn overlay<T: Serialize + DeserializeOwned>(
+    base: &T,
+    over: Value,
+) -> Result<T, RecipeError> {
+    let mut value = serde_json::to_value(base).expect("recipes are plain data");
+    merge(&mut value, over.clone());
+    let result: T = serde_json::from_value(value).map_err(|error| RecipeError::Parse {
+        path: None,
+        message: error.to_string(),
+    })?;
+    // Types that skip what they do not know would hide a slip of the pen: what was asked for must be in the result.
+    let known = serde_json::to_value(&result).expect("recipes are plain data");
+    check_keys(&over, &known, &mut Vec::new())?;
+    Ok(result)
+}
+
+fn merge(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) if same_variant(base, &over) => {
+            for (key, value) in over {
+                match base.get_mut(&key) {
+                    Some(slot) => merge(slot, value),
+                    None => {
+                        base.insert(key, value);
+                    }
+                }
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+/// Whether two objects are the same choice of an enum, or no enum at all: the fields of one variant are not laid over
+/// those of another.
+fn same_variant(base: &Map<String, Value>, over: &Map<String, Value>) -> bool {
+    if let (Some(base), Some(over)) = (base.get("kind"), over.get("kind")) {
+        return base == over;
+    }
+    // `{"Threshold": {..}}` beside `{"Hardest": {..}}`: enums as serde writes them by default.
+    let lone = |map: &Map<String, Value>| match map.keys().next() {
+        Some(key) if map.len() == 1 && key.starts_with(|c: char| c.is_uppercase()) => {
+            Some(key.clone())
+        }
+        _ => None,
+    };
+    match (lone(base), lone(over)) {
+        (Some(base), Some(over)) => base == over,
+        _ => true,
+    }
+}
+
+fn check_keys(over: &Value, known: &Value, path: &mut Vec<String>) -> Result<(), RecipeError> {
+    let (Value::Object(over), Value::Object(known)) = (over, known) else {
+        return Ok(());
+    };
+    for (key, value) in over {
+        path.push(key.clone());
+        match known.get(key) {
+            Some(known) => check_keys(value, known, path)?,
+            // `null` for "none": such fields are left out when written.
+            None if value.is_null() => {}
+            None => {
+                return Err(RecipeError::UnknownKey {
+                    path: None,
+                    key: path.join("."),
+                    expected: known.keys().cloned().collect(),
+                });
+            }
+        }
+        path.pop();
+    }
+    Ok(())
+}
+
+/// `a.b.c` and a value, as an object in an object in an object.
+pub(super) fn nested(key: &str, value: Value) -> Value {
+    key.split('.').rev().fold(value, |value, part| {
+        Value::Object(Map::from_iter([(part.to_string(), value)]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Config {
+        a: usize,
+        inner: Inner,
+        choice: Choice,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        maybe: Option<usize>,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Inner {
+        x: f64,
+        y: f64,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Choice {
+        Off,
+        One { p: f64, q: f64 },
+        Two { r: f64 },
+    }
+
+    fn base() -> Config {
+        Config {
+            a: 1,
+            inner: Inner { x: 2.0, y: 3.0 },
+            choice: Choice::One { p: 4.0, q: 5.0 },
+            maybe: Some(6),
+        }
+    }
+
+    #[test]
+    fn what_is_not_named_stays() {
+        let over = json!({"inner": {"y": 30.0}, "choice": {"One": {"q": 50.0}}});
+        let result = overlay(&base(), over).expect("known keys");
+        assert_eq!(result.inner, Inner { x: 2.0, y: 30.0 });
+        assert_eq!(result.choice, Choice::One { p: 4.0, q: 50.0 });
+        assert_eq!((result.a, result.maybe), (1, Some(6)));
+    }
+
+    #[test]
+    fn another_variant_replaces_the_old_one() {
+        let result = overlay(
+            &base(),
+            json!({"choice": {"Two": {"r": 1.0}}, "maybe": null}),
+        );
+        let result = result.expect("known keys");
+        assert_eq!(
+            (result.choice, result.maybe),
+            (Choice::Two { r: 1.0 }, None)
+        );
+        let result = overlay(&base(), json!({"choice": "Off"})).expect("known keys");
+        assert_eq!(result.choice, Choice::Off);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_path() {
+        let error = overlay(&base(), json!({"inner": {"z": 1.0}})).expect_err("no such key");
+        assert_eq!(
+            error.to_string(),
+            "unknown key `inner.z`, expected one of x, y"
+        );
+    }
+
+    #[test]
+    fn dotted_keys_nest() {
+        assert_eq!(nested("a.b", json!(1)), json!({"a": {"b": 1}}));
+    }
+}

@@ -1,0 +1,317 @@
+//! What a run is made of, as data.
+
+mod error;
+mod groups;
+mod layers;
+mod optimizer;
+mod presets;
+mod schedule;
+mod targets;
+
+use std::path::Path;
+
+use decoupled_seg_datasets::augment::{Augmentation, Normalization};
+use decoupled_seg_losses::DecoupledLossConfig;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use error::RecipeError;
+pub use groups::RateGroup;
+pub use optimizer::SgdRecipe;
+pub use presets::RecipePreset;
+pub use schedule::{Schedule, SchedulePoint};
+pub use targets::{TargetsPlace, TargetsRecipe};
+
+use crate::checkpoint::CheckpointRecipe;
+use crate::evaluate::EvaluationRecipe;
+use crate::files;
+use crate::train::{BatchNormMode, EmaRecipe};
+
+/// Everything that decides what a training run does, but for data and network.
+///
+/// [`Default`] is the paper's recipe (section 4.1 of Li et al., ECCV 2020,
+/// [arXiv:2007.10035](https://arxiv.org/abs/2007.10035)): SGD at 0.01 with momentum 0.9 and weight decay 5e-4, poly decay
+/// with power 0.9 per iteration, batches of 8 crops of 832 pixels, scales 0.75 to 2, 175 epochs. Others are in
+/// [`RecipePreset`].
+///
+/// Files name only what differs from a preset:
+///
+/// ```
+/// use decoupled_seg_engine::{Recipe, Schedule};
+///
+/// let recipe = Recipe::from_toml(r#"
+///     preset = "paper"
+///     batch = 4
+///     [optimizer]
+///     learning_rate = 0.005
+/// "#)?;
+/// assert_eq!((recipe.batch, recipe.optimizer.learning_rate), (4, 0.005));
+/// assert_eq!((recipe.optimizer.momentum, recipe.optimizer.dampening), (0.9, 0.0));
+/// assert_eq!(recipe.schedule, Schedule::Poly { power: 0.9 });
+/// # Ok::<(), decoupled_seg_engine::RecipeError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Decides the initial weights (as far as the network leaves them to the engine), the order of the images, their
+    /// augmentation and dropout.
+    pub seed: u64,
+    /// Passes over the training images. Paper: 175.
+    pub epochs: usize,
+    /// Images that go through the network together. Paper: 8.
+    pub batch: usize,
+    /// Batches whose gradients are averaged before the optimizer steps; the effective batch is `batch * accumulate`.
+    /// Norms still see `batch` images.
+    pub accumulate: usize,
+    /// The optimizer.
+    pub optimizer: SgdRecipe,
+    /// How its rate falls.
+    pub schedule: Schedule,
+    /// Parts of the network with a rate of their own (backbone slower, head faster); a parameter that several name
+    /// takes the last. Paper: none.
+    pub rate_groups: Vec<RateGroup>,
+    /// Largest norm of the gradients over the whole network; none: they are taken as they are. Paper: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// What batch norms do.
+    pub batch_norm: BatchNormMode,
+    /// A moving average of the weights, which is then what is validated; none: the weights themselves. Paper: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema: Option<EmaRecipe>,
+    /// Random scale, crop, flip and colours. Paper: scales 0.75 to 2, crops of 832, flip.
+    pub augmentation: Augmentation,
+    /// How pixels become numbers. Mean and standard deviation of ImageNet, as the authors' code.
+    pub normalization: Normalization,
+    /// The loss. Networks without body and edge are trained with its segmentation and auxiliary terms.
+    pub loss: DecoupledLossConfig,
+    /// How body and edge targets are made.
+    pub targets: TargetsRecipe,
+    /// Validate every so many epochs, and after the last; 0: never.
+    pub validate_every: usize,
+    /// How to validate.
+    pub validation: EvaluationRecipe,
+    /// When to write checkpoints and which to keep.
+    pub checkpoints: CheckpointRecipe,
+    /// Read losses back every so many optimizer steps, all in one transfer.
+    pub log_every: usize,
+    /// Threads that load and augment images; the images do not depend on it.
+    pub workers: usize,
+}
+
+/// Fields that a resumed run may change without becoming another run.
+const FREE_FIELDS: [&str; 5] = [
+    "validate_every",
+    "validation",
+    "checkpoints",
+    "log_every",
+    "workers",
+];
+
+impl Default for Recipe {
+    /// [`RecipePreset::Paper`].
+    fn default() -> Self {
+        RecipePreset::Paper.recipe()
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe from TOML: an optional `preset`, and what differs from it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the text is no TOML, names a key that no recipe has, or a value that cannot be trained with.
+    pub fn from_toml(text: &str) -> Result<Self, RecipeError> {
+        let value = toml::from_str(text).map_err(|error| RecipeError::Parse {
+            path: None,
+            message: error.to_string(),
+        })?;
+        Self::from_value(value)
+    }
+
+    /// Reads a recipe from JSON, as [`from_toml`](Self::from_toml).
+    ///
+    /// # Errors
+    ///
+    /// As [`from_toml`](Self::from_toml).
+    pub fn from_json(text: &str) -> Result<Self, RecipeError> {
+        let value = serde_json::from_str(text).map_err(|error| RecipeError::Parse {
+            path: None,
+            message: error.to_string(),
+        })?;
+        Self::from_value(value)
+    }
+
+    /// Reads a recipe from a `.toml` or `.json` file.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_toml`](Self::from_toml), with the file's name; and if it cannot be read.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, RecipeError> {
+        let path = path.as_ref();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let read = match extension {
+            Some("toml") => Self::from_toml,
+            Some("json") => Self::from_json,
+            _ => {
+                return Err(RecipeError::Extension {
+                    path: path.to_path_buf(),
+                });
+            }
+        };
+        let text = String::from_utf8(files::read(path)?).map_err(|_| RecipeError::Parse {
+            path: Some(path.to_path_buf()),
+            message: "not UTF-8".to_string(),
+        })?;
+        read(&text).map_err(|error| error.in_file(path))
+    }
+
+    /// Writes all fields to a `.toml` or `.json` file.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be written or ends in something else.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), RecipeError> {
+        let path = path.as_ref();
+        let text = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("toml") => self.to_toml(),
+            Some("json") => serde_json::to_string_pretty(self).expect("recipes are plain data"),
+            _ => {
+                return Err(RecipeError::Extension {
+                    path: path.to_path_buf(),
+                });
+            }
+        };
+        Ok(files::write_atomic(path, text.as_bytes())?)
+    }
+
+    /// All fields as TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("recipes are plain data")
+    }
+
+    /// The recipe with one value replaced: `recipe.with("optimizer.learning_rate", "0.005")?`. The value is TOML; what is
+    /// not is taken as a string.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such key or the value is of the wrong kind.
+    pub fn with(&self, key: &str, value: &str) -> Result<Self, RecipeError> {
+        let value = toml::from_str::<Value>(&format!("value = {value}"))
+            .ok()
+            .and_then(|mut table| table.get_mut("value").map(Value::take))
+            .unwrap_or_else(|| Value::String(value.to_string()));
+        let recipe = layers::overlay(self, layers::nested(key, value))?;
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    fn from_value(mut value: Value) -> Result<Self, RecipeError> {
+        let preset = value
+            .as_object_mut()
+            .and_then(|object| object.remove("preset"));
+        let base = match preset {
+            None => Self::default(),
+            Some(name) => serde_json::from_value::<RecipePreset>(name)
+                .map_err(|error| RecipeError::Parse {
+                    path: None,
+                    message: format!("preset: {error}"),
+                })?
+                .recipe(),
+        };
+        let recipe = layers::overlay(&base, value)?;
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    /// Checks the values that no type can.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the field.
+    pub fn validate(&self) -> Result<(), RecipeError> {
+        let at_least_one = [
+            ("epochs", self.epochs),
+            ("batch", self.batch),
+            ("accumulate", self.accumulate),
+            ("log_every", self.log_every),
+            ("checkpoints.keep_last", self.checkpoints.keep_last),
+            (
+                "checkpoints.every_steps",
+                self.checkpoints.every_steps.unwrap_or(1),
+            ),
+        ];
+        for (field, value) in at_least_one {
+            if value == 0 {
+                return Err(refused(field, 0.0, "at least 1"));
+            }
+        }
+        let sgd = &self.optimizer;
+        let above_zero = [
+            ("optimizer.learning_rate", Some(sgd.learning_rate)),
+            ("clip_norm", self.clip_norm),
+        ];
+        for (field, value) in above_zero {
+            if value.is_some_and(|value| !(value > 0.0 && value.is_finite())) {
+                return Err(refused(field, value.unwrap_or(0.0), "above 0"));
+            }
+        }
+        if sgd.weight_decay.is_nan() || sgd.weight_decay < 0.0 {
+            let found = sgd.weight_decay;
+            return Err(refused("optimizer.weight_decay", found, "at least 0"));
+        }
+        let below_one = [
+            ("optimizer.momentum", sgd.momentum),
+            ("optimizer.dampening", sgd.dampening),
+            ("ema.decay", self.ema.map_or(0.0, |ema| ema.decay)),
+        ];
+        for (field, value) in below_one {
+            if !(0.0..1.0).contains(&value) {
+                return Err(refused(field, value, "at least 0 and below 1"));
+            }
+        }
+        for group in &self.rate_groups {
+            if group.prefix.is_empty() {
+                return Err(RecipeError::Value {
+                    field: "rate_groups.prefix",
+                    found: "\"\"".to_string(),
+                    expected: "the start of a parameter's name",
+                });
+            }
+            if !(group.factor >= 0.0 && group.factor.is_finite()) {
+                return Err(refused("rate_groups.factor", group.factor, "at least 0"));
+            }
+        }
+        self.validation.protocol.validate()
+    }
+
+    /// The fields in which a run to resume was made differently; those that do not change what is computed are left
+    /// out.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let as_value =
+            |recipe: &Self| serde_json::to_value(recipe).expect("recipes are plain data");
+        let (ours, theirs) = (as_value(self), as_value(other));
+        let empty = serde_json::Map::new();
+        let (ours, theirs) = (
+            ours.as_object().unwrap_or(&empty),
+            theirs.as_object().unwrap_or(&empty),
+        );
+        let mut fields: Vec<String> = ours
+            .keys()
+            .chain(theirs.keys())
+            .filter(|key| !FREE_FIELDS.contains(&key.as_str()))
+            .filter(|key| ours.get(*key) != theirs.get(*key))
+            .cloned()
+            .collect();
+        fields.sort();
+        fields.dedup();
+        fields
+    }
+}
+
+fn refused(field: &'static str, found: f64, expected: &'static str) -> RecipeError {
+    RecipeError::Value {
+        field,
+        found: found.to_string(),
+        expected,
+    }
+}

@@ -1,0 +1,168 @@
+use decoupled_seg_datasets::augment::{
+    Augmentation, CropSize, Normalization, RandomScale, ResizeFilter,
+};
+use decoupled_seg_losses::DecoupledLossConfig;
+use serde::{Deserialize, Serialize};
+
+use super::{Recipe, Schedule, SgdRecipe, TargetsRecipe};
+use crate::checkpoint::CheckpointRecipe;
+use crate::evaluate::EvaluationRecipe;
+use crate::train::BatchNormMode;
+
+/// Recipes of the paper, of the authors' scripts and of PaddleSeg.
+///
+/// | preset | rate | decay | schedule | batch | crop | scales | epochs |
+/// |---|---|---|---|---|---|---|---|
+/// | `paper` | 0.01 | 5e-4 | per iteration, 0.9 | 8 | 832 | 0.75 to 2 | 175 |
+/// | `cityscapes_base` | 0.01 | 1e-4 | per epoch, 1 | 8 | 832 | 0.5 to 2 | 80 |
+/// | `cityscapes_decoupled` | 0.005 | 1e-4 | per epoch, 1 | 8 | 832 | 0.5 to 2 | 175 |
+/// | `cityscapes_wide` | 0.005 | 1e-4 | per epoch, 1 | 16 | 896 | 0.5 to 2 | 175 |
+/// | `camvid` | 0.001 | 1e-4 | per epoch, 1 | 16 | 640 | 1 to 2 | 90 |
+/// | `kitti` | 0.001 | 1e-4 | per epoch, 1 | 16 | 360 | 1 to 2 | 90 |
+/// | `bdd100k` | 0.001 | 1e-4 | per epoch, 1 | 16 | 688 | 1 to 2 | 100 |
+/// | `paddleseg` | 0.01 | 5e-4 | per iteration, 0.9 | 8 | 832 | 0.5 to 2 | 215 |
+///
+/// The scripts train in two stages: `cityscapes_base` on the network without the module, then `cityscapes_decoupled` on
+/// the network with it, started from the first one's weights
+/// ([`load_weights_partially`](crate::load_weights_partially)). `camvid`, `kitti` and `bdd100k` start from a Cityscapes
+/// network. Batches are those of all 8 GPUs of the scripts together. Their schedule runs one epoch ahead
+/// ([`Schedule::PolyPerEpoch`]). The loss is [`DecoupledLossConfig::new`] in all but `paper` and `paddleseg`:
+/// what the authors' loss does on a process with one image, which the scripts have; on a larger batch their own
+/// ([`DecoupledLossConfig::official`]) grows with its square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecipePreset {
+    /// Section 4.1 of the paper. It names no loss mining, so there is none.
+    Paper,
+    /// First stage of the authors' Cityscapes scripts: the network without the module.
+    CityscapesBase,
+    /// Second stage: the network with the module, from the first stage's weights.
+    CityscapesDecoupled,
+    /// Second stage for the wide ResNet-38.
+    CityscapesWide,
+    /// The authors' CamVid scripts. They train on train and validation images and choose on test.
+    Camvid,
+    /// The authors' KITTI scripts.
+    Kitti,
+    /// The authors' BDD100K script for the wide ResNet-38.
+    #[serde(rename = "bdd100k")]
+    Bdd100k,
+    /// PaddleSeg's configuration for 832x832 crops; its 80 000 iterations are 215 epochs of Cityscapes.
+    Paddleseg,
+}
+
+impl RecipePreset {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Paper,
+        Self::CityscapesBase,
+        Self::CityscapesDecoupled,
+        Self::CityscapesWide,
+        Self::Camvid,
+        Self::Kitti,
+        Self::Bdd100k,
+        Self::Paddleseg,
+    ];
+
+    /// The recipe.
+    pub fn recipe(self) -> Recipe {
+        match self {
+            Self::Paper => paper(),
+            Self::CityscapesBase => script(0.01, 8, 832, [0.5, 2.0], 80),
+            Self::CityscapesDecoupled => script(0.005, 8, 832, [0.5, 2.0], 175),
+            Self::CityscapesWide => script(0.005, 16, 896, [0.5, 2.0], 175),
+            Self::Camvid => script(0.001, 16, 640, [1.0, 2.0], 90),
+            Self::Kitti => script(0.001, 16, 360, [1.0, 2.0], 90),
+            Self::Bdd100k => script(0.001, 16, 688, [1.0, 2.0], 100),
+            Self::Paddleseg => paddleseg(),
+        }
+    }
+}
+
+fn paper() -> Recipe {
+    Recipe {
+        seed: 0,
+        epochs: 175,
+        batch: 8,
+        accumulate: 1,
+        optimizer: SgdRecipe::default(),
+        schedule: Schedule::Poly { power: 0.9 },
+        rate_groups: Vec::new(),
+        clip_norm: None,
+        batch_norm: BatchNormMode::Train,
+        ema: None,
+        augmentation: Augmentation::paper(CropSize::square(832)),
+        normalization: Normalization::default(),
+        loss: DecoupledLossConfig::paper(),
+        targets: TargetsRecipe::default(),
+        validate_every: 1,
+        validation: EvaluationRecipe::default(),
+        checkpoints: CheckpointRecipe::default(),
+        log_every: 10,
+        workers: 2,
+    }
+}
+
+fn script(rate: f64, batch: usize, crop: usize, scales: [f64; 2], epochs: usize) -> Recipe {
+    let [min, max] = scales;
+    Recipe {
+        epochs,
+        batch,
+        optimizer: SgdRecipe {
+            learning_rate: rate,
+            weight_decay: 1e-4,
+            ..SgdRecipe::default()
+        },
+        schedule: Schedule::PolyPerEpoch {
+            power: 1.0,
+            epoch_offset: 1,
+        },
+        augmentation: Augmentation::official(CropSize::square(crop))
+            .with_scale(Some(RandomScale::new(min, max))),
+        loss: DecoupledLossConfig::new(),
+        targets: TargetsRecipe::official(),
+        ..paper()
+    }
+}
+
+fn paddleseg() -> Recipe {
+    Recipe {
+        epochs: 215,
+        augmentation: Augmentation {
+            scale: Some(RandomScale {
+                filter: ResizeFilter::Bilinear,
+                ..RandomScale::new(0.5, 2.0)
+            }),
+            fill: [127; 3],
+            ..Augmentation::paper(CropSize::square(832))
+        },
+        normalization: Normalization::half(),
+        loss: DecoupledLossConfig::paddleseg(),
+        targets: TargetsRecipe::from(decoupled_seg_losses::TargetsConfig::paddleseg(1)),
+        ..paper()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_presets_can_be_trained_with_and_written() {
+        for preset in RecipePreset::ALL {
+            let recipe = preset.recipe();
+            recipe.validate().expect("presets are valid");
+            let text = recipe.to_toml();
+            assert_eq!(Recipe::from_toml(&text).expect("written by us"), recipe);
+            let text = serde_json::to_string(&recipe).expect("plain data");
+            assert_eq!(Recipe::from_json(&text).expect("written by us"), recipe);
+        }
+    }
+
+    #[test]
+    fn a_file_names_its_preset() {
+        let recipe = Recipe::from_toml("preset = \"cityscapes_base\"\nbatch = 2").expect("valid");
+        let base = RecipePreset::CityscapesBase.recipe();
+        assert_eq!(recipe, Recipe { batch: 2, ..base });
+    }
+}

@@ -1,0 +1,233 @@
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::losses::LossValues;
+use crate::checkpoint::{Position, Scores};
+use crate::files::{self, FileError, at};
+
+/// One line of a run's `log.jsonl`.
+///
+/// Times are seconds of training since the run began, over all its sessions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LogEntry {
+    /// A session begins: the run's first, or one that resumes.
+    Start {
+        /// Where it goes on.
+        #[serde(flatten)]
+        position: Position,
+        /// Version of this crate.
+        version: String,
+        /// Trainable and other parameters of the network.
+        parameters: usize,
+        /// Images for training.
+        images: usize,
+        /// Optimizer steps of the whole run.
+        total_steps: usize,
+    },
+    /// An optimizer step.
+    Step {
+        /// Steps done, this one included.
+        step: usize,
+        /// The epoch, from 0.
+        epoch: usize,
+        /// Learning rate of the step.
+        learning_rate: f64,
+        /// Every loss term, each weighted as it enters the total.
+        loss: LossValues,
+        /// When it was read back.
+        seconds: f64,
+        /// Images a second since the last reading.
+        images_per_second: f64,
+    },
+    /// The end of an epoch.
+    Epoch(EpochRecord),
+    /// A checkpoint was written.
+    Checkpoint {
+        /// Where.
+        #[serde(flatten)]
+        position: Position,
+        /// Its folder.
+        folder: PathBuf,
+        /// When.
+        seconds: f64,
+    },
+    /// The session ends.
+    End {
+        /// Where.
+        #[serde(flatten)]
+        position: Position,
+        /// Why, in a word: `finished`, `interrupted`, `failed`.
+        reason: String,
+        /// When.
+        seconds: f64,
+    },
+}
+
+/// An epoch in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRecord {
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// Optimizer steps done at its end.
+    pub step: usize,
+    /// Mean of every loss term over its steps.
+    pub loss: LossValues,
+    /// Learning rate of its last step.
+    pub learning_rate: f64,
+    /// Its validation, if there was one.
+    #[serde(default)]
+    pub scores: Option<Scores>,
+    /// Training time since the run began.
+    pub seconds: f64,
+}
+
+impl LogEntry {
+    /// The optimizer steps that were done when it was written.
+    pub fn step(&self) -> usize {
+        match self {
+            Self::Start { position, .. }
+            | Self::Checkpoint { position, .. }
+            | Self::End { position, .. } => position.step,
+            Self::Step { step, .. } => *step,
+            Self::Epoch(record) => record.step,
+        }
+    }
+}
+
+/// Appends to a run's log; a line is written whole or, if the process dies, found cut off and dropped at the next
+/// start.
+pub(crate) struct Log {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Log {
+    /// Opens the log to go on at `step`: what a killed session logged beyond it is dropped, since it is done again.
+    pub fn open(path: &Path, step: usize) -> Result<Self, FileError> {
+        if path.exists() {
+            let text = files::read(path)?;
+            let mut kept = Vec::with_capacity(text.len());
+            for line in text.split_inclusive(|&byte| byte == b'\n') {
+                // A line without its end, or of another version: neither is worth failing a run for.
+                let entry = line
+                    .ends_with(b"\n")
+                    .then(|| serde_json::from_slice::<LogEntry>(line).ok())
+                    .flatten();
+                if entry.is_some_and(|entry| entry.step() <= step) {
+                    kept.extend_from_slice(line);
+                }
+            }
+            if kept.len() != text.len() {
+                files::write_atomic(path, &kept)?;
+            }
+        }
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(at(path, "opening the log"))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            file: BufWriter::new(file),
+        })
+    }
+
+    pub fn write(&mut self, entry: &LogEntry) -> Result<(), FileError> {
+        let mut line = serde_json::to_vec(entry).expect("a log entry is plain data");
+        line.push(b'\n');
+        self.file
+            .write_all(&line)
+            .map_err(at(&self.path, "writing the log"))
+    }
+
+    /// Hands what was written to the operating system.
+    pub fn flush(&mut self) -> Result<(), FileError> {
+        self.file.flush().map_err(at(&self.path, "writing the log"))
+    }
+}
+
+/// Reads a run's log; lines that are cut off or unknown are left out.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read.
+pub fn read_log(path: impl AsRef<Path>) -> Result<Vec<LogEntry>, FileError> {
+    let path = path.as_ref();
+    let text = fs::read_to_string(path).map_err(at(path, "reading the log"))?;
+    Ok(text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: usize) -> LogEntry {
+        LogEntry::Step {
+            step,
+            epoch: 0,
+            learning_rate: 0.01,
+            loss: LossValues {
+                total: 1.5,
+                edge: Some(0.5),
+                ..LossValues::default()
+            },
+            seconds: 0.25,
+            images_per_second: 8.0,
+        }
+    }
+
+    #[test]
+    fn a_resumed_log_forgets_what_is_done_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("log.jsonl");
+        let mut log = Log::open(&path, 0).expect("a new log");
+        for i in 1..=5 {
+            log.write(&step(i)).expect("writable");
+        }
+        log.flush().expect("writable");
+        drop(log);
+        // As if the process had died in the middle of a line.
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .expect("just written");
+        file.write_all(b"{\"event\":\"st").expect("writable");
+
+        let mut log = Log::open(&path, 3).expect("an old log");
+        log.write(&step(4)).expect("writable");
+        log.flush().expect("writable");
+        let steps: Vec<usize> = read_log(&path)
+            .expect("readable")
+            .iter()
+            .map(LogEntry::step)
+            .collect();
+        assert_eq!(steps, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn lines_are_flat_json() {
+        let line = serde_json::to_string(&LogEntry::Checkpoint {
+            position: Position {
+                epoch: 1,
+                batch: 0,
+                step: 40,
+            },
+            folder: "checkpoints/step-000000040".into(),
+            seconds: 2.0,
+        })
+        .expect("plain data");
+        assert_eq!(
+            line,
+            r#"{"event":"checkpoint","epoch":1,"batch":0,"step":40,"folder":"checkpoints/step-000000040","seconds":2.0}"#
+        );
+    }
+}

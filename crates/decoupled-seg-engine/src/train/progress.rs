@@ -1,0 +1,168 @@
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::losses::LossValues;
+
+/// How a run reports to a person. Machines read the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// A bar if standard error is a terminal, lines otherwise.
+    #[default]
+    Auto,
+    /// A bar on standard error.
+    Bar,
+    /// A line on standard error every few seconds.
+    Lines,
+    /// Nothing.
+    Silent,
+}
+
+/// Between two lines.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+pub(crate) struct Reporter {
+    kind: Kind,
+    total: usize,
+    done: usize,
+    epochs: usize,
+    started: Instant,
+    done_before: usize,
+}
+
+enum Kind {
+    Bar(ProgressBar),
+    Lines { last: Option<Instant> },
+    Silent,
+}
+
+impl Progress {
+    /// Starts reporting on `total` optimizer steps of which `done` are done.
+    pub(crate) fn start(self, done: usize, total: usize, epochs: usize) -> Reporter {
+        let kind = match self {
+            Self::Auto if std::io::stderr().is_terminal() => Kind::Bar(bar(done, total)),
+            Self::Bar => Kind::Bar(bar(done, total)),
+            Self::Auto | Self::Lines => Kind::Lines { last: None },
+            Self::Silent => Kind::Silent,
+        };
+        Reporter {
+            kind,
+            total,
+            done,
+            epochs,
+            started: Instant::now(),
+            done_before: done,
+        }
+    }
+}
+
+fn bar(done: usize, total: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{prefix:>11} {wide_bar:.cyan/blue} {pos}/{len} {per_sec} eta {eta} {msg}",
+    )
+    .expect("the template is valid")
+    .progress_chars("=> ");
+    let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr())
+        .with_style(style)
+        .with_position(done as u64);
+    // The rate and the time left are of this session.
+    bar.reset_eta();
+    bar
+}
+
+impl Reporter {
+    /// A step was taken.
+    pub fn step(&mut self, epoch: usize) {
+        self.done += 1;
+        if let Kind::Bar(bar) = &self.kind {
+            bar.set_prefix(format!("epoch {}/{}", epoch + 1, self.epochs));
+            bar.inc(1);
+        }
+    }
+
+    /// Losses were read back.
+    pub fn losses(&mut self, epoch: usize, learning_rate: f64, values: &LossValues) {
+        let text = describe(values, learning_rate);
+        match &mut self.kind {
+            Kind::Bar(bar) => bar.set_message(text),
+            Kind::Lines { last } => {
+                if last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
+                    *last = Some(Instant::now());
+                    let rate = (self.done - self.done_before) as f64
+                        / self.started.elapsed().as_secs_f64().max(1e-9);
+                    let left = (self.total - self.done) as f64 / rate.max(1e-9);
+                    eprintln!(
+                        "epoch {}/{} step {}/{} {rate:.2} steps/s eta {} {text}",
+                        epoch + 1,
+                        self.epochs,
+                        self.done,
+                        self.total,
+                        duration(left),
+                    );
+                }
+            }
+            Kind::Silent => {}
+        }
+    }
+
+    /// Something worth a line of its own.
+    pub fn note(&self, text: &str) {
+        match &self.kind {
+            Kind::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
+            Kind::Lines { .. } => eprintln!("{text}"),
+            Kind::Silent => {}
+        }
+    }
+
+    pub fn finish(&self) {
+        if let Kind::Bar(bar) = &self.kind {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn describe(values: &LossValues, learning_rate: f64) -> String {
+    let mut text = format!("loss {:.4}", values.total);
+    for (term, value) in values.iter().skip(1) {
+        text.push_str(&format!(" {term} {value:.3}"));
+    }
+    text.push_str(&format!(" lr {learning_rate:.2e}"));
+    text
+}
+
+/// `1h02m`, `3m05s` or `7s`.
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m{s:02}s"),
+        (h, m, _) => format!("{h}h{m:02}m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        assert_eq!(duration(7.4), "7s");
+        assert_eq!(duration(185.0), "3m05s");
+        assert_eq!(duration(3725.0), "1h02m");
+    }
+
+    #[test]
+    fn a_line_names_every_term() {
+        let values = LossValues {
+            total: 2.0,
+            segmentation: Some(1.5),
+            edge: Some(0.5),
+            ..LossValues::default()
+        };
+        assert_eq!(
+            describe(&values, 0.01),
+            "loss 2.0000 segmentation 1.500 edge 0.500 lr 1.00e-2"
+        );
+    }
+}

@@ -1,0 +1,161 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use decoupled_seg_core::SegmentationModel;
+use decoupled_seg_datasets::SegmentationDataset;
+use decoupled_seg_datasets::loader::Sampling;
+
+use super::session::Session;
+use super::{EpochRecord, Interrupt, Progress};
+use crate::EngineError;
+use crate::checkpoint::{Checkpoint, Position};
+use crate::recipe::Recipe;
+
+/// Trains a network by a [`Recipe`].
+///
+/// ```ignore
+/// let trained = Trainer::new(Recipe::default(), model, &device)
+///     .with_run_folder("runs/camvid")
+///     .fit(train_set, Some(&val_set))?;
+/// ```
+///
+/// Each step is enqueued without waiting for the device: losses are read back every
+/// [`log_every`](Recipe::log_every) steps. Batches have one size throughout, and the partial batch at the end of an
+/// epoch is dropped, so that a GPU tunes its kernels once.
+///
+/// With a run folder, the run keeps in it
+///
+/// ```text
+/// recipe.toml    the recipe
+/// log.jsonl      a line for every step, epoch and checkpoint (read_log)
+/// curves.svg     losses, rate and scores so far
+/// checkpoints/   the last ones and the best one (CheckpointStore)
+/// ```
+///
+/// and can be taken up again after Ctrl-C, a kill or a power cut with [`Resume::IfPresent`]. On the CPU (Flex) a run that
+/// was interrupted and resumed takes the same steps to the last bit as one that was not; on GPUs sums may be taken in
+/// another order from run to run.
+pub struct Trainer<M> {
+    pub(super) recipe: Recipe,
+    pub(super) model: M,
+    pub(super) device: Device,
+    pub(super) run_folder: Option<PathBuf>,
+    pub(super) resume: Resume,
+    pub(super) progress: Progress,
+    pub(super) interrupt: Interrupt,
+    pub(super) network: serde_json::Value,
+    pub(super) sampling: Option<Arc<dyn Sampling>>,
+}
+
+/// What a run does with the checkpoints in its folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Resume {
+    /// A folder with checkpoints is refused, so that no run is overwritten by mistake.
+    #[default]
+    Never,
+    /// Goes on from the newest whole checkpoint, or starts anew if there is none.
+    IfPresent,
+    /// Goes on from the newest whole checkpoint, of which there must be one.
+    Must,
+}
+
+/// Why a run ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// All epochs are done.
+    Finished,
+    /// It was asked to stop.
+    Interrupted,
+}
+
+/// What a run leaves.
+#[derive(Debug)]
+pub struct Trained<M> {
+    /// The network out of training, at the end of the run; its moving average if the recipe keeps one.
+    pub model: M,
+    /// Every epoch, those of earlier sessions included.
+    pub history: Vec<EpochRecord>,
+    /// Where the run ended.
+    pub position: Position,
+    /// Why.
+    pub stop: Stop,
+    /// The best checkpoint, if one was validated.
+    pub best: Option<Checkpoint>,
+}
+
+impl<M: SegmentationModel> Trainer<M> {
+    /// Prepares training `model` on `device`. Weights that the network has not initialised yet are drawn from the
+    /// recipe's seed when the run starts.
+    pub fn new(recipe: Recipe, model: M, device: &Device) -> Self {
+        Self {
+            recipe,
+            model,
+            // Left alone where it records gradients already: it may have been told how.
+            device: if device.is_autodiff() {
+                device.clone()
+            } else {
+                device.clone().autodiff()
+            },
+            run_folder: None,
+            resume: Resume::Never,
+            progress: Progress::Silent,
+            interrupt: Interrupt::new(),
+            network: serde_json::Value::Null,
+            sampling: None,
+        }
+    }
+
+    /// Keeps log and checkpoints in a folder, which is made if need be.
+    pub fn with_run_folder(mut self, folder: impl AsRef<Path>) -> Self {
+        self.run_folder = Some(folder.as_ref().to_path_buf());
+        self
+    }
+
+    /// Says what to do with checkpoints that are there already.
+    pub fn with_resume(mut self, resume: Resume) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Shows progress.
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Stops when asked, for example by [`Interrupt::on_ctrl_c`].
+    pub fn with_interrupt(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = interrupt;
+        self
+    }
+
+    /// Writes into each checkpoint how to build the network again, in the caller's own words; the engine does not read
+    /// it.
+    pub fn with_network(mut self, description: serde_json::Value) -> Self {
+        self.network = description;
+        self
+    }
+
+    /// Draws the images of an epoch by another rule than "each once, shuffled": class-uniform sampling, for example. A
+    /// resumed run needs the same rule.
+    pub fn with_sampling(mut self, sampling: Arc<dyn Sampling>) -> Self {
+        self.sampling = Some(sampling);
+        self
+    }
+
+    /// Trains on `train` until the recipe's last epoch or an interrupt, validating on `validation`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the recipe does not fit the network or the data, an image cannot be read, a loss is not
+    /// finite (its term, the step and the last good checkpoint are named), a checkpoint cannot be written (the last one
+    /// stays whole), or, when resuming, the run was made with another recipe or network.
+    pub fn fit(
+        self,
+        train: Arc<dyn SegmentationDataset>,
+        validation: Option<&dyn SegmentationDataset>,
+    ) -> Result<Trained<M>, EngineError> {
+        Session::start(self, train, validation)?.run()
+    }
+}

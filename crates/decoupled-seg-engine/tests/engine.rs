@@ -1,0 +1,16 @@
+//! The engine on a tiny network and tiny images: seconds each.
+
+#[path = "engine/checkpoints.rs"]
+mod checkpoints;
+#[path = "engine/common.rs"]
+mod common;
+#[path = "engine/evaluation.rs"]
+mod evaluation;
+#[path = "engine/prediction.rs"]
+mod prediction;
+#[path = "engine/resume.rs"]
+mod resume;
+#[path = "engine/survival.rs"]
+mod survival;
+#[path = "engine/training.rs"]
+mod training;

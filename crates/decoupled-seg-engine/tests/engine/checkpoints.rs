@@ -1,0 +1,307 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::store::{ModuleSnapshot, SafetensorsStore};
+use burn::tensor::Device;
+use decoupled_seg_engine::{
+    Checkpoint, CheckpointError, CheckpointRecipe, CheckpointStore, load_weights,
+    load_weights_partially, save_weights,
+};
+
+use super::common::*;
+
+/// A run of two epochs and its folder.
+fn run() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 2;
+    trainer(recipe, Some(folder.path()))
+        .fit(train_set(), None)
+        .expect("trains");
+    folder
+}
+
+fn latest(folder: &Path) -> Checkpoint {
+    CheckpointStore::open(folder.join("checkpoints"), CheckpointRecipe::default())
+        .latest()
+        .expect("a checkpoint")
+}
+
+fn net(width: usize, decoupled: bool) -> TinyNet {
+    TinyNet::new(width, decoupled, &Device::default())
+}
+
+#[test]
+fn damaged_files_are_named_with_what_is_wrong() {
+    let _turn = alone();
+    let folder = run();
+    let checkpoint = latest(folder.path());
+    let model = checkpoint.model_path();
+    let whole = fs::read(&model).expect("written");
+    let reopen = |content: &[u8]| {
+        fs::write(&model, content).expect("writable");
+        Checkpoint::open(checkpoint.folder()).expect_err("damaged")
+    };
+
+    let error = reopen(b"");
+    assert!(matches!(error, CheckpointError::Empty { .. }), "{error:?}");
+    let error = reopen(&whole[..whole.len() - 100]);
+    let CheckpointError::Truncated {
+        path,
+        expected,
+        found,
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!((path, *expected - *found), (&model, 100));
+    let mut flipped = whole.clone();
+    *flipped.last_mut().expect("not empty") ^= 1;
+    let error = reopen(&flipped);
+    assert!(
+        matches!(error, CheckpointError::Damaged { .. }),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("model.safetensors"), "{error}");
+
+    fs::remove_file(&model).expect("there");
+    let error = Checkpoint::open(checkpoint.folder()).expect_err("missing");
+    assert!(error.to_string().contains("no such file"), "{error}");
+}
+
+#[test]
+fn the_state_is_checked_first() {
+    let _turn = alone();
+    let folder = run();
+    let checkpoint = latest(folder.path());
+    let state = checkpoint.folder().join("state.json");
+    let reopen = |content: &str| {
+        fs::write(&state, content).expect("writable");
+        Checkpoint::open(checkpoint.folder())
+            .expect_err("no state")
+            .to_string()
+    };
+    assert!(reopen("").contains("empty file"));
+    assert!(reopen("{").contains("not the state of a checkpoint"));
+    assert!(reopen("{}").contains("names no format"));
+    assert!(reopen("{\"format\": 99}").contains("checkpoint format 99, expected 1"));
+}
+
+#[test]
+fn what_is_no_checkpoint_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str, content: &[u8]| -> PathBuf {
+        let path = folder.path().join(name);
+        fs::write(&path, content).expect("writable");
+        path
+    };
+    let open = |path: &Path| {
+        Checkpoint::open(path)
+            .expect_err("no checkpoint")
+            .to_string()
+    };
+    assert!(open(&file("zero", b"")).contains("empty file"));
+    assert!(open(&file("text", b"hello")).contains("it is a file"));
+    assert!(open(folder.path()).contains("there is no `state.json` in it"));
+    assert!(open(&folder.path().join("missing")).contains("no such file or folder"));
+}
+
+#[test]
+fn weights_load_whole_or_not_at_all() {
+    let _turn = alone();
+    let folder = run();
+    let path = latest(folder.path()).model_path();
+    load_weights(net(8, true), &path).expect("the same architecture");
+
+    let error = load_weights(net(6, true), &path).expect_err("narrower");
+    let CheckpointError::Architecture {
+        missing,
+        unexpected,
+        mismatched,
+        ..
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert!(missing.is_empty() && unexpected.is_empty());
+    let first = mismatched
+        .iter()
+        .find(|entry| entry.name == "first.weight")
+        .expect("its width differs");
+    assert_eq!(first.expected, [6, 3, 3, 3]);
+    assert_eq!(first.found, [8, 3, 3, 3]);
+
+    let error = load_weights(net(8, false), &path).expect_err("a plain network");
+    let CheckpointError::Architecture { unexpected, .. } = &error else {
+        panic!("{error:?}");
+    };
+    let names: Vec<&str> = unexpected
+        .iter()
+        .map(|tensor| tensor.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "heads.body.bias",
+            "heads.body.weight",
+            "heads.edge.bias",
+            "heads.edge.weight"
+        ]
+    );
+    assert!(
+        error.to_string().contains("heads.body.weight [3, 8, 3, 3]"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_second_stage_takes_what_fits_of_the_first() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("base.safetensors");
+    let base = net(8, false);
+    save_weights(&base, &path).expect("writable");
+
+    let (second, report) = load_weights_partially(net(8, true), &path).expect("fits in part");
+    assert_eq!(report.missing.len(), 4);
+    assert!(report.unexpected.is_empty() && report.mismatched.is_empty());
+    second
+        .first
+        .weight
+        .val()
+        .into_data()
+        .assert_eq(&base.first.weight.val().into_data(), true);
+
+    // Of another width only the last bias fits: 3 classes are 3 classes.
+    let (_, report) = load_weights_partially(net(6, false), &path).expect("a bias fits");
+    assert_eq!(report.loaded, ["classify.bias"]);
+    assert!(!report.is_complete());
+}
+
+#[test]
+fn weights_files_that_are_none_are_told_apart() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let good = folder.path().join("good.safetensors");
+    save_weights(&net(4, false), &good).expect("writable");
+    let whole = fs::read(&good).expect("just written");
+    let load = |content: &[u8]| {
+        let path = folder.path().join("bad.safetensors");
+        fs::write(&path, content).expect("writable");
+        load_weights(net(4, false), &path).expect_err("no weights")
+    };
+
+    assert!(matches!(load(b""), CheckpointError::Empty { .. }));
+    let header = u64::from_le_bytes(whole[..8].try_into().expect("8 bytes")) as usize;
+    for cut in [header / 2, whole.len() - 4] {
+        let error = load(&whole[..cut]);
+        let CheckpointError::Truncated { found, .. } = error else {
+            panic!("cut at {cut}: {error:?}");
+        };
+        assert_eq!(found, cut as u64);
+    }
+    for foreign in [
+        &b"\x89PNG\r\n\x1a\n and so on"[..],
+        b"PK\x03\x04 a torch file",
+        b"tiny",
+    ] {
+        let error = load(foreign);
+        assert!(
+            matches!(error, CheckpointError::Foreign { .. }),
+            "{error:?}"
+        );
+    }
+    let error = load_weights(net(4, false), folder.path()).expect_err("a folder");
+    assert!(
+        matches!(error, CheckpointError::Foreign { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn weights_load_on_their_own_with_burn_store() {
+    let _turn = alone();
+    let folder = run();
+    let checkpoint = latest(folder.path());
+    let mut by_store = net(8, true);
+    let mut store = SafetensorsStore::from_file(checkpoint.model_path());
+    by_store.load_from(&mut store).expect("plain safetensors");
+    let ours = checkpoint.load(net(8, true)).expect("the same file");
+    ours.norm
+        .running_mean
+        .value()
+        .into_data()
+        .assert_eq(&by_store.norm.running_mean.value().into_data(), true);
+}
+
+/// Burn's running statistics lag one step behind in a network that trains.
+#[test]
+fn running_statistics_of_the_last_step_are_saved() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("net.safetensors");
+    let device = Device::default().autodiff();
+    let training = TinyNet::new(4, false, &device);
+    use decoupled_seg_core::SegmentationModel;
+    training.forward(burn::tensor::Tensor::ones([2, 3, 8, 8], &device));
+    save_weights(&training.valid(), &path).expect("writable");
+    let loaded = load_weights(net(4, false), &path).expect("the same architecture");
+    let saved = loaded.norm.running_mean.value().into_data();
+    saved.assert_eq(&training.norm.running_mean.value_sync().into_data(), true);
+    let moved = saved.iter::<f32>().any(|value| value != 0.0);
+    assert!(moved, "one forward pass moves the running mean");
+}
+
+#[test]
+fn the_last_ones_and_the_best_are_kept() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 5;
+    recipe.checkpoints.keep_last = 1;
+    let trained = trainer(recipe, Some(folder.path()))
+        .fit(train_set(), Some(&Rectangles::new(2, 24)))
+        .expect("trains");
+    let best = trained.best.expect("validated");
+    let mut names: Vec<PathBuf> = fs::read_dir(folder.path().join("checkpoints"))
+        .expect("a folder")
+        .map(|entry| entry.expect("readable").path())
+        .collect();
+    names.sort();
+    let last = folder.path().join("checkpoints/step-000000030");
+    let mut expected = vec![best.folder().to_path_buf(), last];
+    expected.sort();
+    expected.dedup();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_keeps_the_last_one() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    trainer(recipe.clone(), Some(folder.path()))
+        .fit(train_set(), None)
+        .expect("trains");
+    let before = latest(folder.path());
+
+    // A file where the next checkpoint's folder has to go.
+    let process = std::process::id();
+    let blocked = folder
+        .path()
+        .join(format!("checkpoints/.tmp-{process}-step-000000012"));
+    fs::write(&blocked, b"in the way").expect("writable");
+    let state = before.folder().join("state.json");
+    let text = fs::read_to_string(&state).expect("written");
+    fs::write(&state, text.replace("\"epochs\": 1", "\"epochs\": 2")).expect("writable");
+    recipe.epochs = 2;
+    let error = trainer(recipe, Some(folder.path()))
+        .with_resume(decoupled_seg_engine::Resume::Must)
+        .fit(train_set(), None)
+        .expect_err("the folder is taken");
+    assert!(error.to_string().contains("step-000000012"), "{error}");
+    let after = latest(folder.path());
+    assert_eq!(after.folder(), before.folder());
+}

@@ -1,0 +1,244 @@
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use decoupled_seg_core::{Inspection, SegmentationModel, SegmentationOutput};
+use decoupled_seg_datasets::augment::Normalization;
+use decoupled_seg_engine::{EngineError, PredictionKind, Predictor, Submission};
+use image::{GenericImageView, ImageReader};
+
+use super::common::*;
+
+/// The brightest channel, in the order of the classes, with something to show inside.
+#[derive(burn::module::Module, Debug)]
+struct Shows {
+    /// Whether there is a flow.
+    flow: bool,
+}
+
+impl SegmentationModel for Shows {
+    fn num_classes(&self) -> usize {
+        CLASSES
+    }
+
+    fn forward(&self, images: Tensor<4>) -> SegmentationOutput {
+        SegmentationOutput {
+            logits: images.select(1, Tensor::from_data([1, 0, 2], &Device::default())),
+            supervision: None,
+            aux_logits: None,
+        }
+    }
+
+    fn inspect(&self, images: Tensor<4>) -> Option<Inspection> {
+        let logits = self.predict(images.clone());
+        let [batch, _, height, width] = images.dims();
+        let feature = images.clone();
+        Some(Inspection {
+            body: feature.clone(),
+            edge: feature.clone(),
+            refined_edge: feature,
+            flow: self
+                .flow
+                .then(|| Tensor::ones([batch, 2, height / 4, width / 4], &Device::default())),
+            logits: logits.clone(),
+            body_logits: logits.neg(),
+            edge_logits: images.narrow(1, 0, 1).mul_scalar(10.0),
+        })
+    }
+}
+
+const ALL: [PredictionKind; 7] = [
+    PredictionKind::ClassIndex,
+    PredictionKind::LabelId,
+    PredictionKind::Color,
+    PredictionKind::Overlay,
+    PredictionKind::Edge,
+    PredictionKind::Body,
+    PredictionKind::Flow,
+];
+
+fn predictor(flow: bool) -> Predictor<Shows> {
+    Predictor::new(
+        Shows { flow },
+        classes(),
+        Normalization::half(),
+        &Device::default(),
+    )
+    .with_kinds(ALL)
+}
+
+/// Writes images of [`Rectangles`] as files.
+fn images(folder: &Path, count: usize) {
+    let data = Rectangles::new(count, 24);
+    for index in 0..count {
+        let path = folder.join(format!("rectangles_{index}.png"));
+        data.sample(index).image.save(path).expect("writable");
+    }
+}
+
+fn gray(path: &Path) -> Vec<u8> {
+    let image = ImageReader::open(path)
+        .expect("written")
+        .decode()
+        .expect("a PNG");
+    assert_eq!(image.color(), image::ColorType::L8);
+    image.into_luma8().into_raw()
+}
+
+#[test]
+fn a_folder_is_predicted_in_every_form() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    fs::create_dir(&input).expect("writable");
+    images(&input, 2);
+    let inputs = predictor(true)
+        .predict_path(&input, &output)
+        .expect("predicts");
+    assert_eq!(inputs.len(), 2);
+
+    let labels = Rectangles::new(2, 24).sample(1).labels;
+    let index = gray(&output.join("class_index/rectangles_1.png"));
+    let wrong = index
+        .iter()
+        .zip(&labels.data)
+        .filter(|(found, label)| **label != 255 && found != label)
+        .count();
+    assert_eq!(wrong, 0);
+    let ids = gray(&output.join("label_id/rectangles_1.png"));
+    for (index, id) in index.iter().zip(ids) {
+        assert_eq!(id, [7, 11, 26][usize::from(*index)]);
+    }
+    let open = |name: &str| {
+        let path = output.join(name).join("rectangles_0.png");
+        ImageReader::open(path)
+            .expect("written")
+            .decode()
+            .expect("a PNG")
+    };
+    let color = open("color").into_rgb8();
+    let known = classes().colors();
+    assert!(color.pixels().all(|pixel| known.contains(&pixel.0)));
+    assert_eq!(open("overlay").dimensions(), (24, 24));
+    assert_eq!(open("edge").dimensions(), (24, 24));
+    assert_ne!(open("body").into_rgb8(), color);
+    assert_eq!(open("flow").dimensions(), (6, 6));
+    let unfinished = walk(&output)
+        .into_iter()
+        .filter(|name| name.contains(".tmp-"))
+        .count();
+    assert_eq!(unfinished, 0);
+}
+
+fn walk(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            names.extend(walk(&path));
+        } else {
+            names.push(path.display().to_string());
+        }
+    }
+    names
+}
+
+#[test]
+fn a_network_without_flow_leaves_it_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    images(folder.path(), 1);
+    let output = folder.path().join("out");
+    predictor(false)
+        .predict_path(folder.path().join("*.png"), &output)
+        .expect("predicts");
+    assert!(output.join("edge/rectangles_0.png").exists());
+    assert!(!output.join("flow/rectangles_0.png").exists());
+}
+
+#[test]
+fn bad_input_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = folder.path().join("out");
+    let mut predictor = predictor(false);
+
+    images(folder.path(), 1);
+    let whole = fs::read(folder.path().join("rectangles_0.png")).expect("written");
+    let cut = folder.path().join("cut.png");
+    fs::write(&cut, &whole[..whole.len() / 2]).expect("writable");
+    let error = predictor
+        .predict_path(&cut, &output)
+        .expect_err("truncated");
+    assert!(matches!(error, EngineError::Dataset(_)), "{error:?}");
+    assert!(error.to_string().contains("cut.png"), "{error}");
+
+    let error = predictor
+        .predict_path(folder.path().join("missing.png"), &output)
+        .expect_err("missing");
+    assert!(error.to_string().contains("missing.png"), "{error}");
+
+    fs::copy(
+        folder.path().join("rectangles_0.png"),
+        folder.path().join("rectangles_0.jpg"),
+    )
+    .expect("writable");
+    let error = predictor
+        .predict_path(folder.path().join("rect*"), &output)
+        .expect_err("both would be rectangles_0.png");
+    assert!(matches!(error, EngineError::SameOutput { .. }), "{error:?}");
+
+    // A file where the output folder should be.
+    fs::write(&output.with_extension("txt"), b"x").expect("writable");
+    let error = predictor
+        .predict_path(
+            folder.path().join("rectangles_0.png"),
+            output.with_extension("txt"),
+        )
+        .expect_err("not a folder");
+    assert!(matches!(error, EngineError::File(_)), "{error:?}");
+}
+
+#[test]
+fn submissions_are_what_the_servers_take() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = Rectangles::new(2, 24);
+    let mut predictor = predictor(false).with_kinds([]);
+    let mut write = |submission: Submission, name: &str| {
+        let written = submission
+            .write(&mut predictor, &data, folder.path().join(name))
+            .expect("writable");
+        assert_eq!(written.len(), 2);
+        gray(&written[0])
+    };
+    let ids = write(Submission::Cityscapes, "cityscapes");
+    let kitti = write(Submission::Kitti, "kitti");
+    let indices = write(Submission::Bdd100k, "bdd");
+    assert!(
+        folder
+            .path()
+            .join("kitti/semantic/rectangles_1.png")
+            .exists()
+    );
+    assert_eq!(ids, kitti);
+    assert!(ids.iter().all(|id| [7, 11, 26].contains(id)));
+    assert!(indices.iter().all(|index| *index < 3));
+}
+
+#[test]
+fn a_checkpoint_is_all_a_predictor_needs() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    let trained = trainer(recipe, Some(folder.path()))
+        .with_network(serde_json::json!({"width": 8}))
+        .fit(train_set(), Some(&Rectangles::new(2, 24)))
+        .expect("trains");
+    let best = trained.best.expect("validated");
+    let width = best.state().network["width"].as_u64().expect("as written") as usize;
+    let device = Device::default();
+    let net = TinyNet::new(width, true, &device);
+    let mut predictor = Predictor::from_checkpoint(&best, net, &device).expect("the same network");
+    assert_eq!(predictor.classes(), &classes());
+    let image = Rectangles::new(1, 24).sample(0).image;
+    let labels = predictor.predict(&image).labels;
+    assert_eq!((labels.width, labels.height), (24, 24));
+}

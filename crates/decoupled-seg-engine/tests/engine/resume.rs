@@ -1,0 +1,151 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use decoupled_seg_engine::{
+    CheckpointStore, EmaRecipe, EngineError, Interrupt, LossValues, Recipe, Resume, Stop,
+};
+
+use super::common::*;
+
+/// Every number of a run: the losses of each step as bits, and the weights it ends with.
+type Run = (Vec<(usize, LossValues)>, Vec<u32>);
+
+fn whole_run(recipe: &Recipe, folder: &Path) -> Run {
+    let trained = trainer(recipe.clone(), Some(folder))
+        .fit(train_set(), Some(&Rectangles::new(2, 24)))
+        .expect("trains");
+    assert_eq!(trained.stop, Stop::Finished);
+    (logged_losses(folder), bits(&trained.model))
+}
+
+/// Interrupts when so many images were read, and takes the run up again until it is done. The process is another one as
+/// far as the engine can see: nothing is handed over but the folder.
+fn interrupted_run(recipe: &Recipe, folder: &Path, at: &[usize]) -> Run {
+    for &reads in at {
+        let interrupt = Interrupt::new();
+        let mut images = Rectangles::new(12, 24);
+        images.interrupt_at = Some((reads, interrupt.clone()));
+        let trained = trainer(recipe.clone(), Some(folder))
+            .with_resume(Resume::IfPresent)
+            .with_interrupt(interrupt)
+            .fit(Arc::new(images), Some(&Rectangles::new(2, 24)))
+            .expect("stops cleanly");
+        assert_eq!(trained.stop, Stop::Interrupted);
+    }
+    let trained = trainer(recipe.clone(), Some(folder))
+        .with_resume(Resume::Must)
+        .fit(train_set(), Some(&Rectangles::new(2, 24)))
+        .expect("goes on");
+    assert_eq!(trained.stop, Stop::Finished);
+    (logged_losses(folder), bits(&trained.model))
+}
+
+fn assert_same(whole: Run, interrupted: Run) {
+    assert_eq!(whole.0.len(), interrupted.0.len(), "steps");
+    for ((step, a), (other, b)) in whole.0.iter().zip(&interrupted.0) {
+        assert_eq!(step, other);
+        for ((term, a), (_, b)) in a.iter().zip(b.iter()) {
+            assert_eq!(a.to_bits(), b.to_bits(), "step {step}, {term}: {a} and {b}");
+        }
+    }
+    assert!(whole.1 == interrupted.1, "the weights differ");
+}
+
+#[test]
+fn a_resumed_run_is_the_uninterrupted_one_to_the_last_bit() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let recipe = recipe();
+    let whole = whole_run(&recipe, &folder.path().join("whole"));
+    // Within the first epoch, and within a later one.
+    let interrupted = interrupted_run(&recipe, &folder.path().join("parts"), &[3, 15]);
+    assert_same(whole, interrupted);
+}
+
+#[test]
+fn so_is_one_with_averages_accumulation_and_clipping() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.accumulate = 2;
+    recipe.clip_norm = Some(1.0);
+    recipe.ema = Some(EmaRecipe { decay: 0.9 });
+    recipe.checkpoints.every_steps = Some(2);
+    let whole = whole_run(&recipe, &folder.path().join("whole"));
+    let interrupted = interrupted_run(&recipe, &folder.path().join("parts"), &[6]);
+    assert_same(whole, interrupted);
+}
+
+#[test]
+fn the_newest_whole_checkpoint_is_taken() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    let recipe = recipe();
+    let expected = whole_run(&recipe, &whole);
+    let mut first_two = recipe.clone();
+    first_two.checkpoints.keep_last = 3;
+    whole_run(&first_two, &parts);
+
+    // The last epoch's checkpoint is damaged and a half-written one lies beside it, as after a power cut.
+    let store = CheckpointStore::open(parts.join("checkpoints"), recipe.checkpoints);
+    let newest = store.latest().expect("three epochs");
+    let file = newest.model_path();
+    let bytes = std::fs::read(&file).expect("just written");
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).expect("writable");
+    std::fs::create_dir(parts.join("checkpoints/.tmp-1-step-000000099")).expect("writable");
+
+    let trained = trainer(recipe, Some(&parts))
+        .with_resume(Resume::Must)
+        .fit(train_set(), Some(&Rectangles::new(2, 24)))
+        .expect("goes on from the second epoch");
+    assert_eq!(trained.history.len(), 3);
+    assert_same(expected, (logged_losses(&parts), bits(&trained.model)));
+    assert!(!parts.join("checkpoints/.tmp-1-step-000000099").exists());
+}
+
+#[test]
+fn another_recipe_or_a_finished_folder_is_refused() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    let fit = |recipe: &Recipe, resume: Resume| {
+        trainer(recipe.clone(), Some(folder.path()))
+            .with_resume(resume)
+            .fit(train_set(), None)
+    };
+    let error = fit(&recipe, Resume::Must).expect_err("nothing to resume");
+    assert!(error.to_string().contains("no whole checkpoint"), "{error}");
+    fit(&recipe, Resume::IfPresent).expect("starts anew");
+    let error = fit(&recipe, Resume::Never).expect_err("there is a run");
+    assert!(matches!(error, EngineError::RunExists { .. }), "{error:?}");
+
+    let mut other = recipe.clone();
+    other.optimizer.learning_rate = 0.5;
+    other.log_every = 1;
+    let error = fit(&other, Resume::Must).expect_err("another rate");
+    assert!(
+        error
+            .to_string()
+            .ends_with("the recipe of the run to resume differs in optimizer"),
+        "{error}"
+    );
+    // How often to log does not make it another run; there is nothing left to do.
+    other.optimizer = recipe.optimizer;
+    let trained = fit(&other, Resume::Must).expect("the same run");
+    assert_eq!((trained.stop, trained.position.step), (Stop::Finished, 6));
+}
+
+#[test]
+fn the_device_of_the_network_need_not_record_gradients() {
+    let _turn = alone();
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    let plain = Device::default();
+    let net = TinyNet::new(4, true, &plain);
+    decoupled_seg_engine::Trainer::new(recipe, net, &plain)
+        .fit(train_set(), None)
+        .expect("trains all the same");
+}

@@ -1,0 +1,268 @@
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
+use decoupled_seg_datasets::augment::Augmentation;
+use decoupled_seg_engine::{
+    BatchNormMode, CheckpointStore, EmaRecipe, EngineError, EvaluationRecipe, Evaluator, LossTerm,
+    RateGroup, Recipe, Stop, Trainer,
+};
+use decoupled_seg_metrics::BoundaryThreshold;
+
+use super::common::*;
+
+#[test]
+fn two_images_are_overfitted() {
+    let _turn = alone();
+    let mut recipe = recipe();
+    recipe.augmentation = Augmentation::default();
+    recipe.epochs = 200;
+    recipe.optimizer.learning_rate = 0.05;
+    recipe.validate_every = 0;
+    let images = Arc::new(Rectangles::new(2, 24));
+    let trained = trainer(recipe.clone(), None)
+        .fit(images.clone(), None)
+        .expect("trains");
+    assert_eq!(trained.stop, Stop::Finished);
+    assert_eq!(trained.position.step, 200);
+
+    let device = Device::default();
+    let mut evaluator = Evaluator::new(EvaluationRecipe::default(), recipe.normalization, &device);
+    let report = evaluator
+        .evaluate(&trained.model, &*images)
+        .expect("evaluates");
+    let accuracy = report.scores().pixel_accuracy;
+    assert!(accuracy > 0.95, "pixel accuracy {accuracy}");
+}
+
+#[test]
+fn a_run_writes_log_curves_and_the_best_checkpoint() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.validation = EvaluationRecipe::default().with_boundary([BoundaryThreshold::Pixels(2)]);
+    let validation = Rectangles::new(3, 24);
+    let trained = trainer(recipe, Some(folder.path()))
+        .fit(train_set(), Some(&validation))
+        .expect("trains");
+
+    // 12 images, batches of 2, 3 epochs.
+    let losses = logged_losses(folder.path());
+    assert_eq!(losses.len(), 18);
+    for (step, loss) in &losses {
+        for term in [
+            LossTerm::Segmentation,
+            LossTerm::Body,
+            LossTerm::Edge,
+            LossTerm::Attention,
+        ] {
+            let value = loss.get(term).expect("a decoupled network has all four");
+            assert!(value.is_finite(), "step {step}: {term} is {value}");
+        }
+    }
+    assert_eq!(trained.history.len(), 3);
+    let best_iou = trained
+        .history
+        .iter()
+        .filter_map(|record| record.scores.as_ref())
+        .map(|scores| scores.mean_iou)
+        .fold(0.0, f64::max);
+    let best = trained.best.expect("validated");
+    let scores = best
+        .state()
+        .scores
+        .as_ref()
+        .expect("the best was validated");
+    assert_eq!(scores.mean_iou, best_iou);
+    assert_eq!(scores.boundary_f.len(), 1);
+    for name in ["recipe.toml", "losses.svg", "scores.svg"] {
+        assert!(folder.path().join(name).exists(), "{name}");
+    }
+    let read = Recipe::read(folder.path().join("recipe.toml")).expect("written by the run");
+    assert_eq!(read, best.state().recipe);
+}
+
+#[test]
+fn a_plain_network_has_the_segmentation_term_only() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let device = Device::default().autodiff();
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    Trainer::new(recipe, TinyNet::new(4, false, &device), &device)
+        .with_run_folder(folder.path())
+        .fit(train_set(), None)
+        .expect("trains");
+    for (_, loss) in logged_losses(folder.path()) {
+        assert_eq!(loss.segmentation, Some(loss.total));
+        assert_eq!(loss.body, None);
+    }
+}
+
+#[test]
+fn accumulated_batches_average_their_gradients() {
+    let _turn = alone();
+    // Without norms, dropout and mining the gradient of four images is the mean of those of two and two.
+    let run = |batch: usize, accumulate: usize| {
+        let mut recipe = recipe();
+        recipe.batch = batch;
+        recipe.accumulate = accumulate;
+        recipe.epochs = 2;
+        recipe.batch_norm = BatchNormMode::FrozenStatistics;
+        recipe.optimizer.momentum = 0.0;
+        let device = Device::default().autodiff();
+        let mut net = TinyNet::new(4, false, &device);
+        net.dropout.prob = 0.0;
+        let trained = Trainer::new(recipe, net, &device)
+            .fit(train_set(), None)
+            .expect("trains");
+        assert_eq!(trained.position.step, 2 * 12 / (batch * accumulate));
+        weights(&trained.model)
+    };
+    // The labels hold one ignored pixel in up to 256 a crop, so the means weigh images almost, not exactly, alike.
+    for (whole, parts) in run(4, 1).iter().zip(run(2, 2)) {
+        assert!((whole - parts).abs() < 1e-3, "{whole} and {parts}");
+    }
+}
+
+fn weights(net: &TinyNet) -> Vec<f32> {
+    let first: Tensor<1> = net.first.weight.val().flatten(0, 3);
+    let last: Tensor<1> = net.classify.weight.val().flatten(0, 3);
+    Tensor::cat(vec![first, last], 0)
+        .try_into_vec_as()
+        .expect("converted to f32")
+}
+
+#[test]
+fn a_rate_of_zero_leaves_a_group_alone() {
+    let _turn = alone();
+    let device = Device::default().autodiff();
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    recipe.rate_groups = vec![RateGroup::new("first", 0.0)];
+    let net = TinyNet::new(4, true, &device);
+    let values = |tensor: Tensor<4>| tensor.try_into_vec_as::<f32>().expect("f32");
+    let before = (
+        values(net.first.weight.val()),
+        values(net.classify.weight.val()),
+    );
+    let trained = Trainer::new(recipe, net, &device)
+        .fit(train_set(), None)
+        .expect("trains");
+    assert_eq!(values(trained.model.first.weight.val()), before.0);
+    assert_ne!(values(trained.model.classify.weight.val()), before.1);
+}
+
+#[test]
+fn the_average_is_what_is_validated_and_kept() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    recipe.ema = Some(EmaRecipe { decay: 0.9 });
+    let checkpoints = recipe.checkpoints;
+    let trained = trainer(recipe, Some(folder.path()))
+        .fit(train_set(), None)
+        .expect("trains");
+    let store = CheckpointStore::open(folder.path().join("checkpoints"), checkpoints);
+    let latest = store.latest().expect("one epoch");
+    let fresh = || TinyNet::new(8, true, &Device::default());
+    let average = latest.load(fresh()).expect("same architecture");
+    let last = latest
+        .load_for_training(fresh())
+        .expect("same architecture");
+    assert_eq!(weights(&average), weights(&trained.model));
+    assert_ne!(weights(&average), weights(&last));
+}
+
+/// A network whose body loss is not a number from the third step on.
+#[derive(burn::module::Module, Debug)]
+struct Breaks {
+    net: TinyNet,
+}
+
+impl SegmentationModel for Breaks {
+    fn num_classes(&self) -> usize {
+        self.net.num_classes
+    }
+
+    fn forward(&self, images: Tensor<4>) -> SegmentationOutput {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static STEPS: AtomicUsize = AtomicUsize::new(0);
+        let mut output = self.net.forward(images);
+        if STEPS.fetch_add(1, Ordering::Relaxed) >= 8 {
+            let supervision = output.supervision.as_mut().expect("a decoupled network");
+            supervision.body_logits = supervision.body_logits.clone().mul_scalar(f32::NAN);
+        }
+        output
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_finite_names_step_term_and_checkpoint() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let device = Device::default().autodiff();
+    let net = Breaks {
+        net: TinyNet::new(4, true, &device),
+    };
+    let error = Trainer::new(recipe(), net, &device)
+        .with_run_folder(folder.path())
+        .fit(train_set(), None)
+        .expect_err("the ninth forward pass breaks");
+    let EngineError::NotFinite {
+        step,
+        term,
+        value,
+        last_checkpoint,
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!((*step, *term), (9, LossTerm::Body));
+    assert!(value.is_nan());
+    // Written at the end of the first epoch, after six steps.
+    let checkpoint = last_checkpoint.as_ref().expect("one epoch was done");
+    assert!(checkpoint.ends_with("step-000000006"), "{checkpoint:?}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("step 9: the body loss is NaN; the last good")
+    );
+}
+
+#[test]
+fn mistakes_are_found_before_the_first_step() {
+    let _turn = alone();
+    let fit = |recipe: Recipe| {
+        trainer(recipe, None)
+            .fit(train_set(), None)
+            .expect_err("cannot be trained")
+    };
+    let error = fit(Recipe {
+        batch: 13,
+        ..recipe()
+    });
+    assert_eq!(error.to_string(), "12 images do not fill a batch of 13");
+    let error = fit(Recipe {
+        epochs: 0,
+        ..recipe()
+    });
+    assert_eq!(error.to_string(), "epochs: 0, expected at least 1");
+    let error = fit(Recipe {
+        rate_groups: vec![RateGroup::new("neck", 2.0)],
+        ..recipe()
+    });
+    assert!(error.to_string().contains("\"neck\" names no parameter"));
+
+    let device = Device::default().autodiff();
+    let mut net = TinyNet::new(4, true, &device);
+    net.num_classes = 4;
+    let error = Trainer::new(recipe(), net, &device)
+        .fit(train_set(), None)
+        .expect_err("one class too many");
+    assert_eq!(
+        error.to_string(),
+        "the network predicts 4 classes, the data set has 3"
+    );
+}
