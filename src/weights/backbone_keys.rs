@@ -29,7 +29,11 @@ pub fn resnet_keys(config: &ResNetConfig, names: BackboneNames) -> KeyMap {
         Stem::Deep => {
             for index in 0..convs.len() {
                 let path = format!("stem.{index}");
-                keys = keys.conv(&format!("{conv1}.{}", 3 * index), &format!("{path}.conv"), false);
+                keys = keys.conv(
+                    &format!("{conv1}.{}", 3 * index),
+                    &format!("{path}.conv"),
+                    false,
+                );
                 if index + 1 < convs.len() {
                     keys = keys.norm(
                         &format!("{conv1}.{}", 3 * index + 1),
@@ -60,7 +64,11 @@ fn residual_block(config: &ResidualBlockConfig) -> KeyMap {
     for index in 0..config.convs().len() {
         let path = format!("convs.{index}");
         keys = keys
-            .conv(&format!("conv{}", index + 1), &format!("{path}.conv"), false)
+            .conv(
+                &format!("conv{}", index + 1),
+                &format!("{path}.conv"),
+                false,
+            )
             .norm(&format!("bn{}", index + 1), &format!("{path}.norm"));
     }
     match config.shortcut() {
@@ -107,10 +115,7 @@ fn pre_activation_block(config: &PreActivationBlockConfig) -> KeyMap {
         );
         if conv.norm {
             // The norm in front of the block is number 1.
-            keys = keys.norm(
-                &format!("convs.bn{}.0", index + 2),
-                &format!("{path}.norm"),
-            );
+            keys = keys.norm(&format!("convs.bn{}.0", index + 2), &format!("{path}.norm"));
         }
     }
     match config.shortcut() {
@@ -166,12 +171,42 @@ mod tests {
     }
 
     #[rstest]
-    #[case(Stem::Deep, BackboneNames::Segmentation, "layer0.0.6.weight", "stem.2.conv.weight")]
-    #[case(Stem::Deep, BackboneNames::Segmentation, "layer0.1.bias", "stem.2.norm.beta")]
-    #[case(Stem::Deep, BackboneNames::Classifier, "conv1.4.running_mean", "stem.1.norm.running_mean")]
-    #[case(Stem::Torchvision, BackboneNames::Classifier, "conv1.weight", "stem.0.conv.weight")]
-    #[case(Stem::Torchvision, BackboneNames::Classifier, "bn1.weight", "stem.0.norm.gamma")]
-    #[case(Stem::Deep, BackboneNames::Classifier, "layer1.0.downsample.1.weight", "layer1.0.shortcut.norm.gamma")]
+    #[case(
+        Stem::Deep,
+        BackboneNames::Segmentation,
+        "layer0.0.6.weight",
+        "stem.2.conv.weight"
+    )]
+    #[case(
+        Stem::Deep,
+        BackboneNames::Segmentation,
+        "layer0.1.bias",
+        "stem.2.norm.beta"
+    )]
+    #[case(
+        Stem::Deep,
+        BackboneNames::Classifier,
+        "conv1.4.running_mean",
+        "stem.1.norm.running_mean"
+    )]
+    #[case(
+        Stem::Torchvision,
+        BackboneNames::Classifier,
+        "conv1.weight",
+        "stem.0.conv.weight"
+    )]
+    #[case(
+        Stem::Torchvision,
+        BackboneNames::Classifier,
+        "bn1.weight",
+        "stem.0.norm.gamma"
+    )]
+    #[case(
+        Stem::Deep,
+        BackboneNames::Classifier,
+        "layer1.0.downsample.1.weight",
+        "layer1.0.shortcut.norm.gamma"
+    )]
     fn resnet_names(
         #[case] stem: Stem,
         #[case] names: BackboneNames,

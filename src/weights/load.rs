@@ -136,11 +136,12 @@ impl Plan {
 
 /// The tensor under the module's name. burn-store would keep the file's type of number, and the network would then
 /// compute in several at once.
-fn place(tensor: PackTensor, name: String, dtype: DType) -> PackTensor {
-    let shape = tensor.shape.clone();
+fn place(mut tensor: PackTensor, name: String, dtype: DType) -> PackTensor {
     if tensor.dtype == dtype {
-        return PackTensor { name, ..tensor };
+        tensor.name = name;
+        return tensor;
     }
+    let shape = tensor.shape.clone();
     bridge::map_data(tensor, name, dtype, shape, move |data| {
         data.convert_dtype(dtype)
     })

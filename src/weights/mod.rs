@@ -5,6 +5,7 @@ mod checkpoint;
 mod error;
 mod format;
 mod load;
+mod network;
 mod pickle_scan;
 mod save;
 mod zip_directory;

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
 /// What is wrong with a pickle.
@@ -72,12 +72,39 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "uint8",
         ],
     ),
-    ("numpy", &["dtype", "ndarray", "float32", "float64", "int64"]),
+    (
+        "numpy",
+        &["dtype", "ndarray", "float32", "float64", "int64"],
+    ),
     ("numpy.core.multiarray", &["scalar", "_reconstruct"]),
     ("numpy._core.multiarray", &["scalar", "_reconstruct"]),
     ("_codecs", &["encode"]),
-    ("builtins", &["set", "frozenset", "list", "dict", "tuple", "int", "float", "bytearray"]),
-    ("__builtin__", &["set", "frozenset", "list", "dict", "tuple", "int", "float", "bytearray"]),
+    (
+        "builtins",
+        &[
+            "set",
+            "frozenset",
+            "list",
+            "dict",
+            "tuple",
+            "int",
+            "float",
+            "bytearray",
+        ],
+    ),
+    (
+        "__builtin__",
+        &[
+            "set",
+            "frozenset",
+            "list",
+            "dict",
+            "tuple",
+            "int",
+            "float",
+            "bytearray",
+        ],
+    ),
 ];
 
 /// Bytes that burn-store's reader needs for one value: its object, its place on the stack or in a container.
@@ -297,7 +324,8 @@ impl<R: BufRead> Machine<'_, R> {
         if line.last() == Some(&b'\r') {
             line.pop();
         }
-        String::from_utf8(line).map_err(|_| damaged("a line of its pickle is not UTF-8".to_string()))
+        String::from_utf8(line)
+            .map_err(|_| damaged("a line of its pickle is not UTF-8".to_string()))
     }
 
     fn index_line(&mut self) -> Result<u32> {
@@ -499,7 +527,10 @@ mod tests {
     #[rstest]
     #[case::global(b"cos\nsystem\n(Vecho\ntR.", "os.system")]
     #[case::inst(b"(Vecho\nios\nsystem\n.", "os.system")]
-    #[case::stack_global(b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93\x8c\x04echo\x85R.", "posix.system")]
+    #[case::stack_global(
+        b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93\x8c\x04echo\x85R.",
+        "posix.system"
+    )]
     #[case::stack_global_from_memo(
         b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x940h\x00h\x01\x93\x8c\x04echo\x85R.",
         "posix.system"

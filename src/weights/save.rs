@@ -70,7 +70,9 @@ pub fn save<M: Module>(
 pub fn convert(checkpoint: &Checkpoint, path: impl AsRef<Path>) -> Result<(), WeightsError> {
     let mut tensors = Vec::new();
     for key in checkpoint.keys() {
-        let data = checkpoint.read(key)?.expect("the key is the checkpoint's own");
+        let data = checkpoint
+            .read(key)?
+            .expect("the key is the checkpoint's own");
         tensors.push((key.to_string(), data));
     }
     write(tensors, path.as_ref())
