@@ -15,6 +15,7 @@ mod label_map;
 pub mod loader;
 mod readers;
 mod sample;
+pub mod sampling;
 mod street_scenes;
 pub mod synthetic;
 pub mod targets;

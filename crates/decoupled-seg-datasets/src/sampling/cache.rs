@@ -1,0 +1,201 @@
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::CentroidIndex;
+use crate::hash::Fnv;
+use crate::{DatasetError, SegmentationDataset};
+
+/// Raised when the meaning of a cached index changes.
+const VERSION: u32 = 1;
+
+/// What became of the cache.
+#[derive(Debug)]
+pub enum CacheState {
+    /// The index was read from this file.
+    Read(PathBuf),
+    /// The index was made and written to this file.
+    Written(PathBuf),
+    /// The index was made; the folder cannot be written.
+    Unwritable(DatasetError),
+    /// The index was made; the data set has no fingerprint, so that a stale cache could not be told.
+    Uncached,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cached {
+    version: u32,
+    key: u64,
+    index: CentroidIndex,
+}
+
+impl CentroidIndex {
+    /// Reads the index from `folder`, or makes it and writes it there.
+    ///
+    /// The file is named and filled after a hash of all labels and of the tile, so that other labels never meet an
+    /// old index. It is written to a temporary name and renamed, so that no other process sees half of it. A folder
+    /// that cannot be written costs the time to make the index, no more.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the first item whose labels cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the tile has no pixels.
+    pub fn cached(
+        dataset: &dyn SegmentationDataset,
+        tile: usize,
+        folder: &Path,
+        progress: impl Fn(usize, usize) + Sync,
+    ) -> Result<(Self, CacheState), DatasetError> {
+        let Some(fingerprint) = dataset.fingerprint()? else {
+            return Ok((Self::build(dataset, tile, progress)?, CacheState::Uncached));
+        };
+        let key = Fnv::new()
+            .number(fingerprint)
+            .number(tile as u64)
+            .number(VERSION.into())
+            .finish();
+        let path = folder.join(format!("centroids_tile{tile}_{key:016x}.json"));
+        if let Some(index) = read(&path, key, tile, dataset) {
+            return Ok((index, CacheState::Read(path)));
+        }
+        let index = Self::build(dataset, tile, progress)?;
+        let cached = Cached {
+            version: VERSION,
+            key,
+            index,
+        };
+        let state = match write(&path, &cached) {
+            Ok(()) => CacheState::Written(path),
+            Err(error) => CacheState::Unwritable(error),
+        };
+        Ok((cached.index, state))
+    }
+}
+
+/// The cached index, if the file is whole and about this data set.
+fn read(
+    path: &Path,
+    key: u64,
+    tile: usize,
+    dataset: &dyn SegmentationDataset,
+) -> Option<CentroidIndex> {
+    let cached: Cached = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    let Cached {
+        version,
+        key: found,
+        index,
+    } = cached;
+    let fits = version == VERSION
+        && found == key
+        && index.tile == tile
+        && index.items == dataset.len()
+        && index.classes.len() == dataset.classes().num_classes()
+        && index
+            .classes
+            .iter()
+            .flatten()
+            .all(|centroid| (centroid.index as usize) < index.items);
+    fits.then_some(index)
+}
+
+fn write(path: &Path, cached: &Cached) -> Result<(), DatasetError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder).map_err(|source| DatasetError::io(folder, source))?;
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let text = serde_json::to_vec(cached).expect("an index is plain data");
+    let written = fs::File::create(&temporary)
+        .and_then(|mut file| {
+            file.write_all(&text)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|source| {
+        // Best effort: the error that matters is the one returned.
+        let _ = fs::remove_file(&temporary);
+        DatasetError::io(path, source)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{SyntheticConfig, write_camvid, write_mask};
+    use crate::{CamVid, LabelMap, Split};
+
+    #[test]
+    fn a_stale_or_broken_cache_is_never_used() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let config = SyntheticConfig {
+            train: 3,
+            val: 1,
+            test: 1,
+            width: 32,
+            height: 24,
+            seed: 0,
+        };
+        write_camvid(root.path(), &config).expect("writable");
+        let train = CamVid::open(root.path(), Split::Train).expect("a whole layout");
+        let folder = root.path().join("cache");
+        let cached = |tile| {
+            CentroidIndex::cached(&train, tile, &folder, |_, _| {}).expect("readable labels")
+        };
+
+        let (first, state) = cached(16);
+        let CacheState::Written(path) = state else {
+            panic!("{state:?}")
+        };
+        let (second, state) = cached(16);
+        assert!(matches!(state, CacheState::Read(_)));
+        assert_eq!(first, second);
+        assert!(
+            matches!(cached(8).1, CacheState::Written(other) if other != path),
+            "another tile, another file"
+        );
+
+        let bytes = fs::read(&path).expect("written");
+        for broken in [&bytes[..bytes.len() / 2], b"", b"{}", b"\xff\xfe"] {
+            fs::write(&path, broken).expect("writable");
+            let (again, state) = cached(16);
+            assert!(matches!(state, CacheState::Written(_)), "{state:?}");
+            assert_eq!(again, first);
+        }
+
+        let mask = train.pairs()[0].labels.clone().expect("labelled");
+        write_mask(&mask, &LabelMap::filled(32, 24, 10)).expect("writable");
+        let (changed, state) = cached(16);
+        assert!(matches!(state, CacheState::Written(_)), "{state:?}");
+        assert_ne!(changed, first);
+        assert!(fs::read_dir(&folder).expect("there").all(|entry| {
+            let name = entry.expect("readable").file_name();
+            name.to_string_lossy().ends_with(".json")
+        }));
+    }
+
+    #[test]
+    fn works_where_nothing_can_be_written() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let config = SyntheticConfig {
+            train: 2,
+            val: 1,
+            test: 1,
+            width: 32,
+            height: 24,
+            seed: 0,
+        };
+        write_camvid(root.path(), &config).expect("writable");
+        let train = CamVid::open(root.path(), Split::Train).expect("a whole layout");
+        // A file in the place of the folder.
+        let blocked = root.path().join("train.lock");
+        fs::write(&blocked, "").expect("writable");
+        let (index, state) =
+            CentroidIndex::cached(&train, 16, &blocked, |_, _| {}).expect("readable labels");
+        assert!(matches!(state, CacheState::Unwritable(_)), "{state:?}");
+        assert_eq!(index.items, 2);
+    }
+}

@@ -1,0 +1,176 @@
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::{DatasetError, IGNORE, LabelMap, SegmentationDataset};
+
+/// The middle of a class's pixels in a tile of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Centroid {
+    /// The item.
+    pub index: u32,
+    /// Column, in pixels.
+    pub x: u32,
+    /// Row, in pixels.
+    pub y: u32,
+}
+
+/// Where each class is found in a data set, tile by tile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CentroidIndex {
+    /// Side of the square tiles, in pixels.
+    pub tile: usize,
+    /// Items of the data set.
+    pub items: usize,
+    /// The centroids of each class, in the order of the items.
+    pub classes: Vec<Vec<Centroid>>,
+}
+
+impl CentroidIndex {
+    /// Reads all labels, in parallel.
+    ///
+    /// `progress` is called after each item with how many are done and how many there are.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the first item whose labels cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the tile has no pixels.
+    pub fn build(
+        dataset: &dyn SegmentationDataset,
+        tile: usize,
+        progress: impl Fn(usize, usize) + Sync,
+    ) -> Result<Self, DatasetError> {
+        let (items, done) = (dataset.len(), AtomicUsize::new(0));
+        let found: Vec<Vec<(u8, [usize; 2])>> = (0..items)
+            .into_par_iter()
+            .map(|index| {
+                let found = tile_centroids(&dataset.labels(index)?, tile);
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1, items);
+                Ok(found)
+            })
+            .collect::<Result<_, DatasetError>>()?;
+        let mut classes = vec![Vec::new(); dataset.classes().num_classes()];
+        for (index, found) in (0..).zip(found) {
+            for (class, [x, y]) in found {
+                classes[usize::from(class)].push(Centroid {
+                    index,
+                    x: x as u32,
+                    y: y as u32,
+                });
+            }
+        }
+        Ok(Self {
+            tile,
+            items,
+            classes,
+        })
+    }
+}
+
+/// The class and the centroid (x, y, cut off to whole pixels) of every class in every tile, tiles from left to right
+/// and top to bottom, classes in order.
+///
+/// Tiles that would reach over the right or lower border are left out, as in the authors' code; but a side shorter
+/// than a tile makes one tile, where theirs makes none.
+///
+/// # Panics
+///
+/// Panics if the tile has no pixels.
+pub fn tile_centroids(labels: &LabelMap, tile: usize) -> Vec<(u8, [usize; 2])> {
+    assert!(tile > 0, "a tile has pixels");
+    let [width, height] = [tile.min(labels.width), tile.min(labels.height)];
+    if width == 0 || height == 0 {
+        return Vec::new();
+    }
+    let mut centroids = Vec::new();
+    for row in 0..labels.height / height {
+        for column in 0..labels.width / width {
+            let [left, top] = [column * width, row * height];
+            // Pixels, sum of columns and sum of rows, within the tile.
+            let mut sums = [[0_u64; 3]; 256];
+            for y in 0..height {
+                for (x, &label) in labels.row(top + y)[left..left + width].iter().enumerate() {
+                    let sum = &mut sums[usize::from(label)];
+                    sum[0] += 1;
+                    sum[1] += x as u64;
+                    sum[2] += y as u64;
+                }
+            }
+            for (class, [count, x, y]) in
+                (0..IGNORE).zip(sums).filter(|(_, [count, ..])| *count > 0)
+            {
+                centroids.push((
+                    class,
+                    [left + (x / count) as usize, top + (y / count) as usize],
+                ));
+            }
+        }
+    }
+    centroids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{StreetScenes, StreetScenesConfig};
+
+    #[test]
+    fn golden_tiles() {
+        let rows = [
+            "00001111", "00001111", "00011111", "00222111", "22222211", "22222..1",
+        ];
+        let data = rows
+            .concat()
+            .bytes()
+            .map(|byte| if byte == b'.' { IGNORE } else { byte - b'0' })
+            .collect();
+        let golden = [
+            (0, [1, 1]),
+            (0, [3, 0]),
+            (1, [4, 1]),
+            (0, [0, 3]),
+            (2, [1, 4]),
+            (1, [5, 3]),
+            (2, [3, 4]),
+        ];
+        assert_eq!(tile_centroids(&LabelMap::new(8, 6, data), 3), golden);
+    }
+
+    #[test]
+    fn small_images_are_one_tile() {
+        let labels = LabelMap::new(4, 2, vec![0, 0, 1, 1, 0, 0, 1, 1]);
+        assert_eq!(tile_centroids(&labels, 100), [(0, [0, 0]), (1, [2, 0])]);
+        assert_eq!(tile_centroids(&LabelMap::filled(5, 5, IGNORE), 2), []);
+    }
+
+    #[test]
+    fn an_index_finds_each_class_where_it_is() {
+        let scenes = StreetScenes::new(StreetScenesConfig {
+            len: 12,
+            width: 96,
+            height: 64,
+            seed: 0,
+        });
+        let last = AtomicUsize::new(0);
+        let index = CentroidIndex::build(&scenes, 32, |done, total| {
+            assert_eq!(total, 12);
+            last.fetch_max(done, Ordering::Relaxed);
+        });
+        let index = index.expect("scenes are always readable");
+        assert_eq!(last.into_inner(), 12);
+        assert_eq!((index.items, index.classes.len()), (12, 10));
+        for (class, centroids) in (0_u8..).zip(&index.classes) {
+            assert!(!centroids.is_empty(), "class {class}");
+            assert!(centroids.is_sorted_by_key(|centroid| centroid.index));
+            for centroid in centroids {
+                let labels = scenes.scene(centroid.index as usize).labels;
+                let (left, top) = (centroid.x as usize / 32 * 32, centroid.y as usize / 32 * 32);
+                assert!((top..top + 32).any(|y| labels.row(y)[left..left + 32].contains(&class)));
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Class-uniform sampling: rare classes are seen as often as common ones.
+
+mod cache;
+mod centroids;
+mod class_uniform;
+
+pub use cache::CacheState;
+pub use centroids::{Centroid, CentroidIndex, tile_centroids};
+pub use class_uniform::{ClassUniform, ClassUniformConfig};
