@@ -6,7 +6,7 @@ use rayon::prelude::*;
 const BAND: usize = 64;
 
 /// Pixels compared at a time; most such blocks hold no boundary and are left after one vector comparison.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 
 /// Boundary pixels of each class of a label map.
 ///

@@ -32,16 +32,22 @@ pub(crate) fn count_pairs(space: LabelSpace, labels: &[u8], predictions: &[u8]) 
 }
 
 fn count_share(space: LabelSpace, labels: &[u8], predictions: &[u8], entries: usize) -> Vec<u64> {
-    // Neighbours mostly fall into the same entry; four tables keep them from waiting for each other.
-    let mut tables: [Vec<u32>; 4] = std::array::from_fn(|_| vec![0; entries]);
+    // Where neighbours fall into the same entry one after the other waits; two tables halve that, and most blocks of
+    // eight are all alike and count at once.
+    let mut tables = [vec![0u32; entries], vec![0u32; entries]];
     let mut codes = [0u16; BLOCK];
     for (labels, predictions) in labels.chunks(BLOCK).zip(predictions.chunks(BLOCK)) {
         let codes = &mut codes[..labels.len()];
         encode(space, labels, predictions, codes);
-        let (quads, rest) = codes.as_chunks::<4>();
-        for quad in quads {
-            for (table, &code) in tables.iter_mut().zip(quad) {
-                table[usize::from(code)] += 1;
+        let (eights, rest) = codes.as_chunks::<8>();
+        for eight in eights {
+            if *eight == [eight[0]; 8] {
+                tables[0][usize::from(eight[0])] += 8;
+            } else {
+                for pair in eight.as_chunks::<2>().0 {
+                    tables[0][usize::from(pair[0])] += 1;
+                    tables[1][usize::from(pair[1])] += 1;
+                }
             }
         }
         for &code in rest {
