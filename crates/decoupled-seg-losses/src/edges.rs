@@ -1,21 +1,9 @@
 use burn::config::Config;
 use burn::tensor::{Bool, Int, Tensor, assert_shape};
-use serde::{Deserialize, Serialize};
 
 use crate::label_sets::is_class;
 use crate::ops::{DiskValues, differs_within};
 use crate::{IGNORE_INDEX, LabelSets};
-
-/// What a border between labelled and ignored pixels is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum IgnoredPixels {
-    /// Unknown: pixels are not compared with ignored ones, and ignored pixels have the ignore index for an edge label.
-    #[default]
-    Exclude,
-    /// An edge: ignored pixels belong to no class, like a class of their own, and have an edge label as any other
-    /// pixel. As the official code and PaddleSeg do it.
-    Background,
-}
 
 /// Which pixels are edges.
 #[derive(Config, Debug, PartialEq)]
@@ -28,13 +16,17 @@ pub struct EdgeConfig {
     /// Euclidean distance in pixels within which a pixel sees another class.
     #[config(default = 2.0)]
     pub radius: f64,
-    /// What a border between labelled and ignored pixels is.
-    #[config(default = "IgnoredPixels::Exclude")]
-    pub ignored_pixels: IgnoredPixels,
     /// Whether there is an edge all along the frame of the picture, as in the official code, which pads its masks
     /// with background: the outer `radius` pixels of every crop.
     #[config(default = false)]
     pub frame_is_edge: bool,
+    /// Whether a border between a class and ignored pixels is an edge, on both sides, as in the official code;
+    /// otherwise nothing is compared with ignored pixels.
+    #[config(default = false)]
+    pub ignore_borders: bool,
+    /// Whether ignored pixels have the ignore index for an edge label too; in the official code they are 0 or 1.
+    #[config(default = true)]
+    pub mask_ignored: bool,
 }
 
 impl EdgeConfig {
@@ -60,8 +52,8 @@ impl EdgeConfig {
         let ignored = self.ignored(&labels);
         // Class c is c + 1, so that 0 is left for pixels of no class.
         let codes = labels.mask_fill(ignored.clone(), -1) + 1;
-        let edges = self.differs(codes.unsqueeze_dim(1), &ignored);
-        self.finish(edges.squeeze_dim(1), ignored)
+        let edges = self.differs(codes.unsqueeze_dim(1), ignored.clone());
+        self.labels(edges, ignored).squeeze_dim(1)
     }
 
     /// Edge labels, 0, 1 or the ignore index, of a map of class sets, such as [`RelaxedLabels`](crate::RelaxedLabels):
@@ -73,7 +65,7 @@ impl EdgeConfig {
     ///
     /// # Shapes
     ///
-    /// - `sets`, `labels`: `[batch, height, width]`; of the labels only the ignored pixels matter
+    /// - `sets`, `labels`: `[batch, height, width]`; the labels only say which pixels are masked
     /// - returned: `[batch, height, width]`
     ///
     /// # Panics
@@ -82,54 +74,46 @@ impl EdgeConfig {
     pub fn edge_labels_of_sets(&self, sets: &LabelSets, labels: Tensor<3, Int>) -> Tensor<3, Int> {
         let [batch, height, width] = sets.dims();
         assert_shape!(labels, [batch, height, width]);
-        let ignored = self.ignored(&labels.inner());
-        let edges = self.differs(sets.words(), &ignored);
-        let edges = edges.int().max_dim(1).squeeze_dim::<3>(1).equal_elem(1);
-        self.finish(edges, ignored)
+        let planes = self.differs(sets.words(), sets.is_empty());
+        let edges = planes.int().max_dim(1).equal_elem(1);
+        self.labels(edges, self.ignored(&labels.inner()))
+            .squeeze_dim(1)
     }
 
     /// The edges of each class by itself: where its mask changes within the radius.
     ///
     /// # Shapes
     ///
-    /// - `sets`, `labels`: `[batch, height, width]`; of the labels only the ignored pixels matter
-    /// - returned: `[batch, num_classes, height, width]`, false at excluded pixels
+    /// - `sets`, `labels`: `[batch, height, width]`; the labels only say which pixels are masked
+    /// - returned: `[batch, num_classes, height, width]`, 0, 1 or the ignore index
     ///
     /// # Panics
     ///
     /// Panics if the radius is below 1, or if the two maps differ in size.
-    pub fn class_edges(&self, sets: LabelSets, labels: Tensor<3, Int>) -> Tensor<4, Bool> {
+    pub fn class_edges(&self, sets: LabelSets, labels: Tensor<3, Int>) -> Tensor<4, Int> {
         let [batch, height, width] = sets.dims();
         assert_shape!(labels, [batch, height, width]);
-        let ignored = self.ignored(&labels.inner());
-        let edges = self.differs(sets.into_multi_hot().int(), &ignored);
-        match self.ignored_pixels {
-            IgnoredPixels::Exclude => {
-                let excluded: Tensor<4, Bool> = ignored.unsqueeze_dim(1);
-                edges
-                    .clone()
-                    .mask_fill(excluded.expand(edges.dims()), false)
-            }
-            IgnoredPixels::Background => edges,
-        }
+        let empty = sets.is_empty();
+        let edges = self.differs(sets.into_multi_hot().int(), empty);
+        self.labels(edges, self.ignored(&labels.inner()))
     }
 
+    /// Pixels without a label.
     fn ignored(&self, labels: &Tensor<3, Int>) -> Tensor<3, Bool> {
-        let known = is_class(labels, self.num_classes)
-            .bool_and(labels.clone().not_equal_elem(self.ignore_index));
-        known.bool_not()
+        let not_ignored = labels.clone().not_equal_elem(self.ignore_index);
+        is_class(labels, self.num_classes)
+            .bool_and(not_ignored)
+            .bool_not()
     }
 
-    fn differs(&self, values: Tensor<4, Int>, ignored: &Tensor<3, Bool>) -> Tensor<4, Bool> {
+    /// Whether the values within the radius differ; `nothing` are pixels of no class.
+    fn differs(&self, values: Tensor<4, Int>, nothing: Tensor<3, Bool>) -> Tensor<4, Bool> {
         assert!(
             self.radius >= 1.0,
             "an edge radius below 1 pixel finds no edge, got {}",
             self.radius
         );
-        let excluded = match self.ignored_pixels {
-            IgnoredPixels::Exclude => Some(ignored.clone().unsqueeze_dim(1)),
-            IgnoredPixels::Background => None,
-        };
+        let excluded = (!self.ignore_borders).then(|| nothing.unsqueeze_dim(1));
         let outside = self.frame_is_edge.then_some(0);
         differs_within(
             DiskValues {
@@ -141,10 +125,14 @@ impl EdgeConfig {
         )
     }
 
-    fn finish(&self, edges: Tensor<3, Bool>, ignored: Tensor<3, Bool>) -> Tensor<3, Int> {
-        match self.ignored_pixels {
-            IgnoredPixels::Exclude => edges.int().mask_fill(ignored, self.ignore_index),
-            IgnoredPixels::Background => edges.int(),
+    fn labels(&self, edges: Tensor<4, Bool>, ignored: Tensor<3, Bool>) -> Tensor<4, Int> {
+        if !self.mask_ignored {
+            return edges.int();
         }
+        let ignored: Tensor<4, Bool> = ignored.unsqueeze_dim(1);
+        let shape = edges.dims();
+        edges
+            .int()
+            .mask_fill(ignored.expand(shape), self.ignore_index)
     }
 }

@@ -42,7 +42,7 @@ pub use cross_entropy::{SegmentationCrossEntropyLoss, SegmentationCrossEntropyLo
 pub use decoupled::{DecoupledLoss, DecoupledLossConfig, DecoupledLossOutput, LabelSource};
 pub use edge::{EdgeActivation, EdgeBalance, EdgeLoss, EdgeLossConfig, EdgeReduction};
 pub use edge_attention::{EdgeAttentionLoss, EdgeAttentionLossConfig, EdgeScope};
-pub use edges::{EdgeConfig, IgnoredPixels};
+pub use edges::EdgeConfig;
 pub use label_sets::LabelSets;
 pub use mining::{AtLimit, PixelCount, PixelMining};
 pub use ohem::{OhemCrossEntropyLoss, OhemCrossEntropyLossConfig};

@@ -1,7 +1,7 @@
 use burn::config::Config;
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::label_sets::is_class;
+use crate::label_sets::{CLASSES_PER_WORD, is_class};
 use crate::ops::{bits_in_window, differs_from_neighbour};
 use crate::{IGNORE_INDEX, LabelSets};
 
@@ -129,6 +129,41 @@ impl RelaxedLabels {
         }
     }
 
+    /// Takes sets that are packed already, one word a pixel: class `c` in bit `c`, "ignored" in bit `num_classes`, as
+    /// `decoupled-seg-datasets` packs them. An unsigned word is to be handed over with the same bits.
+    ///
+    /// # Shapes
+    ///
+    /// - `words`: `[batch, height, width]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are more than 31 classes, which do not fit.
+    pub fn from_packed(words: Tensor<3, Int>, num_classes: usize) -> Self {
+        assert!(
+            num_classes <= CLASSES_PER_WORD,
+            "a word holds {CLASSES_PER_WORD} classes, got {num_classes}"
+        );
+        let words = words.inner();
+        let touches_ignored = if num_classes == CLASSES_PER_WORD {
+            // The sign bit.
+            words.clone().lower_elem(0)
+        } else {
+            words
+                .clone()
+                .bitwise_and_scalar(1_i32 << num_classes)
+                .not_equal_elem(0)
+        };
+        let classes = words
+            .bitwise_and_scalar(i32::MAX >> (CLASSES_PER_WORD - num_classes))
+            .unsqueeze_dim(1);
+        Self {
+            classes: LabelSets::from_words(classes, num_classes),
+            touches_ignored,
+            doubled: None,
+        }
+    }
+
     /// The multi-hot map of [`from_multi_hot`](Self::from_multi_hot), `[batch, num_classes + 1, height, width]`.
     pub fn to_multi_hot(&self) -> Tensor<4, Int> {
         let classes = self.classes.clone().into_multi_hot().int();
@@ -162,4 +197,58 @@ fn is_one_of(labels: &Tensor<3, Int>, classes: &[usize]) -> Option<Tensor<3, Boo
         .iter()
         .map(|&class| labels.clone().equal_elem(class as i64))
         .reduce(|all, one| all.bool_or(one))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(3)]
+    #[case(30)]
+    #[case(31)]
+    fn packed_words_are_the_same_sets(#[case] classes: usize) {
+        let last = classes as i32 - 1;
+        let labels = TensorData::new(vec![0, 0, last, 255, 1, 1, 1, last], [1, 2, 4]);
+        let labels = Tensor::<3, Int>::from_data(labels, &Device::default());
+        let relaxed =
+            RelaxedLabels::from_labels(labels, &RelaxationConfig::new(classes).with_border(0));
+        let own: Vec<i32> = relaxed.classes.words().try_into_vec_as().expect("integers");
+        let ignored: Vec<bool> = relaxed
+            .touches_ignored
+            .clone()
+            .try_into_vec_as()
+            .expect("booleans");
+        let words: Vec<i32> = own
+            .iter()
+            .zip(ignored)
+            .map(|(&own, ignored)| if ignored { own | 1 << classes } else { own })
+            .collect();
+
+        let words = Tensor::from_data(TensorData::new(words, [1, 2, 4]), &Device::default());
+        let packed = RelaxedLabels::from_packed(words, classes);
+        packed
+            .to_multi_hot()
+            .into_data()
+            .assert_eq(&relaxed.to_multi_hot().into_data(), true);
+    }
+
+    #[test]
+    #[should_panic(expected = "a word holds 31 classes, got 32")]
+    fn packed_words_hold_31_classes() {
+        RelaxedLabels::from_packed(Tensor::zeros([1, 1, 1], &Device::default()), 32);
+    }
+
+    #[test]
+    #[should_panic(expected = "strict class 7, but there are 3 classes")]
+    fn strict_classes_must_exist() {
+        let labels = Tensor::zeros([1, 1, 1], &Device::default());
+        RelaxedLabels::from_labels(
+            labels,
+            &RelaxationConfig::new(3).with_strict_classes(vec![7]),
+        );
+    }
 }

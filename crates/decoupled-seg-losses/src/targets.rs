@@ -2,7 +2,7 @@ use burn::config::Config;
 use burn::tensor::{Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
-use crate::{EdgeConfig, IGNORE_INDEX, IgnoredPixels, RelaxationConfig, RelaxedLabels};
+use crate::{EdgeConfig, IGNORE_INDEX, RelaxationConfig, RelaxedLabels};
 
 /// Which masks the edges are drawn on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +21,9 @@ pub enum EdgeSource {
 /// | relaxation window | 3x3 | 3x3 | 3x3 |
 /// | edge radius | 2 | 2 | 2 |
 /// | edges drawn on | labels | relaxed labels | labels |
-/// | ignored pixels | excluded | background | background |
 /// | frame of the picture | no edge | edge | edge |
+/// | border to ignored pixels | no edge | edge | edge |
+/// | edge label of ignored pixels | ignored | 0 or 1 | 0 or 1 |
 #[derive(Config, Debug, PartialEq)]
 pub struct TargetsConfig {
     /// Number of classes; every other label but the ignore index is treated as ignored too.
@@ -42,12 +43,15 @@ pub struct TargetsConfig {
     /// Which masks the edges are drawn on.
     #[config(default = "EdgeSource::Labels")]
     pub edge_source: EdgeSource,
-    /// What a border between labelled and ignored pixels is.
-    #[config(default = "IgnoredPixels::Exclude")]
-    pub ignored_pixels: IgnoredPixels,
     /// Whether there is an edge all along the frame of the picture.
     #[config(default = false)]
     pub frame_is_edge: bool,
+    /// Whether a border between a class and ignored pixels is an edge, on both sides.
+    #[config(default = false)]
+    pub ignore_borders: bool,
+    /// Whether ignored pixels have the ignore index for an edge label too.
+    #[config(default = true)]
+    pub mask_ignored: bool,
 }
 
 impl TargetsConfig {
@@ -64,8 +68,9 @@ impl TargetsConfig {
     /// The targets of PaddleSeg's port.
     pub fn paddleseg(num_classes: usize) -> Self {
         Self::new(num_classes)
-            .with_ignored_pixels(IgnoredPixels::Background)
             .with_frame_is_edge(true)
+            .with_ignore_borders(true)
+            .with_mask_ignored(false)
     }
 
     /// The part that relaxes labels.
@@ -81,8 +86,9 @@ impl TargetsConfig {
         EdgeConfig::new(self.num_classes)
             .with_ignore_index(self.ignore_index)
             .with_radius(self.edge_radius)
-            .with_ignored_pixels(self.ignored_pixels)
             .with_frame_is_edge(self.frame_is_edge)
+            .with_ignore_borders(self.ignore_borders)
+            .with_mask_ignored(self.mask_ignored)
     }
 }
 

@@ -108,8 +108,9 @@ fn recovered_segmentation_labels() {
 #[test]
 fn edge_maps() {
     let edges = EdgeConfig::new(3)
-        .with_ignored_pixels(IgnoredPixels::Background)
-        .with_frame_is_edge(true);
+        .with_frame_is_edge(true)
+        .with_ignore_borders(true)
+        .with_mask_ignored(false);
     let plain = [
         [
             "11111111", "10011001", "10111001", "11111101", "11000111", "11111111",

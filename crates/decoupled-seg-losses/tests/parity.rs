@@ -399,8 +399,9 @@ fn targets() {
             let edges = EdgeConfig::new(num_classes)
                 .with_ignore_index(ignore_index)
                 .with_radius(radius)
-                .with_ignored_pixels(IgnoredPixels::Background)
-                .with_frame_is_edge(true);
+                .with_frame_is_edge(true)
+                .with_ignore_borders(true)
+                .with_mask_ignored(false);
             let plain = LabelSets::from_labels(
                 labels
                     .clone()
@@ -414,12 +415,8 @@ fn targets() {
                 "edges_plain" => edges.edge_labels(labels.clone()).try_into_vec_as(),
                 "class_edges_relaxed" => edges
                     .class_edges(relaxed.classes.clone(), labels.clone())
-                    .int()
                     .try_into_vec_as(),
-                "class_edges_plain" => edges
-                    .class_edges(plain, labels.clone())
-                    .int()
-                    .try_into_vec_as(),
+                "class_edges_plain" => edges.class_edges(plain, labels.clone()).try_into_vec_as(),
                 _ => continue,
             }
             .expect("integers");
