@@ -40,7 +40,9 @@ pub fn read_list(path: &Path, root: &Path) -> Result<Vec<Pair>, DatasetError> {
             continue;
         }
         let mut fields = fields(line);
-        let image = fields.next().expect("the line is not empty");
+        let Some(image) = fields.next() else {
+            return Err(problem(number, "separators without names".to_string()));
+        };
         let label = fields.next();
         if let Some(extra) = fields.next() {
             return Err(problem(
@@ -188,6 +190,7 @@ mod tests {
             message(b"train/a.png train/a_l.png\ntrain/a.png").contains("with and without label")
         );
         assert!(message(b"train/a.png\n\xff\xfe").contains("line 2: not UTF-8 text"));
+        assert!(message(b"train/a.png train/a_l.png\n,\t").contains("line 2: separators without names"));
         assert!(message(b"\n# nothing\n").contains("no images"));
     }
 }
