@@ -47,7 +47,7 @@ pub use label_sets::LabelSets;
 pub use mining::{AtLimit, PixelCount, PixelMining};
 pub use ohem::{OhemCrossEntropyLoss, OhemCrossEntropyLossConfig};
 pub use relaxed_labels::{RelaxationConfig, RelaxedLabels};
-pub use targets::{EdgeSource, Targets, TargetsConfig};
+pub use targets::{EdgeSource, IgnoredPixels, Targets, TargetsConfig};
 
 /// The label that stands for "no class" in every data set of this project.
 pub const IGNORE_INDEX: i64 = 255;

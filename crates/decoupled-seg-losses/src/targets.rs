@@ -14,6 +14,17 @@ pub enum EdgeSource {
     Relaxed,
 }
 
+/// What ignored pixels are to the edges beside them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IgnoredPixels {
+    /// Unknown: a border to them is no edge, and they have the ignore index for an edge label.
+    #[default]
+    Exclude,
+    /// Background: a border to them is an edge, on both sides, and they have an edge label of 0 or 1 like any other
+    /// pixel. As the official code and PaddleSeg do it.
+    Background,
+}
+
 /// How [`Targets`] are made from labels.
 ///
 /// | | [`new`](TargetsConfig::new), [`paper`](TargetsConfig::paper) | [`official`](TargetsConfig::official) | [`paddleseg`](TargetsConfig::paddleseg) |
@@ -22,8 +33,7 @@ pub enum EdgeSource {
 /// | edge radius | 2 | 2 | 2 |
 /// | edges drawn on | labels | relaxed labels | labels |
 /// | frame of the picture | no edge | edge | edge |
-/// | border to ignored pixels | no edge | edge | edge |
-/// | edge label of ignored pixels | ignored | 0 or 1 | 0 or 1 |
+/// | ignored pixels | excluded | background | background |
 #[derive(Config, Debug, PartialEq)]
 pub struct TargetsConfig {
     /// Number of classes; every other label but the ignore index is treated as ignored too.
@@ -46,12 +56,9 @@ pub struct TargetsConfig {
     /// Whether there is an edge all along the frame of the picture.
     #[config(default = false)]
     pub frame_is_edge: bool,
-    /// Whether a border between a class and ignored pixels is an edge, on both sides.
-    #[config(default = false)]
-    pub ignore_borders: bool,
-    /// Whether ignored pixels have the ignore index for an edge label too.
-    #[config(default = true)]
-    pub mask_ignored: bool,
+    /// What ignored pixels are to the edges beside them.
+    #[config(default = "IgnoredPixels::Exclude")]
+    pub ignored_pixels: IgnoredPixels,
 }
 
 impl TargetsConfig {
@@ -69,8 +76,7 @@ impl TargetsConfig {
     pub fn paddleseg(num_classes: usize) -> Self {
         Self::new(num_classes)
             .with_frame_is_edge(true)
-            .with_ignore_borders(true)
-            .with_mask_ignored(false)
+            .with_ignored_pixels(IgnoredPixels::Background)
     }
 
     /// The part that relaxes labels.
@@ -87,8 +93,8 @@ impl TargetsConfig {
             .with_ignore_index(self.ignore_index)
             .with_radius(self.edge_radius)
             .with_frame_is_edge(self.frame_is_edge)
-            .with_ignore_borders(self.ignore_borders)
-            .with_mask_ignored(self.mask_ignored)
+            .with_ignore_borders(self.ignored_pixels == IgnoredPixels::Background)
+            .with_mask_ignored(self.ignored_pixels == IgnoredPixels::Exclude)
     }
 }
 
