@@ -49,5 +49,6 @@ fn main() -> ExitCode {
         recipe: recipe(),
         open: |root, split| Ok(Arc::new(CamVid::open(root, split)?)),
         synthesize: |root| Ok(synthetic::write_camvid(root, &SyntheticConfig::default())?),
+        submission: None,
     })
 }

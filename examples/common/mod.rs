@@ -1,4 +1,4 @@
-//! What the data set examples share: one command line (`train`, `eval`, `predict`) over a [`Project`].
+//! What the data set examples share: one command line over a [`Project`].
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use burn::module::Module;
 use burn::tensor::Device;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use decoupled_seg::datasets::augment::{CropSize, RandomScale};
-use decoupled_seg::datasets::{DatasetError, SegmentationDataset, Split};
+use decoupled_seg::datasets::{self, DatasetError, SegmentationDataset, Split};
 use decoupled_seg::engine::{
     Checkpoint, CheckpointRecipe, CheckpointStore, Evaluator, Interrupt, PredictionKind, Predictor,
-    Progress, Protocol, Recipe, Resume, Stop, Trainer,
+    Progress, Recipe, Resume, Stop, Submission, Trainer, load_weights_partially,
 };
 use decoupled_seg::metrics::BoundaryThreshold;
 use decoupled_seg::network::{DecoderConfig, DecoupledSegNet, DecoupledSegNetConfig};
@@ -29,6 +29,8 @@ pub struct Project {
     pub open: fn(&Path, Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError>,
     /// Writes a tiny data set of the same layout, for `--synthetic`.
     pub synthesize: fn(&Path) -> Result<(), Box<dyn Error>>,
+    /// What its benchmark wants, if there is one.
+    pub submission: Option<Submission>,
 }
 
 #[derive(Parser)]
@@ -46,6 +48,10 @@ enum Command {
     Eval(EvalArgs),
     /// Predict a file or a folder with the best checkpoint of a run.
     Predict(PredictArgs),
+    /// Look for label mistakes before training; fails if there are any.
+    Check(CheckArgs),
+    /// Write the folder that the benchmark's server takes.
+    Submit(SubmitArgs),
 }
 
 #[derive(Args)]
@@ -74,6 +80,9 @@ struct TrainArgs {
     /// Without the body/edge module: the twin to compare with.
     #[arg(long)]
     plain: bool,
+    /// Start from what fits of the best weights of another run, or of a `.safetensors` file.
+    #[arg(long)]
+    from: Option<PathBuf>,
     /// Go on from the newest checkpoint of the run.
     #[arg(long)]
     resume: bool,
@@ -139,6 +148,27 @@ struct PredictArgs {
     checkpoint: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct CheckArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Pictures of each split to write with their labels on top.
+    #[arg(long, default_value_t = 4)]
+    overlays: usize,
+}
+
+#[derive(Args)]
+struct SubmitArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Where the files go; `submission` in the run's folder unless given.
+    #[arg(long)]
+    to: Option<PathBuf>,
+    /// A checkpoint folder; the best of the run unless given.
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum NetworkName {
     /// A narrow ResNet-18, for CPUs.
@@ -173,6 +203,8 @@ fn run(project: &Project, command: Command) -> Result<ExitCode, Anything> {
         Command::Train(args) => train(project, &args),
         Command::Eval(args) => eval(project, &args),
         Command::Predict(args) => predict(project, &args),
+        Command::Check(args) => check(project, &args),
+        Command::Submit(args) => submit(project, &args),
     }
 }
 
@@ -250,7 +282,7 @@ fn train(project: &Project, args: &TrainArgs) -> Result<ExitCode, Anything> {
     }
     let device = Device::default();
     device.seed(recipe.seed);
-    let model = network.init(&device);
+    let model = start(network.init(&device), args.from.as_deref())?;
     println!(
         "{}: {} images to train on, {} to validate; {} parameters on {device:?}",
         project.name,
@@ -271,6 +303,27 @@ fn train(project: &Project, args: &TrainArgs) -> Result<ExitCode, Anything> {
         Stop::Finished => println!("finished; `eval` judges the best checkpoint of {}", out.display()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The network with what fits of other weights.
+fn start(model: DecoupledSegNet, from: Option<&Path>) -> Result<DecoupledSegNet, Anything> {
+    let Some(from) = from else {
+        return Ok(model);
+    };
+    let file = if from.is_dir() {
+        checkpoint(None, from)?.0.model_path()
+    } else {
+        from.to_path_buf()
+    };
+    let (model, report) = load_weights_partially(model, &file)?;
+    println!(
+        "{}: {} tensors loaded, {} left as they were, {} not used",
+        file.display(),
+        report.loaded.len(),
+        report.missing.len() + report.mismatched.len(),
+        report.unexpected.len()
+    );
+    Ok(model)
 }
 
 /// A checkpoint, and a network of its architecture to load it into.
@@ -309,7 +362,7 @@ fn predict(project: &Project, args: &PredictArgs) -> Result<ExitCode, Anything> 
     let out = project.out(args.out.as_ref());
     let (checkpoint, network) = checkpoint(args.checkpoint.as_ref(), &out)?;
     let device = Device::default();
-    let protocol: Protocol = checkpoint.state().recipe.validation.protocol.clone();
+    let protocol = checkpoint.state().recipe.validation.protocol.clone();
     let to = args.to.clone().unwrap_or_else(|| out.join("predictions"));
     let mut predictor = Predictor::from_checkpoint(&checkpoint, network.init(&device), &device)?
         .with_protocol(protocol)
@@ -322,6 +375,40 @@ fn predict(project: &Project, args: &PredictArgs) -> Result<ExitCode, Anything> 
             PredictionKind::Flow,
         ]);
     let written = predictor.predict_path(&args.input, &to)?;
-    println!("{} images predicted into {}", written, to.display());
+    println!("{} images predicted into {}", written.len(), to.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(project: &Project, args: &CheckArgs) -> Result<ExitCode, Anything> {
+    let train = project.split(&args.data, Split::Train)?;
+    let validation = project.split(&args.data, Split::Val)?;
+    let splits = [("train", &*train), ("val", &*validation)];
+    let report = datasets::check::check(&splits, |done, total| {
+        if done % 100 == 0 || done == total {
+            eprintln!("{done} of {total} images read");
+        }
+    });
+    println!("{report}");
+    let folder = project.out(args.data.out.as_ref()).join("check");
+    for (name, split) in splits {
+        for path in datasets::check::write_overlays(split, &folder.join(name), args.overlays)? {
+            println!("{}", path.display());
+        }
+    }
+    Ok(report.exit_code())
+}
+
+fn submit(project: &Project, args: &SubmitArgs) -> Result<ExitCode, Anything> {
+    let submission = project.submission.ok_or("this data set has no benchmark server")?;
+    let out = project.out(args.data.out.as_ref());
+    let (checkpoint, network) = checkpoint(args.checkpoint.as_ref(), &out)?;
+    let device = Device::default();
+    let protocol = checkpoint.state().recipe.validation.protocol.clone();
+    let mut predictor =
+        Predictor::from_checkpoint(&checkpoint, network.init(&device), &device)?.with_protocol(protocol);
+    let to = args.to.clone().unwrap_or_else(|| out.join("submission"));
+    let test = project.split(&args.data, Split::Test)?;
+    let written = submission.write(&mut predictor, &*test, &to)?;
+    println!("{} files in {}", written.len(), to.display());
     Ok(ExitCode::SUCCESS)
 }
