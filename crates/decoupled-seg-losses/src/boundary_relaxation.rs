@@ -179,3 +179,74 @@ fn count_classes(relaxed: &RelaxedLabels) -> ClassCounts {
         by_class,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use rstest::rstest;
+
+    use super::*;
+    use crate::RelaxationConfig;
+
+    /// The class weights that the authors' code gives two 6x8 label maps; 255 is ignored.
+    #[rstest]
+    #[case(["00001111", "00001111", "00011111", "00222111", "22222211", "22222..1"], [1.7904762, 1.7142857, 1.752381])]
+    #[case(["22222222", "22222222", "22200222", "22200222", "11111111", "11111111"], [1.8461538, 1.7692308, 1.6153846])]
+    fn class_weights_are_counted_on_relaxed_labels(
+        #[case] rows: [&str; 6],
+        #[case] golden: [f32; 3],
+    ) {
+        let labels: Vec<_> = rows
+            .concat()
+            .chars()
+            .map(|letter| letter.to_digit(10).map_or(255, |digit| digit as i32))
+            .collect();
+        let labels = Tensor::from_data(TensorData::new(labels, [1, 6, 8]), &Device::default());
+        let relaxed = RelaxedLabels::from_labels(labels, &RelaxationConfig::new(3));
+        let weights = ClassWeights::ImageHistogram { upper_bound: 1.0 }
+            .of_batch([1, 3], || count_classes(&relaxed));
+        let weights: Vec<f32> = weights
+            .expect("not uniform")
+            .try_into_vec_as()
+            .expect("floats");
+        for (found, golden) in weights.into_iter().zip(golden) {
+            assert!((found - golden).abs() < 1e-6, "{found}, golden {golden}");
+        }
+    }
+
+    #[test]
+    fn any_class_of_the_window_will_do() {
+        // One border between classes 0 and 1, and a class 2 that is nowhere.
+        let device = Device::default();
+        let labels = Tensor::<3, Int>::from_data([[[0, 0, 1, 1]]], &device);
+        let relaxed = RelaxedLabels::from_labels(labels, &RelaxationConfig::new(3));
+        let logits = Tensor::<4>::zeros([1, 3, 1, 4], &device);
+        let loss = BoundaryRelaxationLossConfig::new()
+            .init()
+            .forward(logits, &relaxed)
+            .into_scalar::<f32>();
+        // Probabilities 1/3, 2/3, 2/3, 1/3.
+        let golden = (3f32.ln() + 1.5f32.ln()) / 2.0;
+        assert!((loss - golden).abs() < 1e-6, "{loss}, golden {golden}");
+    }
+
+    #[test]
+    fn the_official_form_grows_with_the_square_of_the_batch() {
+        let device = Device::default();
+        let loss = |batch: usize, config: BoundaryRelaxationLossConfig| {
+            let labels = Tensor::<3, Int>::from_data([[[0, 0, 1], [0, 0, 1], [2, 2, 2]]], &device)
+                .repeat_dim(0, batch);
+            let relaxed = RelaxedLabels::from_labels(labels, &RelaxationConfig::new(3));
+            config
+                .init()
+                .forward(Tensor::zeros([batch, 3, 3, 3], &device), &relaxed)
+                .into_scalar::<f32>()
+        };
+        let one = loss(1, BoundaryRelaxationLossConfig::official());
+        let four = loss(4, BoundaryRelaxationLossConfig::official());
+        assert!((four / one - 16.0).abs() < 1e-4, "{}", four / one);
+        let mean = loss(4, BoundaryRelaxationLossConfig::new())
+            / loss(1, BoundaryRelaxationLossConfig::new());
+        assert!((mean - 1.0).abs() < 1e-6, "{mean}");
+    }
+}

@@ -3,7 +3,7 @@ use burn::tensor::{Bool, Int, Tensor, assert_shape};
 
 use crate::class_weights::{ClassCounts, ClassWeights};
 use crate::label_sets::is_class;
-use crate::ops::{in_f32, label_nll};
+use crate::ops::{in_f32, label_nll, plain};
 use crate::{IGNORE_INDEX, OhemCrossEntropyLossConfig, PixelMining};
 
 /// Configuration of a [`SegmentationCrossEntropyLoss`]; [`init`](SegmentationCrossEntropyLossConfig::init) builds it.
@@ -84,7 +84,7 @@ impl PixelLosses {
         let [batch, num_classes, height, width] = logits.dims();
         assert_shape!(labels, [batch, height, width]);
         let logits = in_f32(logits);
-        let labels = labels.inner();
+        let labels = plain(labels);
         let valid =
             is_class(&labels, num_classes).bool_and(labels.clone().not_equal_elem(ignore_index));
         let classes = labels.mask_fill(valid.clone().bool_not(), 0);
@@ -159,5 +159,93 @@ impl PixelLosses {
         weights
             .gather(1, self.classes.clone().reshape([batch, height * width]))
             .reshape([batch, height, width])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Element `n` is `((7n mod 23) - 11) / 4`.
+    fn logits() -> Tensor<4> {
+        let values: Vec<_> = (0..36).map(|n| ((7 * n) % 23 - 11) as f32 * 0.25).collect();
+        Tensor::from_data(
+            TensorData::new(values, [2, 3, 2, 3]),
+            &Device::default().autodiff(),
+        )
+        .require_grad()
+    }
+
+    fn labels() -> Tensor<3, Int> {
+        let labels = [[[0, 1, 255], [2, 2, 0]], [[1, 1, 0], [255, 2, 2]]];
+        Tensor::from_data(labels, &Device::default())
+    }
+
+    /// `torch.nn.CrossEntropyLoss(weight, label_smoothing, ignore_index=255)` of PyTorch 2.15 in f64, and the gradient
+    /// of the first pixel.
+    #[rstest]
+    #[case(ClassWeights::Uniform, 0.0, 2.4310055, [-0.0993715, 0.0726464, 0.0267251])]
+    #[case(ClassWeights::Uniform, 0.1, 2.3826722, [-0.0927048, 0.0693130, 0.0233918])]
+    #[case(ClassWeights::Fixed(vec![0.5, 1.0, 2.5]), 0.0, 1.9507826, [-0.0342660, 0.0250505, 0.0092156])]
+    #[case(ClassWeights::Fixed(vec![0.5, 1.0, 2.5]), 0.1, 1.9168888, [-0.0319311, 0.0269267, 0.0050044])]
+    fn equals_pytorch(
+        #[case] weights: ClassWeights,
+        #[case] smoothing: f64,
+        #[case] golden: f32,
+        #[case] gradient: [f32; 3],
+    ) {
+        let config = SegmentationCrossEntropyLossConfig::new()
+            .with_class_weights(weights)
+            .with_label_smoothing(smoothing);
+        let logits = logits();
+        let loss = config.init().forward(logits.clone(), labels());
+        let gradients = loss.backward();
+        let loss = loss.into_scalar::<f32>();
+        assert!((loss - golden).abs() < 2e-6, "{loss}, golden {golden}");
+        let found: Vec<f32> = logits
+            .grad(&gradients)
+            .expect("a gradient")
+            .try_into_vec_as()
+            .expect("floats");
+        for (class, golden) in gradient.into_iter().enumerate() {
+            assert!(
+                (found[class * 6] - golden).abs() < 2e-7,
+                "class {class}: {}, golden {golden}",
+                found[class * 6]
+            );
+        }
+    }
+
+    /// The weights by hand: of the first image's labels, shares of 2/5, 1/5 and 2/5.
+    #[rstest]
+    #[case(ClassWeights::ImageHistogram { upper_bound: 0.5 }, 2.4688027)]
+    #[case(ClassWeights::BatchHistogram { upper_bound: 0.5 }, 2.4443799)]
+    fn weighs_by_histogram(#[case] weights: ClassWeights, #[case] golden: f32) {
+        let config = SegmentationCrossEntropyLossConfig::new().with_class_weights(weights);
+        let loss = config
+            .init()
+            .forward(logits(), labels())
+            .into_scalar::<f32>();
+        assert!((loss - golden).abs() < 2e-6, "{loss}, golden {golden}");
+    }
+
+    #[test]
+    #[should_panic(expected = "label_smoothing must be in 0..=1, got 10")]
+    fn smoothing_is_a_share() {
+        SegmentationCrossEntropyLossConfig::new()
+            .with_label_smoothing(10.0)
+            .init();
+    }
+
+    #[test]
+    #[should_panic(expected = "axis 1 expected 2, got 3")]
+    fn labels_have_the_size_of_the_logits() {
+        let labels = Tensor::zeros([2, 3, 3], &Device::default());
+        SegmentationCrossEntropyLossConfig::new()
+            .init()
+            .forward(logits(), labels);
     }
 }

@@ -3,6 +3,8 @@ use burn::tensor::activation::{log_sigmoid, sigmoid};
 use burn::tensor::{FloatDType, Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
+use crate::ops::plain;
+
 /// What the edge logits go through before the binary cross entropy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EdgeActivation {
@@ -107,7 +109,7 @@ impl EdgeLoss {
         if self.config.activation == EdgeActivation::DoubleSigmoid {
             score = sigmoid(score);
         }
-        let edge_labels = edge_labels.inner();
+        let edge_labels = plain(edge_labels);
         let edge = edge_labels.clone().equal_elem(1);
         let other = edge_labels.equal_elem(0);
         let ignored = edge.clone().bool_or(other.clone()).bool_not();

@@ -2,7 +2,7 @@ use burn::config::Config;
 use burn::tensor::{Bool, Int, Tensor, assert_shape};
 
 use crate::label_sets::is_class;
-use crate::ops::{DiskValues, differs_within};
+use crate::ops::{DiskValues, differs_within, plain};
 use crate::{IGNORE_INDEX, LabelSets};
 
 /// Which pixels are edges.
@@ -48,7 +48,7 @@ impl EdgeConfig {
     ///
     /// Panics if the radius is below 1.
     pub fn edge_labels(&self, labels: Tensor<3, Int>) -> Tensor<3, Int> {
-        let labels = labels.inner();
+        let labels = plain(labels);
         let ignored = self.ignored(&labels);
         // Class c is c + 1, so that 0 is left for pixels of no class.
         let codes = labels.mask_fill(ignored.clone(), -1) + 1;
@@ -76,7 +76,7 @@ impl EdgeConfig {
         assert_shape!(labels, [batch, height, width]);
         let planes = self.differs(sets.words(), sets.is_empty());
         let edges = planes.int().max_dim(1).equal_elem(1);
-        self.labels(edges, self.ignored(&labels.inner()))
+        self.labels(edges, self.ignored(&plain(labels)))
             .squeeze_dim(1)
     }
 
@@ -95,7 +95,7 @@ impl EdgeConfig {
         assert_shape!(labels, [batch, height, width]);
         let empty = sets.is_empty();
         let edges = self.differs(sets.into_multi_hot().int(), empty);
-        self.labels(edges, self.ignored(&labels.inner()))
+        self.labels(edges, self.ignored(&plain(labels)))
     }
 
     /// Pixels without a label.

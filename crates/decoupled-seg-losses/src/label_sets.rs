@@ -1,6 +1,6 @@
 use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
 
-use crate::ops::{bit_count, lowest_bit};
+use crate::ops::{bit_count, lowest_bit, plain};
 
 /// Classes in one word of a [`LabelSets`]; the sign bit stays free, so that an `i32` device is enough.
 pub(crate) const CLASSES_PER_WORD: usize = 31;
@@ -47,7 +47,7 @@ impl LabelSets {
     /// Panics if `num_classes` is 0.
     pub fn from_labels(labels: Tensor<3, Int>, num_classes: usize) -> Self {
         assert!(num_classes > 0, "num_classes must be at least 1");
-        let labels = labels.inner();
+        let labels = plain(labels);
         let shape = labels.dims();
         let device = labels.device();
         let no_class = is_class(&labels, num_classes).bool_not();

@@ -227,3 +227,103 @@ impl Selection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Which of the losses are kept, all but the last being candidates.
+    fn kept(mining: PixelMining, losses: &[f32]) -> Vec<bool> {
+        let device = Device::default();
+        let shape = [1, 1, losses.len()];
+        let candidates = Tensor::<3>::from_data(
+            TensorData::new((0..losses.len()).map(|n| n as f32).collect(), shape),
+            &device,
+        )
+        .lower_elem(losses.len() as f32 - 1.5);
+        let losses = Tensor::from_data(TensorData::new(losses.to_vec(), shape), &device);
+        mining
+            .select(&losses, candidates)
+            .kept
+            .try_into_vec_as()
+            .expect("booleans")
+    }
+
+    /// Probabilities of about 0.37, 0.61, 0.74 and 0.9; the limit of 0.7 is a loss of 0.357.
+    const LOSSES: [f32; 5] = [1.0, 0.5, 0.3, 0.1, 9.0];
+
+    #[rstest]
+    #[case(1, AtLimit::Kept, 2)]
+    #[case(3, AtLimit::Kept, 3)]
+    #[case(4, AtLimit::Kept, 4)]
+    #[case(5, AtLimit::Kept, 4)]
+    #[case(0, AtLimit::Kept, 4)]
+    #[case(1, AtLimit::Dropped, 2)]
+    #[case(3, AtLimit::Dropped, 2)]
+    #[case(4, AtLimit::Dropped, 4)]
+    #[case(5, AtLimit::Dropped, 4)]
+    fn keeps_the_hard_ones(
+        #[case] min_kept: usize,
+        #[case] at_limit: AtLimit,
+        #[case] count: usize,
+    ) {
+        let mining = PixelMining::Threshold {
+            probability: 0.7,
+            min_kept: PixelCount::Absolute(min_kept),
+            at_limit,
+        };
+        let expected: Vec<_> = (0..5).map(|n| n < count).collect();
+        assert_eq!(kept(mining, &LOSSES), expected);
+    }
+
+    #[test]
+    fn nan_is_kept() {
+        for mining in [
+            PixelMining::official(1),
+            PixelMining::official(3),
+            PixelMining::Hardest { fraction: 0.2 },
+        ] {
+            assert!(
+                kept(mining, &[1.0, f32::NAN, 0.3, 0.1, 9.0])[1],
+                "{mining:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn equal_losses_share_the_places() {
+        let losses = Tensor::<3>::from_data([[[2.0, 1.0, 1.0, 1.0, 0.5]]], &Device::default());
+        let all = losses.clone().greater_elem(0.0);
+        let selection = PixelMining::Hardest { fraction: 0.6 }.select(&losses, all);
+        let weights: Vec<f32> = selection
+            .weights
+            .clone()
+            .expect("weights")
+            .try_into_vec_as()
+            .expect("floats");
+        assert_eq!(weights, [1.0, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 0.0]);
+        let mean = selection.mean(losses, None).into_scalar::<f32>();
+        assert!((mean - 4.0 / 3.0).abs() < 1e-6, "{mean}");
+    }
+
+    #[test]
+    fn counts_are_whole() {
+        assert_eq!(PixelCount::Fraction(0.1).of(30), 3);
+        assert_eq!(PixelCount::Fraction(0.1).of(39), 3);
+        assert_eq!(PixelCount::Absolute(7).of(3), 7);
+    }
+
+    #[test]
+    #[should_panic(expected = "the mining probability must be in 0..=1, got 70")]
+    fn probabilities_are_no_percentages() {
+        PixelMining::Threshold {
+            probability: 70.0,
+            min_kept: PixelCount::Absolute(1),
+            at_limit: AtLimit::Kept,
+        }
+        .check();
+    }
+}

@@ -2,7 +2,7 @@ use burn::config::Config;
 use burn::tensor::{Bool, Int, Tensor};
 
 use crate::label_sets::{CLASSES_PER_WORD, is_class};
-use crate::ops::{bits_in_window, differs_from_neighbour};
+use crate::ops::{bits_in_window, differs_from_neighbour, plain};
 use crate::{IGNORE_INDEX, LabelSets};
 
 /// How labels are relaxed at the borders between classes.
@@ -62,7 +62,7 @@ impl RelaxedLabels {
                 "strict class {class}, but there are {classes} classes"
             );
         }
-        let labels = labels.inner();
+        let labels = plain(labels);
         let valid =
             is_class(&labels, classes).bool_and(labels.clone().not_equal_elem(config.ignore_index));
         let labels = labels.mask_fill(valid.clone().bool_not(), classes as i64);
@@ -105,7 +105,7 @@ impl RelaxedLabels {
     ///
     /// Panics if there are fewer than two channels.
     pub fn from_multi_hot(multi_hot: Tensor<4, Int>, switched_off: bool) -> Self {
-        let multi_hot = multi_hot.inner();
+        let multi_hot = plain(multi_hot);
         let [_, channels, _, _] = multi_hot.dims();
         assert!(
             channels >= 2,

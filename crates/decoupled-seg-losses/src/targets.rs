@@ -2,6 +2,7 @@ use burn::config::Config;
 use burn::tensor::{Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
+use crate::ops::plain;
 use crate::{EdgeConfig, IGNORE_INDEX, RelaxationConfig, RelaxedLabels};
 
 /// Which masks the edges are drawn on.
@@ -139,7 +140,7 @@ impl Targets {
     /// assert_eq!(classes, [1, 1, 2, 2, 1, 1, 1]);
     /// ```
     pub fn from_labels(labels: Tensor<3, Int>, config: &TargetsConfig) -> Self {
-        let labels = labels.inner();
+        let labels = plain(labels);
         let relaxed = RelaxedLabels::from_labels(labels.clone(), &config.relaxation());
         let edge_labels = match config.edge_source {
             EdgeSource::Labels => config.edges().edge_labels(labels.clone()),
@@ -178,9 +179,9 @@ impl Targets {
             "relaxed labels and labels must have the same size"
         );
         Self {
-            labels: labels.inner(),
+            labels: plain(labels),
             relaxed,
-            edge_labels: edge_labels.inner(),
+            edge_labels: plain(edge_labels),
             ignore_index,
         }
     }

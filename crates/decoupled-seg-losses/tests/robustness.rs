@@ -212,6 +212,23 @@ fn labels_that_are_no_class_are_ignored() {
 }
 
 #[test]
+fn labels_of_one_byte() {
+    use burn::tensor::IntDType;
+    let shape = [2, 6, 7];
+    let wide = labels(&[0, 3, 3, 255, 1, 1, 2], shape);
+    let bytes = wide.clone().cast(IntDType::U8);
+    let maps = [CLASSES, CLASSES, 1].map(|channels| random(channels, shape, 2.0));
+    for (config, targets) in presets() {
+        let total = |labels: &Tensor<3, Int>| {
+            let [logits, body, edge] = maps.clone();
+            let targets = Targets::from_labels(labels.clone(), &targets);
+            scalar(&config.init().forward(logits, body, edge, &targets).total)
+        };
+        assert_eq!(total(&bytes), total(&wide), "{config}");
+    }
+}
+
+#[test]
 fn more_classes_than_bits() {
     let shape = [2, 6, 6];
     let labels = labels(&[0, 33, 33, 149, 64, 64, 31], shape);
