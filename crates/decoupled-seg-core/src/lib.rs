@@ -11,7 +11,8 @@ mod segmentation;
 
 pub use body_edge::{
     BodyEdgeDetail, BodyEdgeModule, BodyEdgeModuleConfig, BodyGeneration, BodyGenerator,
-    DeconvNormAct, Downsampling, FlowGenerator, Upsampling,
+    DeconvNormAct, DeformableGenerator, Downsampling, FlowGenerator, PropagationGenerator,
+    Upsampling,
 };
 pub use conv_init::ConvInit;
 pub use conv_norm_act::{ConvNormAct, ConvNormActConfig};

@@ -2,8 +2,10 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, assert_shape};
 
+use super::deformable_generator::DeformableGenerator;
 use super::flow_generator::FlowGenerator;
 use super::options::{BodyGeneration, Downsampling, Upsampling};
+use super::propagation_generator::PropagationGenerator;
 use crate::key_map::KeyMap;
 use crate::ops::{BodyEdge, WarpOptions};
 
@@ -74,9 +76,14 @@ pub struct BodyEdgeModule {
 
 /// The parts of a [`BodyEdgeModule`], one variant for each [`BodyGeneration`].
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one per network")]
 pub enum BodyGenerator {
     /// [`BodyGeneration::Flow`].
     Flow(FlowGenerator),
+    /// [`BodyGeneration::Deformable`].
+    Deformable(DeformableGenerator),
+    /// [`BodyGeneration::SpatialPropagation`].
+    SpatialPropagation(PropagationGenerator),
 }
 
 /// What [`BodyEdgeModule::forward_detailed`] returns.
@@ -114,6 +121,12 @@ impl BodyEdgeModuleConfig {
         BodyEdgeModule {
             generator: match self.generation {
                 BodyGeneration::Flow => BodyGenerator::Flow(FlowGenerator::new(self, device)),
+                BodyGeneration::Deformable => {
+                    BodyGenerator::Deformable(DeformableGenerator::new(self, device))
+                }
+                BodyGeneration::SpatialPropagation => {
+                    BodyGenerator::SpatialPropagation(PropagationGenerator::new(self, device))
+                }
             },
             channels: self.channels,
             min_size: self.min_size(),
@@ -133,6 +146,8 @@ impl BodyEdgeModuleConfig {
     pub fn official_keys(&self) -> KeyMap {
         let keys = match self.generation {
             BodyGeneration::Flow => FlowGenerator::official_keys(self),
+            BodyGeneration::Deformable => DeformableGenerator::official_keys(),
+            BodyGeneration::SpatialPropagation => PropagationGenerator::official_keys(),
         };
         KeyMap::new().nest("", "generator", keys)
     }
@@ -170,6 +185,8 @@ impl BodyEdgeModule {
         );
         match &self.generator {
             BodyGenerator::Flow(generator) => generator.forward(features),
+            BodyGenerator::Deformable(generator) => generator.forward(features),
+            BodyGenerator::SpatialPropagation(generator) => generator.forward(features),
         }
     }
 }
@@ -237,6 +254,24 @@ mod tests {
         assert_eq!(split.body.dims(), [1, 2, expected, expected]);
     }
 
+    #[rstest]
+    #[case::deformable(BodyGeneration::Deformable)]
+    #[case::propagation(BodyGeneration::SpatialPropagation)]
+    fn the_rivals_split_maps_of_any_size(#[case] generation: BodyGeneration) {
+        let device = Device::default();
+        let module = BodyEdgeModuleConfig::new(3)
+            .with_generation(generation)
+            .init(&device);
+        let features = random([2, 3, 4, 6], &device);
+
+        let detail = module.forward_detailed(features.clone());
+
+        assert!(detail.flow.is_none());
+        (detail.body + detail.edge)
+            .into_data()
+            .assert_approx_eq::<f32>(&features.into_data(), Tolerance::absolute(1e-6));
+    }
+
     #[test]
     fn interpolation_takes_any_size() {
         let device = Device::default();
@@ -288,7 +323,9 @@ mod tests {
     fn matches_the_authors_small_module() {
         let device = Device::default();
         let mut module = BodyEdgeModuleConfig::new(2).init(&device);
-        let BodyGenerator::Flow(generator) = &mut module.generator;
+        let BodyGenerator::Flow(generator) = &mut module.generator else {
+            panic!("the default is a flow");
+        };
         let bias = |values| Some(Param::from_tensor(Tensor::from_floats(values, &device)));
         let weight = |shape, steps, scale| Param::from_tensor(wave(shape, steps, scale, &device));
         generator.down[0].conv.weight = weight([2, 1, 3, 3], [5, 9], 0.1);
@@ -328,7 +365,9 @@ mod tests {
                 .with_padding(WarpPadding::Border),
         ] {
             let mut module = BodyEdgeModuleConfig::new(2).with_warp(warp).init(&device);
-            let BodyGenerator::Flow(generator) = &mut module.generator;
+            let BodyGenerator::Flow(generator) = &mut module.generator else {
+                panic!("the default is a flow");
+            };
             generator.flow.weight = Param::from_tensor(Tensor::zeros([2, 4, 3, 3], &device));
             let split = module.forward(random([1, 2, 8, 9], &device));
             let largest: f32 = split.edge.abs().max().into_scalar();

@@ -105,7 +105,6 @@ impl FlowGenerator {
         }
         match self.upsampling {
             Upsampling::Nearest => {
-                // burn-nn's `Interpolate2d` would do as well; both have a backward on every backend for this mode.
                 let options =
                     InterpolateOptions::new(InterpolateMode::Nearest).with_output_size(size);
                 interpolate(coarse, options)

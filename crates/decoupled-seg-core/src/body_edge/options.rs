@@ -6,6 +6,10 @@ pub enum BodyGeneration {
     /// A learned flow field moves the features towards the inside of the objects (the paper).
     #[default]
     Flow,
+    /// A deformable convolution (DCN).
+    Deformable,
+    /// Three-way spatial propagation (SPN).
+    SpatialPropagation,
 }
 
 /// How the coarse view of the features is made, from which the flow is read (Table 1(c)).
@@ -20,7 +24,7 @@ pub enum Downsampling {
     DepthwiseConv,
 }
 
-/// How the coarse view comes back to the size of the features (Table 1(e)).
+/// How the coarse view comes back to the size of the features (Table 1(d)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Upsampling {
     /// Bilinear interpolation with aligned corners: the paper's choice.
