@@ -1,9 +1,9 @@
 use burn::config::Config;
 use burn::tensor::activation::{log_sigmoid, sigmoid};
-use burn::tensor::{FloatDType, Int, Tensor, assert_shape};
+use burn::tensor::{Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
-use crate::ops::plain;
+use crate::ops::{in_f32, plain};
 
 /// What the edge logits go through before the binary cross entropy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +105,7 @@ impl EdgeLoss {
     pub fn forward(&self, edge_logits: Tensor<4>, edge_labels: Tensor<3, Int>) -> Tensor<1> {
         let [batch, height, width] = edge_labels.dims();
         assert_shape!(edge_logits, [batch, 1, height, width]);
-        let mut score: Tensor<3> = edge_logits.cast(FloatDType::F32).squeeze_dim(1);
+        let mut score: Tensor<3> = in_f32(edge_logits).squeeze_dim(1);
         if self.config.activation == EdgeActivation::DoubleSigmoid {
             score = sigmoid(score);
         }
