@@ -7,7 +7,7 @@
 //! No download, no flags, no GPU: a few minutes on two CPU cores. Pictures go to `runs/quickstart`.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ use decoupled_seg::viz::{
 const WIDTH: usize = 96;
 const HEIGHT: usize = 64;
 /// Pixels within which a predicted boundary counts as right.
-const RADII: [f64; 3] = [1.0, 2.0, 3.0];
+const RADII: [u32; 3] = [1, 2, 3];
 
 #[derive(Parser)]
 #[command(about = "Trains an FCN with and without the body/edge module on made-up street scenes")]
@@ -214,5 +214,5 @@ fn features(title: &str, features: Tensor<4>) -> Result<Picture, Box<dyn Error>>
 }
 
 fn values(tensor: Tensor<4>) -> Result<Vec<f32>, Box<dyn Error>> {
-    tensor.into_data().into_vec::<f32>().map_err(|error| format!("{error:?}").into())
+    tensor.into_data().try_into_vec::<f32>().map_err(|error| format!("{error:?}").into())
 }

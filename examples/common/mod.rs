@@ -267,7 +267,7 @@ fn recipe_of(project: &Project, args: &TrainArgs) -> Result<Recipe, Anything> {
     if args.checkpoint_every.is_some() {
         recipe.checkpoints.every_steps = args.checkpoint_every;
     }
-    recipe.validation.boundary = [1.0, 2.0, 3.0].map(BoundaryThreshold::Pixels).into();
+    recipe.validation.boundary = [1, 2, 3].map(BoundaryThreshold::Pixels).into();
     recipe.validate()?;
     Ok(recipe)
 }

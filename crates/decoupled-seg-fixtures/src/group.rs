@@ -262,7 +262,7 @@ mod tensors {
             let values: Vec<f32> = actual
                 .into_data()
                 .convert::<f32>()
-                .into_vec()
+                .try_into_vec()
                 .expect("converted to f32");
             self.assert_close(name, &values)
         }
