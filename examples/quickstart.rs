@@ -18,8 +18,8 @@ use clap::Parser;
 use decoupled_seg::datasets::augment::Augmentation;
 use decoupled_seg::datasets::{ClassTable, Dataset, LabelMap, StreetScenes, StreetScenesConfig};
 use decoupled_seg::engine::{
-    EvaluationRecipe, EvaluationReport, Evaluator, Inference, Interrupt, Progress, Protocol, Recipe,
-    SgdRecipe, Stop, Trainer,
+    EvaluationRecipe, EvaluationReport, Evaluator, Inference, Interrupt, Progress, Protocol,
+    Recipe, SgdRecipe, Stop, Trainer,
 };
 use decoupled_seg::losses::DecoupledLossConfig;
 use decoupled_seg::metrics::BoundaryThreshold;
@@ -67,7 +67,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     if args.short {
         (args.epochs, args.scenes) = (1, 16);
     }
-    let scenes = |len, seed| StreetScenes::new(StreetScenesConfig { len, width: WIDTH, height: HEIGHT, seed });
+    let scenes = |len, seed| {
+        StreetScenes::new(StreetScenesConfig {
+            len,
+            width: WIDTH,
+            height: HEIGHT,
+            seed,
+        })
+    };
     let train = Arc::new(scenes(args.scenes, 1));
     let validation = scenes(if args.short { 4 } else { 64 }, 2);
     println!(
@@ -78,7 +85,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     let mut contestants = Vec::new();
-    for (name, decoder) in [("FCN", DecoderConfig::Plain), ("FCN + body/edge", DecoderConfig::Decoupled)] {
+    for (name, decoder) in [
+        ("FCN", DecoderConfig::Plain),
+        ("FCN + body/edge", DecoderConfig::Decoupled),
+    ] {
         match compete(name, decoder, &args, train.clone(), &validation)? {
             Some(contestant) => contestants.push(contestant),
             None => return Ok(()),
@@ -102,7 +112,10 @@ fn recipe(args: &Args) -> Recipe {
         seed: args.seed,
         epochs: args.epochs,
         batch: 8,
-        optimizer: SgdRecipe { learning_rate: 0.05, ..SgdRecipe::default() },
+        optimizer: SgdRecipe {
+            learning_rate: 0.05,
+            ..SgdRecipe::default()
+        },
         augmentation: Augmentation::default().with_flip(0.5),
         loss: DecoupledLossConfig::new(),
         validate_every: 0,
@@ -138,29 +151,54 @@ fn compete(
         return Ok(None);
     }
 
-    let evaluation = EvaluationRecipe::default().with_boundary(RADII.map(BoundaryThreshold::Pixels));
-    let report = Evaluator::new(evaluation, normalization, &device).evaluate(&trained.model, validation)?;
-    Ok(Some(Contestant { name, model: trained.model, report, time }))
+    let evaluation =
+        EvaluationRecipe::default().with_boundary(RADII.map(BoundaryThreshold::Pixels));
+    let report =
+        Evaluator::new(evaluation, normalization, &device).evaluate(&trained.model, validation)?;
+    Ok(Some(Contestant {
+        name,
+        model: trained.model,
+        report,
+        time,
+    }))
 }
 
 fn print_table(plain: &Contestant, decoupled: &Contestant) {
     let both = [plain, decoupled];
     let scores = both.map(|contestant| contestant.report.scores());
-    let row = |name: &str, values: [String; 2]| println!("{name:<22} {:>16} {:>16}", values[0], values[1]);
-    let percent = |value: Option<f64>| value.map_or("-".to_string(), |value| format!("{:.1}", 100.0 * value));
+    let row = |name: &str, values: [String; 2]| {
+        println!("{name:<22} {:>16} {:>16}", values[0], values[1])
+    };
+    let percent =
+        |value: Option<f64>| value.map_or("-".to_string(), |value| format!("{:.1}", 100.0 * value));
 
     println!();
     row("", both.map(|contestant| contestant.name.to_string()));
     for (class, name) in plain.report.classes.names().iter().enumerate() {
-        row(&format!("IoU {name} (%)"), [0, 1].map(|i| percent(scores[i].class_iou[class])));
+        row(
+            &format!("IoU {name} (%)"),
+            [0, 1].map(|i| percent(scores[i].class_iou[class])),
+        );
     }
-    row("mean IoU (%)", [0, 1].map(|i| percent(Some(scores[i].mean_iou))));
+    row(
+        "mean IoU (%)",
+        [0, 1].map(|i| percent(Some(scores[i].mean_iou))),
+    );
     for (at, radius) in RADII.iter().enumerate() {
         let name = format!("boundary F, {radius} px (%)");
-        row(&name, [0, 1].map(|i| percent(Some(scores[i].boundary_f[at].f_score))));
+        row(
+            &name,
+            [0, 1].map(|i| percent(Some(scores[i].boundary_f[at].f_score))),
+        );
     }
-    row("parameters", both.map(|contestant| contestant.model.num_params().to_string()));
-    row("training time (s)", both.map(|contestant| format!("{:.0}", contestant.time.as_secs_f64())));
+    row(
+        "parameters",
+        both.map(|contestant| contestant.model.num_params().to_string()),
+    );
+    row(
+        "training time (s)",
+        both.map(|contestant| format!("{:.0}", contestant.time.as_secs_f64())),
+    );
     println!();
 }
 
@@ -181,7 +219,10 @@ fn panel(
 
     let pixels = TensorData::new(normalization.apply(&sample.image), [1, 3, HEIGHT, WIDTH]);
     let images = Tensor::from_data(pixels, &device);
-    let inside = decoupled.model.inspect(images).ok_or("the network has no body and edge")?;
+    let inside = decoupled
+        .model
+        .inspect(images)
+        .ok_or("the network has no body and edge")?;
     let flow = inside.flow.ok_or("the network has no flow")?;
     let [_, _, flow_height, flow_width] = flow.dims();
     Ok(Panel::new(4)
@@ -189,7 +230,10 @@ fn panel(
         .with_cell(4 * WIDTH as u32, 4 * HEIGHT as u32)
         .with_picture(Picture::new("image", sample.image.clone()))
         .with_picture(Picture::of_labels("truth", colors(&sample.labels)))
-        .with_picture(Picture::of_labels(plain.name, colors(&inference.labels(&plain.model, &sample.image))))
+        .with_picture(Picture::of_labels(
+            plain.name,
+            colors(&inference.labels(&plain.model, &sample.image)),
+        ))
         .with_picture(Picture::of_labels(
             decoupled.name,
             colors(&inference.labels(&decoupled.model, &sample.image)),
@@ -198,7 +242,13 @@ fn panel(
         .with_picture(features("edge", inside.edge)?)
         .with_picture(Picture::new(
             "predicted edge",
-            heat_map(&values(sigmoid(inside.edge_logits))?, WIDTH, HEIGHT, Colormap::Grey, ValueRange::UNIT),
+            heat_map(
+                &values(sigmoid(inside.edge_logits))?,
+                WIDTH,
+                HEIGHT,
+                Colormap::Grey,
+                ValueRange::UNIT,
+            ),
         ))
         .with_picture(Picture::new(
             "flow towards the body",
@@ -210,9 +260,15 @@ fn panel(
 /// A feature map by its three main components.
 fn features(title: &str, features: Tensor<4>) -> Result<Picture, Box<dyn Error>> {
     let [_, channels, height, width] = features.dims();
-    Ok(Picture::new(title, feature_pca(&values(features)?, [channels, height, width])))
+    Ok(Picture::new(
+        title,
+        feature_pca(&values(features)?, [channels, height, width]),
+    ))
 }
 
 fn values(tensor: Tensor<4>) -> Result<Vec<f32>, Box<dyn Error>> {
-    tensor.into_data().try_into_vec::<f32>().map_err(|error| format!("{error:?}").into())
+    tensor
+        .into_data()
+        .try_into_vec::<f32>()
+        .map_err(|error| format!("{error:?}").into())
 }

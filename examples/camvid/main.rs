@@ -16,9 +16,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use common::Project;
+use decoupled_seg::datasets::CamVid;
 use decoupled_seg::datasets::augment::{Augmentation, CropSize, RandomScale};
 use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
-use decoupled_seg::datasets::CamVid;
 use decoupled_seg::engine::{Recipe, Schedule, SgdRecipe};
 use decoupled_seg::losses::DecoupledLossConfig;
 
@@ -35,8 +35,11 @@ fn recipe() -> Recipe {
         schedule: Schedule::Poly { power: 0.9 },
         // Section 4.1 scales by 0.75 to 2 and crops 832 pixels, nearly all of a Cityscapes frame's height; 352 is that of
         // these frames.
-        augmentation: Augmentation::paper(CropSize { width: 448, height: 352 })
-            .with_scale(Some(RandomScale::new(0.75, 2.0))),
+        augmentation: Augmentation::paper(CropSize {
+            width: 448,
+            height: 352,
+        })
+        .with_scale(Some(RandomScale::new(0.75, 2.0))),
         loss: DecoupledLossConfig::new(),
         ..Recipe::default()
     }

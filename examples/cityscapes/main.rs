@@ -27,7 +27,12 @@ fn main() -> ExitCode {
         // stages of the authors' scripts.
         recipe: RecipePreset::Paper.recipe(),
         open: |root, split| Ok(Arc::new(Cityscapes::open(root, split)?)),
-        synthesize: |root| Ok(synthetic::write_cityscapes(root, &SyntheticConfig::default())?),
+        synthesize: |root| {
+            Ok(synthetic::write_cityscapes(
+                root,
+                &SyntheticConfig::default(),
+            )?)
+        },
         submission: Some(Submission::Cityscapes),
     })
 }

@@ -210,10 +210,15 @@ fn run(project: &Project, command: Command) -> Result<ExitCode, Anything> {
 
 impl Project {
     fn out(&self, out: Option<&PathBuf>) -> PathBuf {
-        out.cloned().unwrap_or_else(|| Path::new("runs").join(self.name))
+        out.cloned()
+            .unwrap_or_else(|| Path::new("runs").join(self.name))
     }
 
-    fn split(&self, args: &DataArgs, split: Split) -> Result<Arc<dyn SegmentationDataset>, Anything> {
+    fn split(
+        &self,
+        args: &DataArgs,
+        split: Split,
+    ) -> Result<Arc<dyn SegmentationDataset>, Anything> {
         let root = if args.synthetic {
             let root = self.out(args.out.as_ref()).join("synthetic");
             if !root.exists() {
@@ -234,8 +239,12 @@ impl NetworkName {
             Self::FcnResnet50 => DecoupledSegNetConfig::fcn_resnet50(num_classes),
             Self::FcnResnet101 => DecoupledSegNetConfig::fcn_resnet101(num_classes),
             Self::PspnetResnet50 => DecoupledSegNetConfig::pspnet_resnet50(num_classes),
-            Self::Deeplabv3plusResnet50 => DecoupledSegNetConfig::deeplabv3plus_resnet50(num_classes),
-            Self::Deeplabv3plusResnet101 => DecoupledSegNetConfig::deeplabv3plus_resnet101(num_classes),
+            Self::Deeplabv3plusResnet50 => {
+                DecoupledSegNetConfig::deeplabv3plus_resnet50(num_classes)
+            }
+            Self::Deeplabv3plusResnet101 => {
+                DecoupledSegNetConfig::deeplabv3plus_resnet101(num_classes)
+            }
         }
     }
 }
@@ -248,7 +257,10 @@ fn recipe_of(project: &Project, args: &TrainArgs) -> Result<Recipe, Anything> {
     if args.data.short {
         recipe.epochs = 1;
         recipe.batch = 2;
-        recipe.augmentation.crop = Some(CropSize { width: 64, height: 64 });
+        recipe.augmentation.crop = Some(CropSize {
+            width: 64,
+            height: 64,
+        });
     }
     recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     recipe.batch = args.batch.unwrap_or(recipe.batch);
@@ -256,7 +268,10 @@ fn recipe_of(project: &Project, args: &TrainArgs) -> Result<Recipe, Anything> {
     recipe.optimizer.learning_rate = args.lr.unwrap_or(recipe.optimizer.learning_rate);
     recipe.validate_every = args.validate_every.unwrap_or(recipe.validate_every);
     if let Some([width, height]) = args.crop.as_deref() {
-        recipe.augmentation.crop = Some(CropSize { width: *width, height: *height });
+        recipe.augmentation.crop = Some(CropSize {
+            width: *width,
+            height: *height,
+        });
     }
     if let Some([min, max]) = args.scale.as_deref() {
         recipe.augmentation.scale = Some(RandomScale::new(*min, *max));
@@ -294,13 +309,23 @@ fn train(project: &Project, args: &TrainArgs) -> Result<ExitCode, Anything> {
     let trained = Trainer::new(recipe, model, &device)
         .with_network(serde_json::to_value(&network)?)
         .with_run_folder(&out)
-        .with_resume(if args.resume { Resume::IfPresent } else { Resume::Never })
+        .with_resume(if args.resume {
+            Resume::IfPresent
+        } else {
+            Resume::Never
+        })
         .with_progress(Progress::Auto)
         .with_interrupt(Interrupt::on_ctrl_c()?)
         .fit(train, Some(&*validation))?;
     match trained.stop {
-        Stop::Interrupted => println!("stopped at step {}; go on with --resume", trained.position.step),
-        Stop::Finished => println!("finished; `eval` judges the best checkpoint of {}", out.display()),
+        Stop::Interrupted => println!(
+            "stopped at step {}; go on with --resume",
+            trained.position.step
+        ),
+        Stop::Finished => println!(
+            "finished; `eval` judges the best checkpoint of {}",
+            out.display()
+        ),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -327,7 +352,10 @@ fn start(model: DecoupledSegNet, from: Option<&Path>) -> Result<DecoupledSegNet,
 }
 
 /// A checkpoint, and a network of its architecture to load it into.
-fn checkpoint(folder: Option<&PathBuf>, out: &Path) -> Result<(Checkpoint, DecoupledSegNetConfig), Anything> {
+fn checkpoint(
+    folder: Option<&PathBuf>,
+    out: &Path,
+) -> Result<(Checkpoint, DecoupledSegNetConfig), Anything> {
     let checkpoint = match folder {
         Some(folder) => Checkpoint::open(folder)?,
         None => {
@@ -352,7 +380,8 @@ fn eval(project: &Project, args: &EvalArgs) -> Result<ExitCode, Anything> {
     }
     evaluation.protocol.flip |= args.flip;
     let validation = project.split(&args.data, Split::Val)?;
-    let report = Evaluator::new(evaluation, recipe.normalization, &device).evaluate(&model, &*validation)?;
+    let report =
+        Evaluator::new(evaluation, recipe.normalization, &device).evaluate(&model, &*validation)?;
     println!("{}\n{report}", checkpoint.folder().display());
     report.write(out.join("evaluation"))?;
     Ok(ExitCode::SUCCESS)
@@ -399,13 +428,15 @@ fn check(project: &Project, args: &CheckArgs) -> Result<ExitCode, Anything> {
 }
 
 fn submit(project: &Project, args: &SubmitArgs) -> Result<ExitCode, Anything> {
-    let submission = project.submission.ok_or("this data set has no benchmark server")?;
+    let submission = project
+        .submission
+        .ok_or("this data set has no benchmark server")?;
     let out = project.out(args.data.out.as_ref());
     let (checkpoint, network) = checkpoint(args.checkpoint.as_ref(), &out)?;
     let device = Device::default();
     let protocol = checkpoint.state().recipe.validation.protocol.clone();
-    let mut predictor =
-        Predictor::from_checkpoint(&checkpoint, network.init(&device), &device)?.with_protocol(protocol);
+    let mut predictor = Predictor::from_checkpoint(&checkpoint, network.init(&device), &device)?
+        .with_protocol(protocol);
     let to = args.to.clone().unwrap_or_else(|| out.join("submission"));
     let test = project.split(&args.data, Split::Test)?;
     let written = submission.write(&mut predictor, &*test, &to)?;

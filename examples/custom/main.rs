@@ -29,7 +29,10 @@ fn main() -> ExitCode {
                 Split::Val => "val",
                 Split::Test => "test",
             };
-            Ok(Arc::new(CustomDataset::open(root.join("dataset.toml"), name)?))
+            Ok(Arc::new(CustomDataset::open(
+                root.join("dataset.toml"),
+                name,
+            )?))
         },
         synthesize: |root| Ok(synthetic::write_custom(root, &SyntheticConfig::default())?),
         submission: None,

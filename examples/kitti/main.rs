@@ -27,7 +27,15 @@ fn main() -> ExitCode {
         recipe: RecipePreset::Kitti.recipe(),
         open: |root, split| Ok(Arc::new(Kitti::open(root, split)?)),
         // KITTI's folds are lists of indices into 200 images.
-        synthesize: |root| Ok(synthetic::write_kitti(root, &SyntheticConfig { train: 200, ..SyntheticConfig::default() })?),
+        synthesize: |root| {
+            Ok(synthetic::write_kitti(
+                root,
+                &SyntheticConfig {
+                    train: 200,
+                    ..SyntheticConfig::default()
+                },
+            )?)
+        },
         submission: Some(Submission::Kitti),
     })
 }
