@@ -22,6 +22,7 @@
 //! assert_eq!(supervision.edge_logits.dims(), [1, 1, 64, 96]);
 //! ```
 
+pub mod cost;
 pub mod network;
 pub mod prelude;
 pub mod weights;

@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Features, OutputStride, PreActivationBlock, PreActivationBlockConfig};
 
-/// The stage of a [`WideResNet38`] that becomes [`Features::c1`].
+/// Where a [`WideResNet38`] takes [`Features::c1`] from: 128 channels of its second stage either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LowLevelStage {
-    /// `mod2`, 128 channels at stride 2: what the authors' code uses, and its weights expect.
+    /// The stage's output, at stride 2: what the authors' code uses. The decoder then works on maps four times as large
+    /// as behind a ResNet.
     Stride2,
-    /// `mod3`, 256 channels at stride 4, like the ResNets. The paper's operation counts fit this one.
+    /// The same behind the max pooling that follows, at stride 4 like the ResNets. Weights for the other fit this one
+    /// too; the paper's operation counts fit only this one.
     Stride4,
 }
 
@@ -94,11 +96,8 @@ impl WideResNet38Config {
 
     /// Channels of `c1` to `c4`.
     pub const fn channels(&self) -> [usize; 4] {
-        let low_level = match self.low_level {
-            LowLevelStage::Stride2 => 2 * self.width,
-            LowLevelStage::Stride4 => 4 * self.width,
-        };
-        [low_level, 8 * self.width, 16 * self.width, 64 * self.width]
+        let width = self.width;
+        [2 * width, 8 * width, 16 * width, 64 * width]
     }
 
     /// The convolution of `mod1`.
@@ -175,8 +174,8 @@ impl WideResNet38 {
         assert_shape!(images, [_, 3, _, _]);
         let full = self.mod1.forward(images);
         let half = run(&self.mod2, self.pool.forward(full));
-        let quarter = run(&self.mod3, self.pool.forward(half.clone()));
-        let c2 = run(&self.mod4, quarter.clone());
+        let quarter = self.pool.forward(half.clone());
+        let c2 = run(&self.mod4, run(&self.mod3, quarter.clone()));
         let c3 = run(&self.mod5, c2.clone());
         let c4 = run(&self.mod7, run(&self.mod6, c3.clone()));
         let c1 = match self.low_level {
