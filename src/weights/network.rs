@@ -48,12 +48,15 @@ impl DecoupledSegNetConfig {
     /// define and never use.
     pub fn placeholders(&self) -> Vec<Placeholder> {
         let keys = self.official_keys();
-        let counters = keys
+        let unused = self.unused_tensors();
+        let is_unused = |key: &str| unused.iter().any(|tensor| tensor.key == key);
+        let counters: Vec<Placeholder> = keys
             .keys()
             .iter()
-            .filter(|key| key.path.is_none() && key.official.ends_with("num_batches_tracked"))
-            .map(|key| Placeholder::num_batches_tracked(&key.official));
-        counters.chain(self.unused_tensors()).collect()
+            .filter(|key| key.path.is_none() && !is_unused(&key.official))
+            .map(|key| Placeholder::num_batches_tracked(&key.official))
+            .collect();
+        counters.into_iter().chain(unused).collect()
     }
 
     /// `edge_conv` of the decoupled networks on a WideResNet-38: in every checkpoint, in no forward pass.
@@ -77,6 +80,7 @@ impl DecoupledSegNetConfig {
             vector("bias", 0.0),
             vector("running_mean", 0.0),
             vector("running_var", 1.0),
+            Placeholder::num_batches_tracked("edge_conv.1.num_batches_tracked"),
         ]
     }
 
