@@ -37,7 +37,8 @@ impl Interrupt {
         }
         let interrupt = Self::new();
         let heard = interrupt.clone();
-        ctrlc::try_set_handler(move || {
+        // Not `try_set_handler`: it takes the ignored signals of a background job for another program's listener.
+        ctrlc::set_handler(move || {
             if heard.requests.fetch_add(1, Ordering::Relaxed) >= 2 {
                 // The conventional status of a process that was interrupted.
                 std::process::exit(130);
