@@ -17,6 +17,9 @@ use decoupled_seg::engine::{
 use decoupled_seg::metrics::BoundaryThreshold;
 use decoupled_seg::network::{DecoderConfig, DecoupledSegNet, DecoupledSegNetConfig};
 
+/// Opens a split of a data set in a folder.
+pub type Open = fn(&Path, Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError>;
+
 /// A data set and how to train on it.
 pub struct Project {
     /// Its name; runs go to `runs/<name>` unless told otherwise.
@@ -26,7 +29,7 @@ pub struct Project {
     /// How to train on it, from the paper or the authors' scripts.
     pub recipe: Recipe,
     /// Opens a split.
-    pub open: fn(&Path, Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError>,
+    pub open: Open,
     /// Writes a tiny data set of the same layout, for `--synthetic`.
     pub synthesize: fn(&Path) -> Result<(), Box<dyn Error>>,
     /// What its benchmark wants, if there is one.
