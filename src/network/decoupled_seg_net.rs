@@ -87,6 +87,13 @@ pub struct DecoupledSegNet {
 }
 
 impl DecoupledSegNetConfig {
+    /// Replaces the backbone of a preset.
+    #[must_use]
+    pub fn with_backbone(mut self, backbone: BackboneConfig) -> Self {
+        self.backbone = backbone;
+        self
+    }
+
     /// Sets the channels of the context features, and so of the decoder.
     #[must_use]
     pub fn with_channels(mut self, channels: usize) -> Self {
