@@ -41,7 +41,7 @@ struct Args {
     #[arg(long, default_value = "runs/quickstart")]
     out: PathBuf,
     /// Passes over the training scenes.
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 24)]
     epochs: usize,
     /// Training scenes.
     #[arg(long, default_value_t = 320)]

@@ -1,0 +1,178 @@
+//! Looks into files of weights, and converts PyTorch's to safetensors.
+//!
+//! ```sh
+//! cargo run --release --example weights -- inspect checkpoint.pth
+//! cargo run --release --example weights -- inspect checkpoint.pth --network deeplabv3plus-resnet50
+//! cargo run --release --example weights -- convert checkpoint.pth checkpoint.safetensors
+//! ```
+//!
+//! No Python is needed, and nothing in a file is executed: a pickle that asks for more than tensors is refused.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use burn::tensor::Device;
+use clap::{Parser, Subcommand, ValueEnum};
+use decoupled_seg::network::{DecoderConfig, DecoupledSegNetConfig};
+use decoupled_seg::weights::{Checkpoint, LoadPolicy, Mismatch, WeightsError, convert, load};
+
+/// Looks into files of weights, and converts PyTorch's to safetensors.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Lists the tensors of a file, and says whether they are those of a network.
+    Inspect {
+        /// A `.pth` or `.safetensors` file.
+        file: PathBuf,
+        /// The network to compare with.
+        #[arg(long)]
+        network: Option<Network>,
+        /// Its twin without body and edge.
+        #[arg(long)]
+        plain: bool,
+        /// Its number of classes.
+        #[arg(long, default_value_t = 19)]
+        classes: usize,
+    },
+    /// Writes a file as safetensors, under the same names.
+    Convert {
+        /// A `.pth` or `.safetensors` file.
+        from: PathBuf,
+        /// The `.safetensors` file to write.
+        to: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Network {
+    FcnResnet50,
+    FcnResnet101,
+    PspnetResnet50,
+    PspnetResnet101,
+    Deeplabv3plusResnet50,
+    Deeplabv3plusResnet101,
+    Deeplabv3plusWideResnet38,
+}
+
+impl Network {
+    fn config(self, classes: usize) -> DecoupledSegNetConfig {
+        match self {
+            Self::FcnResnet50 => DecoupledSegNetConfig::fcn_resnet50(classes),
+            Self::FcnResnet101 => DecoupledSegNetConfig::fcn_resnet101(classes),
+            Self::PspnetResnet50 => DecoupledSegNetConfig::pspnet_resnet50(classes),
+            Self::PspnetResnet101 => DecoupledSegNetConfig::pspnet_resnet101(classes),
+            Self::Deeplabv3plusResnet50 => DecoupledSegNetConfig::deeplabv3plus_resnet50(classes),
+            Self::Deeplabv3plusResnet101 => DecoupledSegNetConfig::deeplabv3plus_resnet101(classes),
+            Self::Deeplabv3plusWideResnet38 => {
+                DecoupledSegNetConfig::deeplabv3plus_wide_resnet38(classes)
+            }
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), WeightsError> {
+    match command {
+        Command::Inspect {
+            file,
+            network,
+            plain,
+            classes,
+        } => {
+            let checkpoint = Checkpoint::open(file)?;
+            list(&checkpoint);
+            match network {
+                Some(network) => compare(&checkpoint, network.config(classes), plain),
+                None => Ok(()),
+            }
+        }
+        Command::Convert { from, to } => {
+            let checkpoint = Checkpoint::open(from)?;
+            convert(&checkpoint, &to)?;
+            println!(
+                "{} tensors in {}",
+                checkpoint.entries().count(),
+                to.display()
+            );
+            Ok(())
+        }
+    }
+}
+
+fn list(checkpoint: &Checkpoint) {
+    let mut numbers = 0;
+    for entry in checkpoint.entries() {
+        numbers += entry.shape.iter().product::<usize>();
+        println!("{:<56} {:>5?} {:?}", entry.key, entry.dtype, entry.shape);
+    }
+    println!(
+        "{}: {:?}, {} tensors, {numbers} numbers",
+        name(checkpoint.path()),
+        checkpoint.format(),
+        checkpoint.entries().count()
+    );
+}
+
+fn compare(
+    checkpoint: &Checkpoint,
+    config: DecoupledSegNetConfig,
+    plain: bool,
+) -> Result<(), WeightsError> {
+    let config = match plain {
+        true => config.with_decoder(DecoderConfig::Plain),
+        false => config,
+    };
+    let mut network = config.init(&Device::default());
+    let keys = config.official_keys();
+    let report = match load(&mut network, &keys, checkpoint, LoadPolicy::Partial) {
+        Ok(report) => report,
+        Err(WeightsError::Mismatch { mismatch, .. }) => {
+            print(&mismatch);
+            println!("nothing fits the network");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    print(&report.left_out);
+    match report.left_out.is_empty() {
+        true => println!(
+            "the file fits the network, all {} tensors",
+            report.loaded.len()
+        ),
+        false => println!("{} tensors fit the network", report.loaded.len()),
+    }
+    Ok(())
+}
+
+fn print(mismatch: &Mismatch) {
+    for key in &mismatch.missing {
+        println!("missing     {key}");
+    }
+    for key in &mismatch.unexpected {
+        println!("unexpected  {key}");
+    }
+    for tensor in &mismatch.misshaped {
+        println!("misshaped   {tensor}");
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
