@@ -44,3 +44,7 @@ pub use network::{
     Backbone, BackboneConfig, Context, ContextConfig, Decoder, DecoderConfig, DecoupledSegNet,
     DecoupledSegNetConfig,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -31,7 +31,8 @@ pub struct LoadReport {
 /// Puts the tensors of a file into `module`; `keys` says which goes where.
 ///
 /// Numbers are converted to the type that the module has. The module's device, and whether its parameters are trained,
-/// stay as they are.
+/// stay as they are. Clones of a module share the statistics of its batch norms in Burn, so these change in the clones
+/// too: load into a module of its own.
 ///
 /// # Errors
 ///
@@ -55,22 +56,24 @@ pub fn load<M: Module>(
         });
     }
 
+    // All is read before anything is placed: a tensor may turn out to be unreadable. (Placing into a clone would not
+    // do, since the statistics of its batch norms are those of the original.)
     let mut loaded = Vec::with_capacity(plan.matches.len());
     let mut tensors = Vec::with_capacity(plan.matches.len());
     for Match { key, tensor } in plan.matches {
-        loaded.push(key);
-        tensors.push(tensor);
-    }
-    // A clone shares its tensors with the original, which stays whole if a tensor turns out to be unreadable.
-    let mut candidate = module.clone();
-    let result = candidate.apply(tensors, None, None, SKIP_ENUM_VARIANTS);
-    if let Some(error) = result.errors.first() {
-        return Err(WeightsError::Damaged {
+        let name = tensor.name.clone();
+        let data = bridge::into_data(tensor).map_err(|error| WeightsError::Damaged {
             path: checkpoint.path().to_path_buf(),
             reason: error.to_string(),
-        });
+        })?;
+        tensors.push(bridge::from_data(data, name, None));
+        loaded.push(key);
     }
-    *module = candidate;
+    let result = module.apply(tensors, None, None, SKIP_ENUM_VARIANTS);
+    assert!(
+        result.errors.is_empty() && result.applied.len() == loaded.len(),
+        "shapes were compared, so all tensors fit: {result}"
+    );
 
     Ok(LoadReport {
         loaded,

@@ -87,12 +87,9 @@ fn write(tensors: Vec<(String, TensorData)>, path: &Path) -> Result<(), WeightsE
         };
         views.push((key, Stored { dtype, data }));
     }
-    let metadata = HashMap::from([
-        // What the `safetensors` Python package looks for.
-        ("format".to_string(), "pt".to_string()),
-        ("producer".to_string(), "decoupled-seg".to_string()),
-        ("version".to_string(), env!("CARGO_PKG_VERSION").to_string()),
-    ]);
+    // What the `safetensors` Python package looks for. One entry only: several would stand in the order of a hash map,
+    // another one each time, and the same weights would not give the same file.
+    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
 
     let (scratch, reserved) = AtomicFile::create(path).map_err(|error| cannot(path, error))?;
     // The writer opens the name itself.

@@ -190,7 +190,9 @@ mod tests {
             message(b"train/a.png train/a_l.png\ntrain/a.png").contains("with and without label")
         );
         assert!(message(b"train/a.png\n\xff\xfe").contains("line 2: not UTF-8 text"));
-        assert!(message(b"train/a.png train/a_l.png\n,\t").contains("line 2: separators without names"));
+        assert!(
+            message(b"train/a.png train/a_l.png\n,\t").contains("line 2: separators without names")
+        );
         assert!(message(b"\n# nothing\n").contains("no images"));
     }
 }

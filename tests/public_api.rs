@@ -1,0 +1,159 @@
+//! The names and shapes that programs rely on. A failure here is a breaking change.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use decoupled_seg::backbones::{OutputStride, ResNetConfig, Stem, WideResNet38Config};
+use decoupled_seg::core::{
+    BodyEdgeModuleConfig, Downsampling, FlowUnit, Upsampling, WarpGradient, WarpPadding,
+};
+use decoupled_seg::prelude::*;
+use rstest::rstest;
+
+const SIZE: [usize; 2] = [57, 65];
+
+fn images(device: &Device) -> Tensor<4> {
+    Tensor::zeros([1, 3, SIZE[0], SIZE[1]], device)
+}
+
+/// Every backbone with every context head and decoder.
+#[rstest]
+fn every_combination_predicts(
+    #[values(
+        BackboneConfig::ResNet(ResNetConfig::resnet18().with_width(2)),
+        BackboneConfig::ResNet(ResNetConfig::resnet50().with_width(2).with_stem(Stem::Torchvision)),
+        BackboneConfig::WideResNet38(WideResNet38Config::new().with_width(2))
+    )]
+    backbone: BackboneConfig,
+    #[values(
+        ContextConfig::Fcn,
+        ContextConfig::PyramidPooling,
+        ContextConfig::aspp()
+    )]
+    context: ContextConfig,
+    #[values(DecoderConfig::Decoupled, DecoderConfig::Plain)] decoder: DecoderConfig,
+    #[values(Some(4), None)] fine_channels: Option<usize>,
+) {
+    let device = Device::default();
+    let network = DecoupledSegNetConfig::new(5, backbone)
+        .with_context(context)
+        .with_decoder(decoder)
+        .with_fine_channels(fine_channels)
+        .with_channels(8)
+        .with_edge_channels(4)
+        .with_auxiliary(true)
+        .init(&device);
+
+    let output = network.forward(images(&device));
+
+    let [height, width] = SIZE;
+    assert_eq!(network.num_classes(), 5);
+    assert_eq!(output.logits.dims(), [1, 5, height, width]);
+    let aux_logits = output.aux_logits.expect("asked for");
+    assert_eq!(aux_logits.dims(), [1, 5, height, width]);
+    let decoupled = decoder == DecoderConfig::Decoupled;
+    assert_eq!(output.supervision.is_some(), decoupled);
+    if let Some(supervision) = output.supervision {
+        assert_eq!(supervision.body_logits.dims(), [1, 5, height, width]);
+        assert_eq!(supervision.edge_logits.dims(), [1, 1, height, width]);
+    }
+    assert_eq!(network.inspect(images(&device)).is_some(), decoupled);
+    assert_eq!(
+        network.predict(images(&device)).into_data(),
+        output.logits.into_data()
+    );
+}
+
+// Parameters of the authors' networks for 19 classes, as counted in PyTorch, running statistics left out.
+#[rstest]
+#[case(DecoupledSegNetConfig::fcn_resnet50(19), 29_659_328, 30_937_680)]
+#[case(
+    DecoupledSegNetConfig::deeplabv3plus_resnet50(19),
+    40_474_816,
+    41_753_168
+)]
+fn presets_have_the_authors_parameters(
+    #[case] config: DecoupledSegNetConfig,
+    #[case] plain: usize,
+    #[case] decoupled: usize,
+) {
+    use burn::module::{ModuleVisitor, Param};
+
+    #[derive(Default)]
+    struct Count(usize);
+    impl ModuleVisitor for Count {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            // Running statistics want no gradient.
+            if param.is_require_grad() {
+                self.0 += param.lazy_shape().num_elements();
+            }
+        }
+    }
+
+    let device = Device::default().autodiff();
+    for (decoder, expected) in [
+        (DecoderConfig::Plain, plain),
+        (DecoderConfig::Decoupled, decoupled),
+    ] {
+        let mut count = Count::default();
+        config
+            .clone()
+            .with_decoder(decoder)
+            .init(&device)
+            .visit(&mut count);
+        assert_eq!(count.0, expected, "{decoder:?}");
+    }
+}
+
+#[test]
+fn a_config_survives_its_file() {
+    let config = DecoupledSegNetConfig::deeplabv3plus_resnet50(11)
+        .with_decoder(DecoderConfig::Plain)
+        .with_body_edge(
+            BodyEdgeModuleConfig::new(64)
+                .with_downsampling(Downsampling::Conv)
+                .with_upsampling(Upsampling::Nearest)
+                .with_warp(
+                    WarpOptions::paper()
+                        .with_flow_unit(FlowUnit::HalfGrid)
+                        .with_padding(WarpPadding::Border)
+                        .with_gradient(WarpGradient::Deterministic),
+                ),
+        );
+    let text = config.to_string();
+    let read = DecoupledSegNetConfig::load_binary(text.as_bytes()).expect("just written");
+    assert_eq!(read.to_string(), text);
+}
+
+#[test]
+fn the_rates_of_aspp_follow_the_output_stride() {
+    let rates = |stride| match ContextConfig::aspp_at(stride) {
+        ContextConfig::Aspp { atrous_rates } => atrous_rates,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(rates(OutputStride::Os8), [12, 24, 36]);
+    assert_eq!(rates(OutputStride::Os16), [6, 12, 18]);
+    assert_eq!(rates(OutputStride::Os32), [3, 6, 9]);
+}
+
+#[test]
+#[should_panic(expected = "axis 1 expected 3, got 1")]
+fn grey_images_are_refused() {
+    let device = Device::default();
+    let network = DecoupledSegNetConfig::tiny(3).init(&device);
+    let _ = network.predict(Tensor::zeros([1, 1, 64, 64], &device));
+}
+
+#[test]
+#[should_panic(expected = "features must be at least 7x7, got 6x8")]
+fn images_too_small_for_the_body_are_refused() {
+    let device = Device::default();
+    let network = DecoupledSegNetConfig::tiny(3).init(&device);
+    let _ = network.predict(Tensor::zeros([1, 3, 48, 64], &device));
+}
+
+#[test]
+#[should_panic(expected = "num_classes must be at least 1, got 0")]
+fn no_classes_are_refused() {
+    let _ = DecoupledSegNetConfig::tiny(0).init(&Device::default());
+}
