@@ -76,7 +76,6 @@ pub struct BodyEdgeModule {
 
 /// The parts of a [`BodyEdgeModule`], one variant for each [`BodyGeneration`].
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one per network")]
 pub enum BodyGenerator {
     /// [`BodyGeneration::Flow`].
     Flow(FlowGenerator),

@@ -1,6 +1,7 @@
+use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
-use super::composed;
+use super::backend::SamplingBackend;
 use super::options::WarpOptions;
 
 /// A feature map split in two: `body + edge` is the map.
@@ -36,7 +37,8 @@ pub struct BodyEdge {
 /// Panics if the shapes are not those, or if the two tensors differ in their float type.
 pub fn flow_warp(features: Tensor<4>, flow: Tensor<4>, options: WarpOptions) -> Tensor<4> {
     check(&features, &flow);
-    composed::flow_warp(features, flow, options)
+    let warped = Dispatch::warp(features.into_dispatch(), flow.into_dispatch(), options);
+    Tensor::from_dispatch(warped)
 }
 
 /// Splits `features` into a body, [`flow_warp`]ed along `flow`, and an edge, `features - body`, in one pass.
@@ -52,9 +54,12 @@ pub fn flow_warp(features: Tensor<4>, flow: Tensor<4>, options: WarpOptions) -> 
 /// Panics if the shapes are not those, or if the two tensors differ in their float type.
 pub fn flow_warp_split(features: Tensor<4>, flow: Tensor<4>, options: WarpOptions) -> BodyEdge {
     check(&features, &flow);
-    let body = composed::flow_warp(features.clone(), flow, options);
-    let edge = features - body.clone();
-    BodyEdge { body, edge }
+    let (body, edge) =
+        Dispatch::warp_split(features.into_dispatch(), flow.into_dispatch(), options);
+    BodyEdge {
+        body: Tensor::from_dispatch(body),
+        edge: Tensor::from_dispatch(edge),
+    }
 }
 
 fn check(features: &Tensor<4>, flow: &Tensor<4>) {

@@ -3,9 +3,15 @@
 //! They are the one home of bilinear sampling: everything in the other crates that moves or scales a feature map goes
 //! through here, with the corner convention written out. All are differentiable on every backend.
 
-mod composed;
+mod autodiff;
+mod backend;
+#[cfg(feature = "cube")]
+mod cube;
+#[cfg(feature = "flex")]
+mod flex;
 mod flow_warp;
 mod options;
+mod position;
 mod resize;
 
 pub use flow_warp::{BodyEdge, flow_warp, flow_warp_split};

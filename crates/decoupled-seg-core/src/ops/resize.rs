@@ -1,6 +1,7 @@
+use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
-use super::composed;
+use super::backend::SamplingBackend;
 
 /// Resizes a feature map bilinearly to `size = [height, width]`, without antialiasing: PyTorch's `interpolate`.
 ///
@@ -22,7 +23,7 @@ use super::composed;
 ///
 /// Panics if a side of the input or of `size` is 0.
 pub fn resize(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> Tensor<4> {
-    let [_, _, height, width] = x.dims();
+    let [batch, channels, height, width] = x.dims();
     assert!(
         height > 0 && width > 0 && size[0] > 0 && size[1] > 0,
         "cannot resize {height}x{width} to {}x{}: every side must be at least 1",
@@ -32,5 +33,9 @@ pub fn resize(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> Tensor<4> 
     if [height, width] == size {
         return x;
     }
-    composed::resize(x, size, align_corners)
+    // One pixel, as behind a global pooling: a broadcast, whose gradient is a reduction instead of one long sum a unit.
+    if [height, width] == [1, 1] {
+        return x.expand([batch, channels, size[0], size[1]]);
+    }
+    Tensor::from_dispatch(Dispatch::bilinear(x.into_dispatch(), size, align_corners))
 }

@@ -1,11 +1,11 @@
-//! The ops written with plain tensor operations.
+//! The ops written with plain tensor operations: slow, differentiated by Burn, and easy to compare with their formulas.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use super::options::{FlowUnit, WarpOptions, WarpPadding};
+use decoupled_seg_core::{FlowUnit, WarpOptions, WarpPadding};
 
 /// Two products with constant matrices of two non-zeros a row, `A_h X A_w^T`.
-pub(super) fn resize(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> Tensor<4> {
+pub fn resize(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     let device = x.device();
     let dtype = x.dtype();
@@ -40,7 +40,7 @@ fn matrix(
 }
 
 /// Four gathers with their weights.
-pub(super) fn flow_warp(features: Tensor<4>, flow: Tensor<4>, options: WarpOptions) -> Tensor<4> {
+pub fn flow_warp(features: Tensor<4>, flow: Tensor<4>, options: WarpOptions) -> Tensor<4> {
     let [batch, channels, height, width] = features.dims();
     let zeros = options.padding == WarpPadding::Zeros;
     let px = position(flow.clone().narrow(1, 0, 1), width, 3, options);

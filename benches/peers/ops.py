@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Warp, split and resize in PyTorch, on the shapes of the criterion bench `ops`.
+
+Needs torch:
+
+    python -m venv venv && venv/bin/pip install torch
+
+Time PyTorch alone, or run our bench in the same go and print the ratios:
+
+    python benches/peers/ops.py                                   # PyTorch on the CPU, 2 threads
+    python benches/peers/ops.py --ours                            # also `cargo bench -p decoupled-seg-core`
+    python benches/peers/ops.py --ours --device cuda              # both on the GPU, with fusion
+    python benches/peers/ops.py --ours --device cuda --features cuda --bench-name cuda-eager
+
+With `--ours` the two take turns, shape by shape: what else the machine does hits both alike. Times are medians. The
+training times contain the same product and sum behind the operation on both sides.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import time
+
+import torch
+import torch.nn.functional as F
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MAPS = [(1, 256, 90, 120), (2, 256, 104, 104), (8, 256, 104, 104), (1, 256, 128, 256)]
+RESIZES = [((n, c, h // 4, w // 4), (h, w)) for n, c, h, w in MAPS]
+RESIZES += [((1, 19, 90, 120), (360, 480)), ((1, 256, 90, 120), (45, 60))]
+
+
+def warp(features, flow):
+    """The official position: flow by [width, height] on a [-1, 1] grid, corners aligned."""
+    batch, _, height, width = features.shape
+    like = {"dtype": features.dtype, "device": features.device}
+    ys = torch.linspace(-1, 1, height, **like).view(1, height, 1).expand(batch, height, width)
+    xs = torch.linspace(-1, 1, width, **like).view(1, 1, width).expand(batch, height, width)
+    size = torch.tensor([width, height], **like)
+    grid = torch.stack([xs, ys], dim=-1) + flow.permute(0, 2, 3, 1) / size
+    return F.grid_sample(features, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+
+
+def split(features, flow):
+    body = warp(features, flow)
+    return body, features - body
+
+
+def label(shape):
+    return "x".join(map(str, shape))
+
+
+def cases(device):
+    """Name, label, inputs and operation of every measurement."""
+    uniform = lambda shape, amount: (torch.rand(shape, device=device) * 2 - 1) * amount
+    for shape in MAPS:
+        batch, _, height, width = shape
+        inputs = [uniform(shape, 1.0), uniform((batch, 2, height, width), 4.0)]
+        yield "warp", label(shape), inputs, lambda x, flow: (warp(x, flow),)
+        yield "warp_split", label(shape), inputs, split
+    for shape, size in RESIZES:
+        name = f"{label(shape)}_to_{label(size)}"
+        resize = lambda x, size=size: (
+            F.interpolate(x, size=size, mode="bilinear", align_corners=False),
+        )
+        yield "resize", name, [uniform(shape, 1.0)], resize
+
+
+def timed(run, device, seconds):
+    """Median time of `run` over that many seconds, at least five runs."""
+    sync = torch.cuda.synchronize if device == "cuda" else lambda: None
+    for _ in range(2):
+        run()
+    sync()
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 5:
+        start = time.perf_counter()
+        run()
+        sync()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def peer(inputs, operation, device, seconds):
+    """PyTorch's times, forward and forward + backward."""
+    with torch.no_grad():
+        forward = timed(lambda: operation(*inputs), device, seconds)
+    tracked = [x.clone().requires_grad_() for x in inputs]
+    weights = [torch.rand_like(y) for y in operation(*inputs)]
+
+    def train():
+        for x in tracked:
+            x.grad = None
+        loss = sum((y * w).sum() for y, w in zip(operation(*tracked), weights))
+        loss.backward()
+
+    return {"forward": forward, "train": timed(train, device, seconds)}
+
+
+def ours(bench, name, pass_name, case, baseline):
+    """Our median from criterion for one measurement."""
+    group = f"{name}/{pass_name}"
+    subprocess.run(
+        [bench, "--bench", "--exact", f"{group}/{case}", "--save-baseline", baseline],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT,
+    )
+    folder = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "criterion"
+    path = folder / group.replace("/", "_") / case / baseline / "estimates.json"
+    return json.loads(path.read_text())["median"]["point_estimate"] / 1e9
+
+
+def build(features):
+    """Builds our bench and returns the path of its program."""
+    command = ["cargo", "bench", "-p", "decoupled-seg-core", "--bench", "ops", "--no-run"]
+    command += ["--message-format=json"] + (["--features", features] if features else [])
+    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+    for line in lines.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] == "ops":
+            return message["executable"]
+    raise SystemExit("cargo named no program for the bench `ops`")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=2, help="threads of both on the CPU")
+    parser.add_argument("--seconds", type=float, default=2.0, help="time for each of PyTorch's measurements")
+    parser.add_argument("--ours", action="store_true", help="also run our bench and print ratios")
+    parser.add_argument("--features", help="cargo features of our bench, by default those of the device")
+    parser.add_argument("--bench-name", default="peer", help="criterion baseline to save under")
+    parser.add_argument("--only", default="", help="only names that contain this")
+    arguments = parser.parse_args()
+
+    torch.manual_seed(0)
+    torch.set_num_threads(arguments.threads)
+    os.environ["RAYON_NUM_THREADS"] = str(arguments.threads)
+    os.environ["BURN_DEVICE"] = "cuda" if arguments.device == "cuda" else "flex"
+    features = arguments.features or ("cuda,fusion" if arguments.device == "cuda" else "")
+    bench = build(features) if arguments.ours else None
+
+    what = torch.cuda.get_device_name() if arguments.device == "cuda" else f"{arguments.threads} threads"
+    print(f"PyTorch {torch.__version__}, {arguments.device} ({what})", flush=True)
+    if bench:
+        print("| operation | shape | pass | PyTorch ms | ours ms | ratio |\n|---|---|---|---:|---:|---:|")
+    for name, case, inputs, operation in cases(arguments.device):
+        if arguments.only not in f"{name}/{case}":
+            continue
+        for pass_name, theirs in peer(inputs, operation, arguments.device, arguments.seconds).items():
+            if bench:
+                own = ours(bench, name, pass_name, case, arguments.bench_name)
+                row = f"{theirs * 1e3:.2f} | {own * 1e3:.2f} | {theirs / own:.2f}"
+                print(f"| {name} | {case} | {pass_name} | {row} |", flush=True)
+            else:
+                print(json.dumps({"name": name, "case": case, "pass": pass_name, "seconds": theirs}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

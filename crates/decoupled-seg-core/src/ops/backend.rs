@@ -1,0 +1,66 @@
+//! What a backend must bring for the ops; the implementations are in [`flex`](super::flex) and [`cube`](super::cube).
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, backend_extension};
+
+use super::options::WarpOptions;
+
+/// The differentiable ops.
+#[backend_extension(
+    Autodiff,
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(feature = "cube"),
+    Fusion: cfg(feature = "fusion"),
+)]
+pub(crate) trait SamplingBackend: Backend {
+    /// Resizes the last two axes of a tensor of rank 4 bilinearly.
+    #[fusion(dtype = x, shape = resized(x, size))]
+    fn bilinear(x: FloatTensor<Self>, size: [usize; 2], align_corners: bool) -> FloatTensor<Self>;
+
+    /// Reads `features` where `flow` points.
+    #[fusion(dtype = features, shape = features)]
+    fn warp(
+        features: FloatTensor<Self>,
+        flow: FloatTensor<Self>,
+        options: WarpOptions,
+    ) -> FloatTensor<Self>;
+
+    /// The warped features, and the features less them.
+    #[fusion(meta = |features, _flow, _options| (features.clone(), features.clone()))]
+    fn warp_split(
+        features: FloatTensor<Self>,
+        flow: FloatTensor<Self>,
+        options: WarpOptions,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// Their gradients.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(feature = "cube"),
+    Fusion: cfg(feature = "fusion"),
+)]
+pub(crate) trait SamplingGradients: Backend {
+    /// The gradient of [`SamplingBackend::bilinear`] with respect to its input, whose last two axes are `input_size`.
+    #[fusion(dtype = grad, shape = resized(grad, input_size))]
+    fn bilinear_backward(
+        grad: FloatTensor<Self>,
+        input_size: [usize; 2],
+        align_corners: bool,
+    ) -> FloatTensor<Self>;
+
+    /// The gradients of [`SamplingBackend::warp`] with respect to features and flow.
+    #[fusion(meta = |features, flow, _grad, _options| (features.clone(), flow.clone()))]
+    fn warp_backward(
+        features: FloatTensor<Self>,
+        flow: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        options: WarpOptions,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+#[cfg(feature = "fusion")]
+fn resized(shape: &burn::tensor::Shape, size: &[usize; 2]) -> burn::tensor::Shape {
+    let [batch, channels, _, _] = shape.dims();
+    burn::tensor::Shape::new([batch, channels, size[0], size[1]])
+}

@@ -1,0 +1,229 @@
+//! Resizing on GPUs: one unit a pixel and group of channels, forward of the output and backward of the input.
+
+use burn::backend::cubecl::dtype_to_storage_type;
+use burn::tensor::Shape;
+use burn_cubecl::ops::numeric::empty_device_dtype;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::calculate_cube_count_elemwise;
+use cubecl::prelude::*;
+
+use super::super::position::ResizeAxis;
+use super::CHANNELS;
+
+/// [`ResizeAxis`] as an argument of a kernel.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+struct Axis {
+    scale: f32,
+    shift: f32,
+}
+
+fn axis(input: usize, output: usize, align_corners: bool) -> AxisLaunch {
+    let axis = ResizeAxis::new(input, output, align_corners);
+    AxisLaunch::new(axis.scale as f32, axis.shift as f32)
+}
+
+/// The two input pixels of an output pixel, and the share of the second.
+#[derive(CubeType, Clone, Copy)]
+struct Reads {
+    first: usize,
+    second: usize,
+    share: f32,
+}
+
+#[cube]
+fn reads(to: usize, last: usize, axis: &Axis) -> Reads {
+    let position = max(f32::cast_from(to) * axis.scale + axis.shift, 0.0f32);
+    let first = min(usize::cast_from(position.floor()), last);
+    Reads {
+        first,
+        second: min(first + 1, last),
+        share: position - f32::cast_from(first),
+    }
+}
+
+/// The share of input pixel `from` in output pixel `to`.
+#[cube]
+fn share(to: usize, from: usize, last: usize, axis: &Axis) -> f32 {
+    let reads = reads(to, last, axis);
+    select(reads.first == from, 1.0f32 - reads.share, 0.0f32)
+        + select(reads.second == from, reads.share, 0.0f32)
+}
+
+#[cube(launch_unchecked)]
+fn bilinear_kernel<F: Float>(
+    x: &Tensor<F>,
+    output: &mut Tensor<F>,
+    rows: &Axis,
+    columns: &Axis,
+    groups: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    let channels = output.shape(1);
+    let (height, width) = (output.shape(2), output.shape(3));
+    let plane = height * width;
+    if ABSOLUTE_POS >= output.shape(0) * groups * plane {
+        terminate!();
+    }
+    let pixel = ABSOLUTE_POS % plane;
+    let block = ABSOLUTE_POS / plane;
+    let (batch, group) = (block / groups, block % groups);
+    let (to_y, to_x) = (pixel / width, pixel % width);
+    let row = reads(to_y, x.shape(2) - 1, rows);
+    let column = reads(to_x, x.shape(3) - 1, columns);
+    let (upper, lower) = (row.first * x.stride(2), row.second * x.stride(2));
+    let (left, right) = (column.first * x.stride(3), column.second * x.stride(3));
+    let output_at = batch * output.stride(0) + to_y * output.stride(2) + to_x * output.stride(3);
+    #[unroll]
+    for step in 0..CHANNELS {
+        let channel = group * CHANNELS + step;
+        if channel < channels {
+            let at = batch * x.stride(0) + channel * x.stride(1);
+            let upper_left = f32::cast_from(x[at + upper + left]);
+            let upper_right = f32::cast_from(x[at + upper + right]);
+            let lower_left = f32::cast_from(x[at + lower + left]);
+            let lower_right = f32::cast_from(x[at + lower + right]);
+            let above = upper_left * (1.0f32 - column.share) + upper_right * column.share;
+            let below = lower_left * (1.0f32 - column.share) + lower_right * column.share;
+            let value = above * (1.0f32 - row.share) + below * row.share;
+            let at = output_at + channel * output.stride(1);
+            output[at] = F::cast_from(value);
+        }
+    }
+}
+
+/// The first and the last output pixel that can read input pixel `from`, a pixel more at each side against rounding.
+#[derive(CubeType, Clone, Copy)]
+struct Window {
+    first: usize,
+    end: usize,
+}
+
+#[cube]
+fn window(from: usize, length: usize, axis: &Axis) -> Window {
+    let from = f32::cast_from(from);
+    // A scale of 0 sends every output pixel to the same place.
+    let scale = select(axis.scale > 0.0f32, axis.scale, 1.0f32);
+    let low = (from - 1.0f32 - axis.shift) / scale - 1.0f32;
+    let high = (from + 1.0f32 - axis.shift) / scale + 2.0f32;
+    let end = f32::cast_from(length);
+    let first = usize::cast_from(clamp(low, 0.0f32, end).floor());
+    let last = usize::cast_from(clamp(high, 0.0f32, end).ceil());
+    Window {
+        first: select(axis.scale > 0.0f32, first, 0),
+        end: select(axis.scale > 0.0f32, last, length),
+    }
+}
+
+#[cube(launch_unchecked)]
+fn bilinear_backward_kernel<F: Float>(
+    grad: &Tensor<F>,
+    output: &mut Tensor<F>,
+    rows: &Axis,
+    columns: &Axis,
+    groups: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    let channels = output.shape(1);
+    let (height, width) = (output.shape(2), output.shape(3));
+    let plane = height * width;
+    if ABSOLUTE_POS >= output.shape(0) * groups * plane {
+        terminate!();
+    }
+    let pixel = ABSOLUTE_POS % plane;
+    let block = ABSOLUTE_POS / plane;
+    let (batch, group) = (block / groups, block % groups);
+    let (y, x) = (pixel / width, pixel % width);
+    let grad_at = batch * grad.stride(0) + group * CHANNELS * grad.stride(1);
+
+    let mut sums = Array::<f32>::new(CHANNELS);
+    #[unroll]
+    for step in 0..CHANNELS {
+        sums[step] = 0.0f32;
+    }
+    let window_y = window(y, grad.shape(2), rows);
+    let window_x = window(x, grad.shape(3), columns);
+    for to_y in window_y.first..window_y.end {
+        let share_y = share(to_y, y, height - 1, rows);
+        if share_y > 0.0f32 {
+            for to_x in window_x.first..window_x.end {
+                let weight = share_y * share(to_x, x, width - 1, columns);
+                if weight > 0.0f32 {
+                    let at = grad_at + to_y * grad.stride(2) + to_x * grad.stride(3);
+                    #[unroll]
+                    for step in 0..CHANNELS {
+                        if group * CHANNELS + step < channels {
+                            let value = f32::cast_from(grad[at + step * grad.stride(1)]);
+                            sums[step] += value * weight;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let output_at = batch * output.stride(0) + y * output.stride(2) + x * output.stride(3);
+    #[unroll]
+    for step in 0..CHANNELS {
+        let channel = group * CHANNELS + step;
+        if channel < channels {
+            let at = output_at + channel * output.stride(1);
+            output[at] = F::cast_from(sums[step]);
+        }
+    }
+}
+
+/// Where the values go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Forward,
+    Backward,
+}
+
+/// Resizes the last two axes of `x` to `size`; backward, `x` is the gradient and `size` that of the input.
+pub(super) fn bilinear(
+    x: CubeTensor,
+    size: [usize; 2],
+    align_corners: bool,
+    direction: Direction,
+) -> CubeTensor {
+    let [batch, channels, height, width] = x.meta.shape().dims();
+    let client = x.client.clone();
+    let shape = Shape::new([batch, channels, size[0], size[1]]);
+    let output = empty_device_dtype(client.clone(), x.device.clone(), shape, x.dtype);
+    let groups = channels.div_ceil(CHANNELS);
+    let units = batch * groups * size[0] * size[1];
+    if units == 0 {
+        return output;
+    }
+    let dtype = dtype_to_storage_type(x.dtype);
+    let cube_dim = CubeDim::new(&client, units);
+    let cube_count = calculate_cube_count_elemwise(&client, units, cube_dim);
+    let (arg, output_arg) = (x.into_tensor_arg(), output.clone().into_tensor_arg());
+    // SAFETY: units past the last one stop at once, and positions are clamped to the tensors.
+    unsafe {
+        match direction {
+            Direction::Forward => bilinear_kernel::launch_unchecked(
+                &client,
+                cube_count,
+                cube_dim,
+                arg,
+                output_arg,
+                axis(height, size[0], align_corners),
+                axis(width, size[1], align_corners),
+                groups,
+                dtype,
+            ),
+            Direction::Backward => bilinear_backward_kernel::launch_unchecked(
+                &client,
+                cube_count,
+                cube_dim,
+                arg,
+                output_arg,
+                axis(size[0], height, align_corners),
+                axis(size[1], width, align_corners),
+                groups,
+                dtype,
+            ),
+        }
+    }
+    output
+}

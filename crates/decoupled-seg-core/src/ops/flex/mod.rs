@@ -1,0 +1,146 @@
+//! The ops on the CPU.
+
+mod lanes;
+mod memory;
+mod number;
+mod resize;
+mod simd;
+mod taps;
+mod transpose;
+mod warp;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::{DType, Shape, TensorData, bf16, f16};
+
+use self::lanes::Frame;
+use self::number::Storage;
+use self::resize::Sides;
+use self::warp::Extents;
+use super::backend::{SamplingBackend, SamplingGradients};
+use super::options::WarpOptions;
+
+type Primitive = FloatTensor<Flex>;
+
+/// Evaluates an expression with `$storage` as the type that the tensor stores.
+macro_rules! with_storage {
+    ($dtype:expr, $storage:ident => $body:expr) => {
+        match $dtype {
+            DType::F32 => {
+                type $storage = f32;
+                $body
+            }
+            DType::F64 => {
+                type $storage = f64;
+                $body
+            }
+            DType::F16 => {
+                type $storage = f16;
+                $body
+            }
+            DType::BF16 => {
+                type $storage = bf16;
+                $body
+            }
+            other => panic!("bilinear sampling needs a float tensor, got {other:?}"),
+        }
+    };
+}
+
+/// The elements of a tensor that [`Primitive::to_contiguous`] has been called on.
+macro_rules! elements {
+    ($tensor:expr, $storage:ty) => {
+        $tensor
+            .as_slice::<$storage>()
+            .expect("the tensor was made contiguous")
+    };
+}
+
+fn tensor<S: Storage>(elements: Vec<S>, shape: Shape) -> Primitive {
+    Primitive::from_data(TensorData::new(elements, shape))
+}
+
+fn extents(features: &Primitive) -> Extents {
+    let [_, channels, height, width] = features.shape().dims();
+    Extents {
+        channels,
+        frame: Frame { height, width },
+    }
+}
+
+impl SamplingBackend for Flex {
+    fn bilinear(x: Primitive, size: [usize; 2], align_corners: bool) -> Primitive {
+        let [batch, channels, height, width] = x.shape().dims();
+        let x = x.to_contiguous();
+        let from = Sides { height, width };
+        let to = Sides {
+            height: size[0],
+            width: size[1],
+        };
+        let shape = Shape::new([batch, channels, to.height, to.width]);
+        with_storage!(x.dtype(), S => {
+            tensor(resize::bilinear(elements!(x, S), from, to, align_corners), shape)
+        })
+    }
+
+    fn warp(features: Primitive, flow: Primitive, options: WarpOptions) -> Primitive {
+        let (extents, shape) = (extents(&features), features.shape());
+        let (features, flow) = (features.to_contiguous(), flow.to_contiguous());
+        with_storage!(features.dtype(), S => {
+            let (features, flow) = (elements!(features, S), elements!(flow, S));
+            tensor(warp::warp(features, flow, extents, options), shape)
+        })
+    }
+
+    fn warp_split(
+        features: Primitive,
+        flow: Primitive,
+        options: WarpOptions,
+    ) -> (Primitive, Primitive) {
+        let (extents, shape) = (extents(&features), features.shape());
+        let (features, flow) = (features.to_contiguous(), flow.to_contiguous());
+        with_storage!(features.dtype(), S => {
+            let (features, flow) = (elements!(features, S), elements!(flow, S));
+            let (body, edge) = warp::warp_split(features, flow, extents, options);
+            (tensor(body, shape.clone()), tensor(edge, shape))
+        })
+    }
+}
+
+impl SamplingGradients for Flex {
+    fn bilinear_backward(
+        grad: Primitive,
+        input_size: [usize; 2],
+        align_corners: bool,
+    ) -> Primitive {
+        let [batch, channels, height, width] = grad.shape().dims();
+        let grad = grad.to_contiguous();
+        let from = Sides {
+            height: input_size[0],
+            width: input_size[1],
+        };
+        let to = Sides { height, width };
+        let shape = Shape::new([batch, channels, from.height, from.width]);
+        with_storage!(grad.dtype(), S => {
+            let grad = elements!(grad, S);
+            tensor(resize::bilinear_backward(grad, from, to, align_corners), shape)
+        })
+    }
+
+    fn warp_backward(
+        features: Primitive,
+        flow: Primitive,
+        grad: Primitive,
+        options: WarpOptions,
+    ) -> (Primitive, Primitive) {
+        let (extents, shapes) = (extents(&features), (features.shape(), flow.shape()));
+        let (features, flow) = (features.to_contiguous(), flow.to_contiguous());
+        let grad = grad.to_contiguous();
+        with_storage!(features.dtype(), S => {
+            let (features, flow) = (elements!(features, S), elements!(flow, S));
+            let grad = elements!(grad, S);
+            let (features, flow) = warp::warp_backward(features, flow, grad, extents, options);
+            (tensor(features, shapes.0), tensor(flow, shapes.1))
+        })
+    }
+}
