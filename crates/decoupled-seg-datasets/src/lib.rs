@@ -16,6 +16,7 @@ pub mod loader;
 mod readers;
 mod sample;
 pub mod sampling;
+mod simd;
 mod street_scenes;
 pub mod synthetic;
 pub mod targets;

@@ -562,7 +562,7 @@ fn unreadable_files_are_named() {
 
     let root = written(|root, config| synthetic::write_camvid(root, config));
     let mask = root.path().join(MASK);
-    fs::set_permissions(&mask, fs::Permissions::from_mode(0)).expect("our file");
+    fs::set_permissions(&mask, fs::Permissions::from_mode(0o000)).expect("our file");
     if fs::read(&mask).is_ok() {
         return; // The superuser reads everything.
     }

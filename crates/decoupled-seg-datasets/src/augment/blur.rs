@@ -2,6 +2,8 @@ use image::RgbImage;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
+use crate::simd::multiversion;
+
 /// Gaussian blur of random strength.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,10 +65,7 @@ pub fn gaussian_blur(image: &RgbImage, sigma: f64) -> RgbImage {
         for (k, &weight) in kernel.iter().enumerate() {
             let row = (y + k).saturating_sub(radius).min(height - 1);
             let row = &source[row * stride..(row + 1) * stride];
-            middle
-                .iter_mut()
-                .zip(row)
-                .for_each(|(sum, &value)| *sum += weight * f32::from(value));
+            add_bytes(middle, row, weight);
         }
         for pad in 0..radius {
             for channel in 0..3 {
@@ -78,9 +77,7 @@ pub fn gaussian_blur(image: &RgbImage, sigma: f64) -> RgbImage {
         sums.fill(SLACK);
         for (k, &weight) in kernel.iter().enumerate() {
             let taps = &padded[3 * k..3 * k + stride];
-            sums.iter_mut()
-                .zip(taps)
-                .for_each(|(sum, &value)| *sum += weight * value);
+            add_floats(&mut sums, taps, weight);
         }
         target
             .iter_mut()
@@ -88,6 +85,18 @@ pub fn gaussian_blur(image: &RgbImage, sigma: f64) -> RgbImage {
             .for_each(|(value, &sum)| *value = sum as u8);
     }
     RgbImage::from_raw(image.width(), image.height(), out).expect("of the image's size")
+}
+
+multiversion! {
+    fn add_bytes[](sums: &mut [f32], values: &[u8], weight: f32) {
+        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += weight * f32::from(value));
+    }
+}
+
+multiversion! {
+    fn add_floats[](sums: &mut [f32], values: &[f32], weight: f32) {
+        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += weight * value);
+    }
 }
 
 fn kernel(sigma: f64, radius: usize) -> Vec<f32> {

@@ -1,3 +1,5 @@
+use std::sync::OnceLock;
+
 use image::RgbImage;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
@@ -120,9 +122,76 @@ pub fn adjust_saturation(image: &mut RgbImage, factor: f32) {
 pub fn adjust_hue(image: &mut RgbImage, shift: f64) {
     // Cut off towards zero, then modulo 256.
     let shift = (255.0 * shift) as i32 as u8;
+    let (tables, hues) = (HsvTables::get(), Hues::new());
     for pixel in image.chunks_exact_mut(3) {
-        let [h, s, v] = to_hsv([pixel[0], pixel[1], pixel[2]]);
-        pixel.copy_from_slice(&to_rgb([h.wrapping_add(shift), s, v]));
+        let [h, s, v] = tables.to_hsv([pixel[0], pixel[1], pixel[2]]);
+        pixel.copy_from_slice(&hues.to_rgb([h.wrapping_add(shift), s, v]));
+    }
+}
+
+/// The three divisions of [`to_hsv`], made once: two of its quotients are 0 and 1, so that the hue depends on the
+/// order of the channels, their range and how far the middle one is from the largest.
+struct HsvTables {
+    /// By order, range and distance.
+    hue: Vec<u8>,
+    /// By range and largest.
+    saturation: Vec<u8>,
+}
+
+impl HsvTables {
+    fn get() -> &'static Self {
+        static TABLES: OnceLock<HsvTables> = OnceLock::new();
+        TABLES.get_or_init(|| {
+            let mut tables = Self {
+                hue: vec![0; 6 << 16],
+                saturation: vec![0; 1 << 16],
+            };
+            for range in 1..=255_u8 {
+                for distance in 0..=range {
+                    let [max, mid, min] = [255, 255 - distance, 255 - range];
+                    let orders = [
+                        [max, mid, min],
+                        [max, min, mid],
+                        [mid, max, min],
+                        [min, max, mid],
+                        [mid, min, max],
+                        [min, mid, max],
+                    ];
+                    for (order, pixel) in orders.into_iter().enumerate() {
+                        tables.hue[Self::at(order, range, distance)] = to_hsv(pixel)[0];
+                    }
+                }
+                for max in range..=255 {
+                    tables.saturation[Self::at(0, range, max)] = to_hsv([max, max, max - range])[1];
+                }
+            }
+            tables
+        })
+    }
+
+    fn at(order: usize, range: u8, other: u8) -> usize {
+        order << 16 | usize::from(range) << 8 | usize::from(other)
+    }
+
+    fn to_hsv(&self, [r, g, b]: [u8; 3]) -> [u8; 3] {
+        let (max, min) = (r.max(g).max(b), r.min(g).min(b));
+        let range = max - min;
+        if range == 0 {
+            return [0, 0, max];
+        }
+        let (order, mid) = match (r == max, g == max) {
+            (true, _) if g >= b => (0, g),
+            (true, _) => (1, b),
+            (_, true) if r >= b => (2, r),
+            (_, true) => (3, b),
+            _ if r >= g => (4, r),
+            _ => (5, g),
+        };
+        [
+            self.hue[Self::at(order, range, max - mid)],
+            self.saturation[Self::at(0, range, max)],
+            max,
+        ]
     }
 }
 
@@ -140,7 +209,8 @@ fn to_hsv([r, g, b]: [u8; 3]) -> [u8; 3] {
     } else {
         4.0 + gc - rc
     };
-    let h = (f64::from(h) / 6.0 + 1.0).fract() as f32;
+    let turns = f64::from(h) / 6.0 + 1.0;
+    let h = (turns - f64::from(turns as u8)) as f32;
     let s = range / f32::from(max);
     [
         (f64::from(h) * 255.0) as u8,
@@ -149,28 +219,45 @@ fn to_hsv([r, g, b]: [u8; 3]) -> [u8; 3] {
     ]
 }
 
-fn to_rgb([h, s, v]: [u8; 3]) -> [u8; 3] {
-    if s == 0 {
-        return [v; 3];
+/// Sector and place in it of each hue.
+struct Hues([(u8, f32); 256]);
+
+impl Hues {
+    fn new() -> Self {
+        Self(std::array::from_fn(|h| {
+            let position = h as f32 * 6.0 / 255.0;
+            let sector = position as u8;
+            (sector % 6, position - f32::from(sector))
+        }))
     }
-    let position = f32::from(h) * 6.0 / 255.0;
-    let sector = position.floor();
-    let f = position - sector;
-    let (s, value) = (f32::from(s) / 255.0, f32::from(v));
-    let level = |share: f32| (value * share).round() as u8;
-    let (p, q, t) = (
-        level(1.0 - s),
-        level(1.0 - s * f),
-        level(1.0 - s * (1.0 - f)),
-    );
-    match sector as u8 % 6 {
-        0 => [v, t, p],
-        1 => [q, v, p],
-        2 => [p, v, t],
-        3 => [p, q, v],
-        4 => [t, p, v],
-        _ => [v, p, q],
+
+    fn to_rgb(&self, [h, s, v]: [u8; 3]) -> [u8; 3] {
+        if s == 0 {
+            return [v; 3];
+        }
+        let (sector, f) = self.0[usize::from(h)];
+        let (s, value) = (f32::from(s) / 255.0, f32::from(v));
+        let level = |share: f32| nearest(value * share);
+        let (p, q, t) = (
+            level(1.0 - s),
+            level(1.0 - s * f),
+            level(1.0 - s * (1.0 - f)),
+        );
+        match sector {
+            0 => [v, t, p],
+            1 => [q, v, p],
+            2 => [p, v, t],
+            3 => [p, q, v],
+            4 => [t, p, v],
+            _ => [v, p, q],
+        }
     }
+}
+
+/// Rounds half up; `f32::round` does the same here, through a function call.
+fn nearest(value: f32) -> u8 {
+    let whole = value as u8;
+    whole + u8::from(value - f32::from(whole) >= 0.5)
 }
 
 #[cfg(test)]
@@ -192,6 +279,24 @@ mod tests {
         let mut image = one(pixel);
         adjust_hue(&mut image, shift);
         assert_eq!(image.get_pixel(0, 0).0, golden);
+    }
+
+    #[test]
+    fn the_tables_equal_the_formula() {
+        let tables = HsvTables::get();
+        // Every third value of each channel, ties and extremes included.
+        let values = || (0..=255_u8).step_by(3);
+        for r in values() {
+            for g in values() {
+                for b in values() {
+                    assert_eq!(
+                        tables.to_hsv([r, g, b]),
+                        to_hsv([r, g, b]),
+                        "({r}, {g}, {b})"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use crate::LabelMap;
+use crate::simd::multiversion;
 
 /// How images are resized. Both are antialiased when shrinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -104,13 +105,17 @@ pub(super) fn resize_window(
         }
         sums.fill(HALF);
         for (row, &weight) in narrow[first * stride..].chunks_exact(stride).zip(weights) {
-            sums.iter_mut()
-                .zip(row)
-                .for_each(|(sum, &value)| *sum += weight * i32::from(value));
+            add_weighted(&mut sums, row, weight);
         }
         line.iter_mut()
             .zip(&sums)
             .for_each(|(value, &sum)| *value = clip(sum));
+    }
+}
+
+multiversion! {
+    fn add_weighted[](sums: &mut [i32], row: &[u8], weight: i32) {
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += weight * i32::from(value));
     }
 }
 

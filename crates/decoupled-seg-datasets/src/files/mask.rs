@@ -375,15 +375,16 @@ impl MaskReader {
 
     /// An error for every value of an id mask that has no meaning, where reading stops at the first.
     pub fn unknown_values(&self, path: &Path, mask: &RawMask) -> Vec<DatasetError> {
-        let ids = match (self.encoding, mask.format) {
-            (MaskEncoding::Grey | MaskEncoding::GreyOrPaletteIndex, MaskFormat::Grey(8)) => true,
-            (
-                MaskEncoding::PaletteIndex | MaskEncoding::GreyOrPaletteIndex,
-                MaskFormat::Palette(_),
-            ) => true,
-            (MaskEncoding::Grey16, MaskFormat::Grey(16)) => true,
-            _ => false,
-        };
+        use MaskEncoding as E;
+        let ids = matches!(
+            (self.encoding, mask.format),
+            (E::Grey | E::GreyOrPaletteIndex, MaskFormat::Grey(8))
+                | (
+                    E::PaletteIndex | E::GreyOrPaletteIndex,
+                    MaskFormat::Palette(_)
+                )
+                | (E::Grey16, MaskFormat::Grey(16))
+        );
         if !ids {
             return Vec::new();
         }

@@ -18,16 +18,18 @@ impl Noise {
 
     /// White noise in `0..1` at a lattice point.
     pub(super) fn white(self, x: i32, y: i32) -> f32 {
-        let hash = mix(self.seed ^ mix((x as u32).wrapping_mul(0x85EB_CA6B) ^ mix(y as u32)));
+        let lattice = (x as u32)
+            .wrapping_mul(0x85EB_CA6B)
+            .wrapping_add((y as u32).wrapping_mul(0xC2B2_AE35));
+        let hash = mix(self.seed.wrapping_add(lattice));
         (hash >> 8) as f32 / (1 << 24) as f32
     }
 
     /// A field in `0..1` that changes over a length of 1.
     pub(super) fn smooth(self, x: f32, y: f32) -> f32 {
-        let (left, top) = (x.floor(), y.floor());
+        let (left, top) = (floor(x), floor(y));
         let ease = |t: f32| t * t * (3.0 - 2.0 * t);
-        let (u, v) = (ease(x - left), ease(y - top));
-        let (left, top) = (left as i32, top as i32);
+        let (u, v) = (ease(x - left as f32), ease(y - top as f32));
         let row = |y| {
             let (a, b) = (self.white(left, y), self.white(left.wrapping_add(1), y));
             a + u * (b - a)
@@ -40,6 +42,12 @@ impl Noise {
     pub(super) fn texture(self, x: f32, y: f32) -> f32 {
         0.65 * self.smooth(x, y) + 0.35 * self.layer(1).smooth(2.7 * x, 2.7 * y) - 0.5
     }
+}
+
+/// `f32::floor` is a function call on processors without SSE4.
+fn floor(x: f32) -> i32 {
+    let whole = x as i32;
+    whole - i32::from(x < whole as f32)
 }
 
 /// A bijection of 32 bits without visible pattern.

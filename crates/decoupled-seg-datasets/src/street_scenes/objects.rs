@@ -23,10 +23,7 @@ pub(super) fn paint(stage: &Stage<'_>, canvas: &mut Canvas, object: &Object, num
             spot.shadow(canvas, crown, 0.75);
             spot.bar(
                 canvas,
-                0.0,
-                0.0,
-                height - crown,
-                trunk,
+                [0.0, 0.0, height - crown, trunk],
                 label::VEGETATION,
                 [75.0, 62.0, 52.0],
             );
@@ -55,14 +52,11 @@ pub(super) fn paint(stage: &Stage<'_>, canvas: &mut Canvas, object: &Object, num
         } => {
             // At least a pixel wide, however far.
             let width = width.max(1.0 / scale);
-            spot.bar(canvas, 0.0, 0.0, height, width, label::POLE, color);
+            spot.bar(canvas, [0.0, 0.0, height, width], label::POLE, color);
             if arm != 0.0 {
                 spot.bar(
                     canvas,
-                    0.5 * arm,
-                    height - width,
-                    height,
-                    arm.abs(),
+                    [0.5 * arm, height - width, height, arm.abs()],
                     label::POLE,
                     color,
                 );
@@ -120,16 +114,8 @@ impl Spot<'_> {
         });
     }
 
-    fn bar(
-        &self,
-        canvas: &mut Canvas,
-        x: f32,
-        low: f32,
-        high: f32,
-        width: f32,
-        label: u8,
-        color: Color,
-    ) {
+    /// An upright bar: its middle, lower and upper end and width, in metres.
+    fn bar(&self, canvas: &mut Canvas, [x, low, high, width]: [f32; 4], label: u8, color: Color) {
         // Whole pixels, so that thin bars neither break nor vanish between two columns.
         let pixels = (width * self.scale).round().max(1.0);
         let left = (self.x + x * self.scale - 0.5 * pixels).round();

@@ -1,4 +1,4 @@
-//! Writes tiny data sets of [`StreetScenes`](crate::StreetScenes) in the layout, the names and the encodings of the
+//! Writes tiny data sets of [`StreetScenes`] in the layout, the names and the encodings of the
 //! official archives, so that every reader, example and script runs without a download.
 
 mod files;

@@ -1,4 +1,5 @@
 use super::word::Word;
+use crate::simd::multiversion;
 
 /// What counts as different from a pixel's own set.
 #[derive(Debug, Clone, Copy)]
@@ -11,67 +12,68 @@ pub(super) struct Rules {
     pub empty: bool,
 }
 
-/// Calls `emit` with each row's number and, for each of its pixels, the classes that some but not all pixels of its
-/// disc have: those whose border runs within `radius`. `O(pixels * radius)`.
-///
-/// A class mask changes within the disc exactly if the OR over the disc holds its bit and the AND does not. A disc is
-/// a stack of row spans; the spans of one row grow from each other, and each row's are kept while a disc needs them.
-pub(super) fn changing_classes<W: Word>(
-    sets: &[W],
-    width: usize,
-    height: usize,
-    rules: Rules,
-    mut emit: impl FnMut(usize, &[W]),
-) {
-    let Rules {
-        radius,
-        frame,
-        empty,
-    } = rules;
-    let reaches: Vec<usize> = (0..=radius)
-        .map(|dy| (radius * radius - dy * dy).isqrt())
-        .collect();
-    let mut ring: Vec<Spans<W>> = (0..2 * radius + 1)
-        .map(|_| Spans::new(width, radius))
-        .collect();
-    let fill = |ring: &mut [Spans<W>], y: usize| {
-        let count = ring.len();
-        ring[y % count].fill(&sets[y * width..(y + 1) * width], radius, frame, empty);
-    };
-    for y in 0..radius.min(height) {
-        fill(&mut ring, y);
-    }
-    let (mut any, mut all) = (vec![W::EMPTY; width], vec![W::ALL; width]);
-    for y in 0..height {
-        if y + radius < height {
-            fill(&mut ring, y + radius);
-        }
-        let own = &ring[y % ring.len()];
-        any.copy_from_slice(&own.any[radius * width..]);
-        all.copy_from_slice(&own.all[radius * width..]);
-        for (dy, reach) in reaches.iter().enumerate().skip(1) {
-            for row in [y.checked_sub(dy), Some(y + dy).filter(|&row| row < height)] {
-                match row {
-                    Some(row) => {
-                        let spans = &ring[row % ring.len()];
-                        let at = reach * width;
-                        zip(&mut any, &spans.any[at..at + width], W::or);
-                        zip(&mut all, &spans.all[at..at + width], W::and);
+multiversion! {
+    /// Calls `emit` with each row's number and, for each of its pixels, the classes that some but not all pixels of its
+    /// disc have: those whose border runs within `radius`. `O(pixels * radius)`.
+    ///
+    /// A class mask changes within the disc exactly if the OR over the disc holds its bit and the AND does not. A disc is
+    /// a stack of row spans; the spans of one row grow from each other, and each row's are kept while a disc needs them.
+    pub(super) fn changing_classes[W: Word, F: FnMut(usize, &[W])](
+        sets: &[W],
+        width: usize,
+        height: usize,
+        rules: Rules,
+        emit: F,
+    ) {
+        let mut emit = emit;
+        let Rules {
+            radius,
+            frame,
+            empty,
+        } = rules;
+        let reaches: Vec<usize> = (0..=radius)
+            .map(|dy| (radius * radius - dy * dy).isqrt())
+            .collect();
+        let mut ring: Vec<Spans<W>> = (0..2 * radius + 1)
+            .map(|_| Spans::new(width, radius))
+            .collect();
+        let (mut any, mut all) = (vec![W::EMPTY; width], vec![W::ALL; width]);
+        for ahead in 0..height + radius {
+            if ahead < height {
+                let row = &sets[ahead * width..(ahead + 1) * width];
+                let spans = ahead % ring.len();
+                ring[spans].fill(row, radius, frame, empty);
+            }
+            // The disc of this row reaches down to the one just filled.
+            let Some(y) = ahead.checked_sub(radius) else { continue };
+            let own = &ring[y % ring.len()];
+            any.copy_from_slice(&own.any[radius * width..]);
+            all.copy_from_slice(&own.all[radius * width..]);
+            for (dy, reach) in reaches.iter().enumerate().skip(1) {
+                for row in [y.checked_sub(dy), Some(y + dy).filter(|&row| row < height)] {
+                    match row {
+                        Some(row) => {
+                            let spans = &ring[row % ring.len()];
+                            let at = reach * width;
+                            zip(&mut any, &spans.any[at..at + width], W::or);
+                            zip(&mut all, &spans.all[at..at + width], W::and);
+                        }
+                        None if frame => all.fill(W::EMPTY),
+                        None => {}
                     }
-                    None if frame => all.fill(W::EMPTY),
-                    None => {}
                 }
             }
+            let sets = &sets[y * width..(y + 1) * width];
+            for ((any, &all), &set) in any.iter_mut().zip(&all).zip(sets) {
+                let ignored = !empty && set == W::EMPTY;
+                *any = if ignored { W::EMPTY } else { any.and_not(all) };
+            }
+            emit(y, &any);
         }
-        let sets = &sets[y * width..(y + 1) * width];
-        for ((any, &all), &set) in any.iter_mut().zip(&all).zip(sets) {
-            let ignored = !empty && set == W::EMPTY;
-            *any = if ignored { W::EMPTY } else { any.and_not(all) };
-        }
-        emit(y, &any);
     }
 }
 
+#[inline(always)]
 fn zip<W: Word>(target: &mut [W], other: &[W], combine: impl Fn(W, W) -> W) {
     target
         .iter_mut()
@@ -97,6 +99,7 @@ impl<W: Word> Spans<W> {
         }
     }
 
+    #[inline(always)]
     fn fill(&mut self, row: &[W], radius: usize, frame: bool, empty: bool) {
         let width = row.len();
         let [any_source, all_source] = &mut self.padded;
@@ -114,6 +117,7 @@ impl<W: Word> Spans<W> {
     }
 }
 
+#[inline(always)]
 fn grow<W: Word>(
     spans: &mut [W],
     source: &[W],

@@ -93,9 +93,12 @@ impl EdgeOptions {
 pub fn edge_map(labels: &LabelMap, num_classes: usize, options: &EdgeOptions) -> Vec<u8> {
     check_labels(labels, num_classes);
     let mut edges = vec![0; labels.data.len()];
-    match class_sets(labels, num_classes, &options.source) {
-        Sets::Narrow(sets) => mark_any(&sets, labels, options, &mut edges),
-        Sets::Wide(sets) => mark_any(&sets, labels, options, &mut edges),
+    match &options.source {
+        EdgeSource::Plain => mark_any(&codes(labels), labels, options, &mut edges),
+        EdgeSource::Relaxed(_) => match class_sets(labels, num_classes, &options.source) {
+            Sets::Narrow(sets) => mark_any(&sets, labels, options, &mut edges),
+            Sets::Wide(sets) => mark_any(&sets, labels, options, &mut edges),
+        },
     }
     mask_ignored(&mut edges, labels, options);
     edges
@@ -136,6 +139,16 @@ fn class_sets(labels: &LabelMap, num_classes: usize, source: &EdgeSource) -> Set
             sets
         }
     }
+}
+
+/// A code for each pixel's class, 0 for none: equal for equal classes, which is all that a border needs.
+fn codes(labels: &LabelMap) -> Vec<u8> {
+    // IGNORE is the last value, and the one before it is no class.
+    labels
+        .data
+        .iter()
+        .map(|label| label.wrapping_add(1))
+        .collect()
 }
 
 fn own_class<W: Word>(labels: &LabelMap, num_classes: usize) -> Vec<W> {

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check_labels;
 use super::word::{MAX_NARROW, Wide, Word};
+use crate::simd::multiversion;
 use crate::{IGNORE, LabelMap};
 
 /// How labels are relaxed.
@@ -99,22 +100,16 @@ fn relax<W: Word>(labels: &LabelMap, num_classes: usize, options: &RelaxOptions)
     };
     let outside = W::bit(num_classes);
 
-    // Columns first: OR of `2 * border + 1` rows, then of as many pixels of the row that makes.
-    let mut sets: Vec<W> = labels
-        .data
-        .iter()
-        .map(|&label| own[usize::from(label)])
-        .collect();
-    if border > 0 && width > 0 {
-        window_or(&mut sets, width, height, border, outside);
-        let mut row = vec![outside; width];
-        for y in 0..height {
-            let line = &mut sets[y * width..(y + 1) * width];
-            row.copy_from_slice(line);
-            window_or(&mut row, 1, width, border, outside);
-            line.copy_from_slice(&row);
-        }
+    // Rows first, then columns: each ORs `2 * border + 1` neighbours.
+    let stride = width;
+    let mut sets = Vec::with_capacity(width * height);
+    let mut scratch = Vec::new();
+    for row in labels.data.chunks_exact(stride.max(1)) {
+        sets.extend(row.iter().map(|&label| own[usize::from(label)]));
+        let line = sets.len() - width;
+        window_or(&mut sets[line..], 1, border, outside, &mut scratch);
     }
+    window_or(&mut sets, stride, border, outside, &mut scratch);
     if !options.strict_classes.is_empty() {
         for (set, &label) in sets.iter_mut().zip(&labels.data) {
             if options.strict_classes.contains(&label) {
@@ -125,26 +120,39 @@ fn relax<W: Word>(labels: &LabelMap, num_classes: usize, options: &RelaxOptions)
     sets
 }
 
-/// ORs every line of `stride` words with the `border` lines before and behind it; lines outside are `outside`.
-///
-/// OR is idempotent, so a window of any length is two overlapping ones of a power of two, built by doubling.
-fn window_or<W: Word>(words: &mut [W], stride: usize, lines: usize, border: usize, outside: W) {
-    let window = 2 * border + 1;
-    // Line `i` here is line `i - border` of the image.
-    let mut padded = vec![outside; (lines + 2 * border) * stride];
-    padded[border * stride..][..lines * stride].copy_from_slice(words);
-    let mut reach = 1;
-    while 2 * reach <= window {
-        // In place: line `i` reads line `i + reach`, which is not yet changed.
-        let (count, shift) = (padded.len() - reach * stride, reach * stride);
-        for i in 0..count {
-            padded[i] = padded[i].or(padded[i + shift]);
+multiversion! {
+    /// ORs every line of `stride` words with the `border` lines before and behind it; lines outside are `outside`.
+    ///
+    /// OR is idempotent, so a window of any length is two overlapping ones of a power of two, built by doubling.
+    fn window_or[W: Word](words: &mut [W], stride: usize, border: usize, outside: W, scratch: &mut Vec<W>) {
+        if border == 0 {
+            return;
         }
-        reach *= 2;
+        let window = 2 * border + 1;
+        // Line `i` here is line `i - border` of the image.
+        scratch.clear();
+        scratch.resize(border * stride, outside);
+        scratch.extend_from_slice(words);
+        scratch.resize(words.len() + 2 * border * stride, outside);
+        let mut reach = 1;
+        while 3 * reach < window {
+            double(scratch, reach * stride);
+            reach *= 2;
+        }
+        // Three overlapping windows fill it: for 3x3, the three lines themselves.
+        let (middle, last) = ((window - reach) / 2 * stride, (window - reach) * stride);
+        let others = scratch.iter().zip(&scratch[middle..]).zip(&scratch[last..]);
+        for (word, ((&first, &middle), &last)) in words.iter_mut().zip(others) {
+            *word = first.or(middle).or(last);
+        }
     }
-    let shift = (window - reach) * stride;
-    for (i, word) in words.iter_mut().enumerate() {
-        *word = padded[i].or(padded[i + shift]);
+}
+
+/// ORs every word with the one `shift` behind it, in place: what is read is not yet changed.
+#[inline(always)]
+fn double<W: Word>(words: &mut [W], shift: usize) {
+    for i in 0..words.len() - shift {
+        words[i] = words[i].or(words[i + shift]);
     }
 }
 

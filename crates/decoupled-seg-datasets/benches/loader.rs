@@ -1,0 +1,152 @@
+//! How many images a second does the loader give? Peer: `benches/peers/datasets.py loader`.
+//!
+//! Reads a Cityscapes layout of 24 images of 2048x1024 (written on the first run to the folder of the variable
+//! `DECOUPLED_SEG_BENCH_DATA`, by default `target/bench-data`), and CamVid where `DECOUPLED_SEG_CAMVID` points at it.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use decoupled_seg_datasets::augment::{
+    Augmentation, CropSize, ResizeFilter, gaussian_blur, resize_image,
+};
+use decoupled_seg_datasets::loader::{Loader, LoaderConfig, TargetOptions};
+use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_cityscapes};
+use decoupled_seg_datasets::targets::{EdgeOptions, RelaxOptions};
+use decoupled_seg_datasets::{
+    CamVid, Cityscapes, Dataset, FileDataset, Split, StreetScenes, StreetScenesConfig,
+};
+
+fn data() -> PathBuf {
+    let root = std::env::var_os("DECOUPLED_SEG_BENCH_DATA")
+        .map_or_else(|| "target/bench-data".into(), PathBuf::from);
+    let root = root.join("cityscapes");
+    if !root.is_dir() {
+        let config = SyntheticConfig {
+            train: 24,
+            val: 0,
+            test: 0,
+            width: 2048,
+            height: 1024,
+            seed: 0,
+        };
+        write_cityscapes(&root, &config).expect("a writable folder");
+    }
+    root
+}
+
+fn epochs(criterion: &mut Criterion, name: &str, dataset: FileDataset, crop: usize) {
+    let mut group = criterion.benchmark_group(name);
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(20));
+    group.throughput(Throughput::Elements(dataset.len() as u64));
+    let dataset = Arc::new(dataset);
+    let crop = CropSize::square(crop);
+    let all = TargetOptions {
+        relaxed: Some(RelaxOptions::default()),
+        edges: Some(EdgeOptions::official()),
+    };
+    let paper = Augmentation::paper(crop);
+    let settings = [
+        ("paper", paper.clone(), TargetOptions::default()),
+        (
+            "official",
+            Augmentation::official(crop),
+            TargetOptions::default(),
+        ),
+        ("official_with_targets", Augmentation::official(crop), all),
+    ];
+    for (setting, augmentation, targets) in settings {
+        let config = LoaderConfig::training(4, 0, augmentation)
+            .with_targets(targets)
+            .with_workers(2);
+        let loader = Loader::new(
+            dataset.clone(),
+            LoaderConfig {
+                drop_last: false,
+                ..config
+            },
+        );
+        let mut epoch = 0;
+        group.bench_function(format!("{setting}/crop{}", crop.width), |bencher| {
+            bencher.iter(|| {
+                epoch += 1;
+                for batch in loader.epoch(epoch) {
+                    black_box(batch.expect("readable"));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+fn loader(criterion: &mut Criterion) {
+    let cityscapes = Cityscapes::open(data(), Split::Train).expect("written before");
+    epochs(criterion, "loader/cityscapes_2048x1024", cityscapes, 832);
+    if let Some(root) = std::env::var_os("DECOUPLED_SEG_CAMVID") {
+        let camvid = CamVid::open(Path::new(&root), Split::Train).expect("the release");
+        let first: Vec<usize> = (0..100.min(camvid.len())).collect();
+        epochs(
+            criterion,
+            "loader/camvid_480x360",
+            camvid.select(&first),
+            360,
+        );
+    }
+}
+
+fn parts(criterion: &mut Criterion) {
+    let dataset = Cityscapes::open(data(), Split::Train).expect("written before");
+    let sample = dataset.get(0).expect("readable");
+    criterion.bench_function("read/2048x1024", |bencher| {
+        bencher.iter(|| dataset.get(black_box(0)))
+    });
+    criterion.bench_function("resize/bicubic/2048x1024_to_2560x1280", |bencher| {
+        bencher.iter(|| resize_image(black_box(&sample.image), 2560, 1280, ResizeFilter::Bicubic));
+    });
+    let crop = Augmentation::paper(CropSize::square(832)).apply(
+        sample,
+        &mut decoupled_seg_datasets::augment::sample_rng(0, 0, 0, 0),
+    );
+    criterion.bench_function("blur/sigma0.7/832x832", |bencher| {
+        bencher.iter(|| gaussian_blur(black_box(&crop.image), 0.7))
+    });
+    criterion.bench_function("normalize/832x832", |bencher| {
+        let normalization = decoupled_seg_datasets::augment::Normalization::default();
+        bencher.iter(|| normalization.apply(black_box(&crop.image)));
+    });
+    criterion.bench_function("jitter/832x832", |bencher| {
+        let jitter = decoupled_seg_datasets::augment::ColorJitter::uniform(0.25);
+        let mut rng = decoupled_seg_datasets::augment::sample_rng(0, 0, 0, 0);
+        bencher.iter(|| {
+            let mut image = crop.image.clone();
+            jitter.apply(&mut image, &mut rng);
+            image
+        });
+    });
+    for (width, height) in [(96, 64), (384, 256), (2048, 1024)] {
+        let scenes = StreetScenes::new(StreetScenesConfig {
+            len: 100,
+            width,
+            height,
+            seed: 0,
+        });
+        let mut index = 0;
+        criterion.bench_function(&format!("street_scenes/{width}x{height}"), |bencher| {
+            bencher.iter(|| {
+                index = (index + 1) % 100;
+                scenes.scene(index)
+            });
+        });
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(10);
+    targets = parts, loader
+}
+criterion_main!(benches);
