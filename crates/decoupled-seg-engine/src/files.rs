@@ -1,8 +1,10 @@
 //! Reading and writing whole files, so that a reader never sees half of one.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, ImageFormat};
 
 /// Why a file or folder could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +121,15 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     }
     written?;
     sync_parent(path)
+}
+
+/// Encodes and writes a PNG whole or not at all.
+pub(crate) fn write_png(path: &Path, image: &DynamicImage) -> Result<(), FileError> {
+    let mut bytes = Cursor::new(Vec::new());
+    image
+        .write_to(&mut bytes, ImageFormat::Png)
+        .expect("8-bit images of non-zero size are encoded in memory");
+    write_atomic(path, bytes.get_ref())
 }
 
 /// Waits until a file written by somebody else is on the disk.

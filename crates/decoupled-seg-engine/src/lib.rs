@@ -8,12 +8,78 @@
 //! | judge a network | [`Evaluator`], [`Protocol`], [`EvaluationReport`] |
 //! | predict images | [`Predictor`], [`Submission`] |
 //!
-//! The engine trains whatever implements [`SegmentationModel`](decoupled_seg_core::SegmentationModel).
+//! The engine trains whatever implements [`SegmentationModel`], a network of your own among others:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use burn::module::Module;
+//! use burn::nn::PaddingConfig2d;
+//! use burn::nn::conv::{Conv2d, Conv2dConfig};
+//! use burn::tensor::{Device, Tensor};
+//! use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
+//! use decoupled_seg_datasets::augment::{Augmentation, CropSize};
+//! use decoupled_seg_datasets::{SegmentationDataset, StreetScenes, StreetScenesConfig};
+//! use decoupled_seg_engine::{EvaluationRecipe, Evaluator, Predictor, Recipe, Trainer};
+//!
+//! #[derive(Module, Debug)]
+//! struct OneConv {
+//!     conv: Conv2d,
+//!     num_classes: usize,
+//! }
+//!
+//! impl SegmentationModel for OneConv {
+//!     fn num_classes(&self) -> usize {
+//!         self.num_classes
+//!     }
+//!
+//!     fn forward(&self, images: Tensor<4>) -> SegmentationOutput {
+//!         SegmentationOutput {
+//!             logits: self.conv.forward(images),
+//!             supervision: None,
+//!             aux_logits: None,
+//!         }
+//!     }
+//! }
+//!
+//! let scenes = |seed| StreetScenes::new(StreetScenesConfig { len: 4, width: 64, height: 48, seed });
+//! let (train, val) = (Arc::new(scenes(0)), scenes(1));
+//! let classes = val.classes().clone();
+//!
+//! let device = Device::default();
+//! let conv = Conv2dConfig::new([3, classes.num_classes()], [3, 3])
+//!     .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+//!     .init(&device);
+//! let model = OneConv { conv, num_classes: classes.num_classes() };
+//!
+//! let recipe = Recipe {
+//!     epochs: 2,
+//!     batch: 2,
+//!     augmentation: Augmentation::paper(CropSize::square(32)),
+//!     ..Recipe::default()
+//! };
+//! let normalization = recipe.normalization;
+//! let trained = Trainer::new(recipe, model, &device).fit(train, Some(&val))?;
+//! assert_eq!((trained.history.len(), trained.position.step), (2, 4));
+//!
+//! let mut evaluator = Evaluator::new(EvaluationRecipe::default(), normalization, &device);
+//! let report = evaluator.evaluate(&trained.model, &val)?;
+//! assert_eq!(Some(report.scores()), trained.history[1].scores);
+//!
+//! let mut predictor = Predictor::new(trained.model, classes, normalization, &device);
+//! let prediction = predictor.predict(&image::RgbImage::new(50, 30));
+//! assert_eq!((prediction.labels.width, prediction.labels.height), (50, 30));
+//! # Ok::<(), decoupled_seg_engine::EngineError>(())
+//! ```
+//!
+//! [`SegmentationModel`]: decoupled_seg_core::SegmentationModel
 
 mod checkpoint;
 mod error;
 mod evaluate;
 mod files;
+#[cfg(feature = "learner")]
+pub mod learner;
 mod predict;
 mod recipe;
 mod train;
@@ -31,8 +97,8 @@ pub use evaluate::{
 pub use files::FileError;
 pub use predict::{Prediction, PredictionKind, Predictor, Submission, find_images};
 pub use recipe::{
-    RateGroup, Recipe, RecipeError, RecipePreset, Schedule, SchedulePoint, SgdRecipe, TargetsPlace,
-    TargetsRecipe,
+    ClassUniformRecipe, RateGroup, Recipe, RecipeError, RecipePreset, Schedule, SchedulePoint,
+    SgdRecipe, TargetsPlace, TargetsRecipe,
 };
 pub use train::{
     BatchNormMode, EmaRecipe, EpochRecord, Interrupt, InterruptError, LogEntry, LossMeans,

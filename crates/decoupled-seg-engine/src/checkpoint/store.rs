@@ -13,7 +13,6 @@ use crate::files::{self, TEMPORARY, at};
 #[serde(deny_unknown_fields, default)]
 pub struct CheckpointRecipe {
     /// Also write one every so many optimizer steps, not only at the end of an epoch and at an interrupt.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub every_steps: Option<usize>,
     /// Newest checkpoints to keep, at least 1; the best one is kept besides.
     pub keep_last: usize,

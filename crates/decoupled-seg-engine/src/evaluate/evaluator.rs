@@ -24,7 +24,6 @@ pub struct EvaluationRecipe {
     /// [`AbsentClass::Perfect`].
     pub absent_class: AbsentClass,
     /// Images to evaluate at most, the first ones of the data set; none: all of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_images: Option<usize>,
 }
 
@@ -44,10 +43,21 @@ impl EvaluationRecipe {
 
 /// Judges networks on labelled images.
 ///
-/// ```ignore
-/// let mut evaluator = Evaluator::new(EvaluationRecipe::default(), normalization, &device);
-/// let report = evaluator.evaluate(&model, &dataset)?;
-/// println!("{report}");
+/// ```
+/// # use burn::tensor::Device;
+/// # use decoupled_seg_core::SegmentationModel;
+/// # use decoupled_seg_datasets::{SegmentationDataset, augment::Normalization};
+/// # use decoupled_seg_engine::{EngineError, EvaluationRecipe, Evaluator};
+/// # fn judge<M: SegmentationModel>(
+/// #     model: M,
+/// #     dataset: impl SegmentationDataset,
+/// #     device: Device,
+/// # ) -> Result<(), EngineError> {
+/// let mut evaluator =
+///     Evaluator::new(EvaluationRecipe::default(), Normalization::default(), &device);
+/// println!("{}", evaluator.evaluate(&model, &dataset)?);
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// Images are read on one thread, predicted on the caller's and scored on another, a few at a time, so that memory

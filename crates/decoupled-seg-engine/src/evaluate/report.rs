@@ -2,13 +2,14 @@ use std::fmt;
 use std::path::Path;
 
 use decoupled_seg_datasets::ClassTable;
-use decoupled_seg_metrics::{Aggregation, BoundaryFScore, ConfusionMatrix};
+use decoupled_seg_metrics::{Aggregation, BoundaryFScore, ConfusionMatrix, SegmentationReport};
+use decoupled_seg_viz::confusion_picture;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Protocol, Timings};
 use crate::checkpoint::{BoundaryScore, Scores};
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, write_png};
 
 /// What an evaluation found, and how it was made. Shown as a table ([`Display`](fmt::Display)), written as JSON or
 /// CSV.
@@ -162,7 +163,8 @@ impl EvaluationReport {
         text
     }
 
-    /// Writes `report.json`, `report.csv` and `report.txt` into a folder, which is made if need be.
+    /// Writes `report.json`, `report.csv`, `report.txt` and the confusion matrix as `confusion.png` into a folder, which
+    /// is made if need be.
     ///
     /// # Errors
     ///
@@ -173,7 +175,9 @@ impl EvaluationReport {
         let json = serde_json::to_vec_pretty(&self.to_json()).expect("a report is plain data");
         files::write_atomic(&folder.join("report.json"), &json)?;
         files::write_atomic(&folder.join("report.csv"), self.to_csv().as_bytes())?;
-        files::write_atomic(&folder.join("report.txt"), self.to_string().as_bytes())
+        files::write_atomic(&folder.join("report.txt"), self.to_string().as_bytes())?;
+        let picture = confusion_picture(self.confusion.counts(), &self.classes.names());
+        write_png(&folder.join("confusion.png"), &picture.into())
     }
 
     /// `[threshold][class]`.
@@ -197,86 +201,28 @@ fn csv_field(text: &str) -> String {
     }
 }
 
-/// A table in percent, one line a class, means below.
+/// A table in per cent, one line a class and the means below; then categories, pixel accuracy and what a prediction of the
+/// most frequent class would get.
 impl fmt::Display for EvaluationReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.classes.names();
-        let width = names
-            .iter()
-            .map(|name| name.len())
-            .max()
-            .unwrap_or(0)
-            .max(14);
+        let mut table = SegmentationReport::new(&self.classes.names(), &self.confusion);
+        if let Some(boundary) = &self.boundary {
+            table = table.with_boundary(boundary, Aggregation::PerImage);
+        }
+        writeln!(f, "{table}")?;
         let percent = |value: Option<f64>| match value {
-            Some(value) => format!("{:>7.2}", 100.0 * value),
-            None => format!("{:>7}", "-"),
+            Some(value) => format!("{:.2}", 100.0 * value),
+            None => "-".to_string(),
         };
-        let boundary = self.boundary_by_class();
-        let thresholds: Vec<String> = self
-            .boundary
-            .iter()
-            .flat_map(|metric| metric.thresholds().iter().map(|t| format!("F@{t}")))
-            .collect();
-
-        write!(
-            f,
-            "{:<width$} {:>7} {:>7} {:>7}",
-            "class", "IoU", "prec", "recall"
-        )?;
-        for threshold in &thresholds {
-            write!(f, " {threshold:>7}")?;
-        }
-        writeln!(f)?;
-        let (iou, precision, recall) = (
-            self.confusion.iou(),
-            self.confusion.precision(),
-            self.confusion.recall(),
-        );
-        for (class, name) in names.iter().enumerate() {
-            write!(
-                f,
-                "{name:<width$} {} {} {}",
-                percent(iou[class]),
-                percent(precision[class]),
-                percent(recall[class])
-            )?;
-            for (scores, title) in boundary.iter().zip(&thresholds) {
-                write!(
-                    f,
-                    " {:>1$}",
-                    percent(scores[class]).trim_start(),
-                    title.len().max(7)
-                )?;
-            }
-            writeln!(f)?;
-        }
-        write!(
-            f,
-            "{:<width$} {} {:>7} {:>7}",
-            "mean",
-            percent(self.confusion.mean_iou()),
-            "",
-            ""
-        )?;
-        for (score, title) in self.scores().boundary_f.iter().zip(&thresholds) {
-            write!(f, " {:>1$.2}", 100.0 * score.f_score, title.len().max(7))?;
-        }
-        writeln!(f)?;
         for (name, iou) in self.category_iou() {
-            writeln!(f, "{:<width$} {}", format!("[{name}]"), percent(iou))?;
+            writeln!(f, "category {name}: IoU {}", percent(iou))?;
         }
         writeln!(
             f,
-            "{:<width$} {}",
-            "pixel accuracy",
-            percent(self.confusion.pixel_accuracy())
-        )?;
-        writeln!(
-            f,
-            "{:<width$} {}",
-            "majority class",
-            percent(Some(self.majority_mean_iou()))
-        )?;
-        write!(f, "{} images", self.images)
+            "pixel accuracy {}, mean IoU of the majority class {}, {} images",
+            percent(self.confusion.pixel_accuracy()),
+            percent(Some(self.majority_mean_iou())),
+            self.images
+        )
     }
 }

@@ -1,13 +1,9 @@
-use std::io::Cursor;
-use std::path::Path;
-
 use decoupled_seg_datasets::{ClassTable, LabelMap};
 use decoupled_seg_viz::{FlowScale, Palette, colorize, edge_prior, flow_color_wheel, overlay};
-use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+use image::{DynamicImage, GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
 use super::Prediction;
-use crate::files::{self, FileError};
 
 /// What is written for an image: a PNG in a folder of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,13 +86,4 @@ pub(super) fn label_ids(labels: &LabelMap, classes: &ClassTable) -> LabelMap {
 pub(super) fn gray(map: LabelMap) -> GrayImage {
     GrayImage::from_raw(map.width as u32, map.height as u32, map.data)
         .expect("a label map has width * height values")
-}
-
-/// Encodes and writes a PNG whole or not at all.
-pub(super) fn write_png(path: &Path, image: &DynamicImage) -> Result<(), FileError> {
-    let mut bytes = Cursor::new(Vec::new());
-    image
-        .write_to(&mut bytes, ImageFormat::Png)
-        .expect("8-bit images of non-zero size are encoded in memory");
-    files::write_atomic(path, bytes.get_ref())
 }

@@ -10,12 +10,11 @@ use decoupled_seg_datasets::{ClassTable, LabelMap};
 use decoupled_seg_viz::FlowField;
 use image::RgbImage;
 
-use super::output::write_png;
 use super::{PredictionKind, find_images};
 use crate::EngineError;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::evaluate::{Inference, Protocol};
-use crate::files;
+use crate::files::{self, write_png};
 
 /// What a network says about one image.
 #[derive(Debug, Clone)]
@@ -32,9 +31,16 @@ pub struct Prediction {
 
 /// Predicts images, files and folders.
 ///
-/// ```ignore
-/// let mut predictor = Predictor::from_checkpoint(&checkpoint, model, &device)?;
+/// ```
+/// # use burn::tensor::Device;
+/// # use decoupled_seg_core::SegmentationModel;
+/// # use decoupled_seg_engine::{CheckpointRecipe, CheckpointStore, EngineError, Predictor};
+/// # fn use_it<M: SegmentationModel>(model: M, device: Device) -> Result<(), EngineError> {
+/// let best = CheckpointStore::open("runs/camvid/checkpoints", CheckpointRecipe::default()).best()?;
+/// let mut predictor = Predictor::from_checkpoint(&best, model, &device)?;
 /// predictor.predict_path("street.jpg", "predictions")?;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct Predictor<M> {

@@ -5,9 +5,9 @@ use decoupled_seg_datasets::SegmentationDataset;
 use serde::{Deserialize, Serialize};
 
 use super::Predictor;
-use super::output::{gray, label_ids, write_png};
+use super::output::{gray, label_ids};
 use crate::EngineError;
-use crate::files;
+use crate::files::{self, write_png};
 
 /// The folder that a benchmark's server takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

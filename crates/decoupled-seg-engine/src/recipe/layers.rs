@@ -15,12 +15,13 @@ pub(super) fn overlay<T: Serialize + DeserializeOwned>(
     over: Value,
 ) -> Result<T, RecipeError> {
     let mut value = serde_json::to_value(base).expect("recipes are plain data");
+    check_keys(&over, &value, &mut Vec::new())?;
     merge(&mut value, over.clone());
     let result: T = serde_json::from_value(value).map_err(|error| RecipeError::Parse {
         path: None,
         message: error.to_string(),
     })?;
-    // Types that skip what they do not know would hide a slip of the pen: what was asked for must be in the result.
+    // Once more on what is new in the result. Types that skip what they do not know would hide a slip of the pen.
     let known = serde_json::to_value(&result).expect("recipes are plain data");
     check_keys(&over, &known, &mut Vec::new())?;
     Ok(result)
@@ -65,12 +66,13 @@ fn check_keys(over: &Value, known: &Value, path: &mut Vec<String>) -> Result<(),
     let (Value::Object(over), Value::Object(known)) = (over, known) else {
         return Ok(());
     };
+    if !same_variant(known, over) {
+        return Ok(());
+    }
     for (key, value) in over {
         path.push(key.clone());
         match known.get(key) {
             Some(known) => check_keys(value, known, path)?,
-            // `null` for "none": such fields are left out when written.
-            None if value.is_null() => {}
             None => {
                 return Err(RecipeError::UnknownKey {
                     path: None,
@@ -103,7 +105,6 @@ mod tests {
         a: usize,
         inner: Inner,
         choice: Choice,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         maybe: Option<usize>,
     }
 

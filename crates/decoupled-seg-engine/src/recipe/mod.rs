@@ -1,5 +1,6 @@
 //! What a run is made of, as data.
 
+mod class_uniform;
 mod error;
 mod groups;
 mod layers;
@@ -15,6 +16,7 @@ use decoupled_seg_losses::DecoupledLossConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use class_uniform::ClassUniformRecipe;
 pub use error::RecipeError;
 pub use groups::RateGroup;
 pub use optimizer::SgdRecipe;
@@ -71,15 +73,16 @@ pub struct Recipe {
     /// takes the last. Paper: none.
     pub rate_groups: Vec<RateGroup>,
     /// Largest norm of the gradients over the whole network; none: they are taken as they are. Paper: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
     /// What batch norms do.
     pub batch_norm: BatchNormMode,
     /// A moving average of the weights, which is then what is validated; none: the weights themselves. Paper: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<EmaRecipe>,
     /// Random scale, crop, flip and colours. Paper: scales 0.75 to 2, crops of 832, flip.
     pub augmentation: Augmentation,
+    /// Draws part of each epoch by class; none: every image once. Paper: named among the tricks of its baseline, without
+    /// figures; the authors' scripts draw half.
+    pub class_uniform: Option<ClassUniformRecipe>,
     /// How pixels become numbers. Mean and standard deviation of ImageNet, as the authors' code.
     pub normalization: Normalization,
     /// The loss. Networks without body and edge are trained with its segmentation and auxiliary terms.
@@ -94,7 +97,7 @@ pub struct Recipe {
     pub checkpoints: CheckpointRecipe,
     /// Read losses back every so many optimizer steps, all in one transfer.
     pub log_every: usize,
-    /// Threads that load and augment images; the images do not depend on it.
+    /// Threads that load and augment images; 0: as many as there are cores. The images do not depend on it.
     pub workers: usize,
 }
 
@@ -169,8 +172,9 @@ impl Recipe {
     ///
     /// # Errors
     ///
-    /// Returns an error if the file cannot be written or ends in something else.
+    /// Returns an error if the recipe is not valid, the file cannot be written or ends in something else.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), RecipeError> {
+        self.validate()?;
         let path = path.as_ref();
         let text = match path.extension().and_then(|extension| extension.to_str()) {
             Some("toml") => self.to_toml(),
@@ -185,21 +189,28 @@ impl Recipe {
     }
 
     /// All fields as TOML.
+    ///
+    /// # Panics
+    ///
+    /// Panics on a seed that TOML cannot hold, which is not [valid](Self::validate) either.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("recipes are plain data")
     }
 
-    /// The recipe with one value replaced: `recipe.with("optimizer.learning_rate", "0.005")?`. The value is TOML; what is
-    /// not is taken as a string.
+    /// The recipe with one value replaced: `recipe.with("optimizer.learning_rate", "0.005")?`. The value is TOML, or `null`
+    /// for none; what is neither is taken as a string.
     ///
     /// # Errors
     ///
     /// Returns an error if there is no such key or the value is of the wrong kind.
     pub fn with(&self, key: &str, value: &str) -> Result<Self, RecipeError> {
-        let value = toml::from_str::<Value>(&format!("value = {value}"))
-            .ok()
-            .and_then(|mut table| table.get_mut("value").map(Value::take))
-            .unwrap_or_else(|| Value::String(value.to_string()));
+        let value = match value {
+            "null" => Value::Null,
+            text => toml::from_str::<Value>(&format!("value = {text}"))
+                .ok()
+                .and_then(|mut table| table.get_mut("value").map(Value::take))
+                .unwrap_or_else(|| Value::String(text.to_string())),
+        };
         let recipe = layers::overlay(self, layers::nested(key, value))?;
         recipe.validate()?;
         Ok(recipe)
@@ -245,6 +256,14 @@ impl Recipe {
                 return Err(refused(field, 0.0, "at least 1"));
             }
         }
+        if i64::try_from(self.seed).is_err() {
+            return Err(RecipeError::Value {
+                field: "seed",
+                found: self.seed.to_string(),
+                // TOML has no larger integers.
+                expected: "below 2^63",
+            });
+        }
         let sgd = &self.optimizer;
         let above_zero = [
             ("optimizer.learning_rate", Some(sgd.learning_rate)),
@@ -267,6 +286,16 @@ impl Recipe {
         for (field, value) in below_one {
             if !(0.0..1.0).contains(&value) {
                 return Err(refused(field, value, "at least 0 and below 1"));
+            }
+        }
+        if let Some(class_uniform) = &self.class_uniform {
+            if class_uniform.tile == 0 {
+                return Err(refused("class_uniform.tile", 0.0, "at least 1"));
+            }
+            let fraction = class_uniform.draw.fraction;
+            if !(0.0..=1.0).contains(&fraction) {
+                let expected = "at least 0 and at most 1";
+                return Err(refused("class_uniform.draw.fraction", fraction, expected));
             }
         }
         for group in &self.rate_groups {
@@ -313,5 +342,90 @@ fn refused(field: &'static str, found: f64, expected: &'static str) -> RecipeErr
         field,
         found: found.to_string(),
         expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("epochs = 0", "epochs: 0, expected at least 1")]
+    #[case(
+        "[optimizer]\nmomentum = 1.0",
+        "optimizer.momentum: 1, expected at least 0 and below 1"
+    )]
+    #[case(
+        "[optimizer]\nlearning_rate = -1.0",
+        "optimizer.learning_rate: -1, expected above 0"
+    )]
+    #[case("[optimizer]\nrate = 1.0", "unknown key `optimizer.rate`")]
+    #[case(
+        "[loss]\nedge = { balanced = true }",
+        "unknown key `loss.edge.balanced`"
+    )]
+    #[case("preset = \"imagenet\"", "preset: unknown variant `imagenet`")]
+    #[case("epochs = \"many\"", "invalid type: string \"many\"")]
+    #[case("epochs = ", "string values must be quoted")]
+    fn mistakes_are_named(#[case] text: &str, #[case] expected: &str) {
+        let error = Recipe::from_toml(text).expect_err("a mistake").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn files_are_named_in_errors() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("recipe.json");
+        std::fs::write(&path, "{\"batches\": 3}").expect("writable");
+        let error = Recipe::read(&path).expect_err("an unknown key").to_string();
+        assert!(
+            error.contains("recipe.json`: unknown key `batches`"),
+            "{error}"
+        );
+        let error = Recipe::read(folder.path().join("recipe.yaml")).expect_err("no YAML");
+        assert!(matches!(error, RecipeError::Extension { .. }), "{error:?}");
+        let error = Recipe::read(folder.path().join("missing.toml")).expect_err("missing");
+        assert!(matches!(error, RecipeError::File(_)), "{error:?}");
+    }
+
+    #[test]
+    fn parts_of_nested_configs_can_be_named() {
+        let recipe =
+            Recipe::from_toml("[loss.edge]\nactivation = \"DoubleSigmoid\"").expect("valid");
+        let mut expected = Recipe::default();
+        expected.loss.edge.activation = decoupled_seg_losses::EdgeActivation::DoubleSigmoid;
+        assert_eq!(recipe, expected);
+    }
+
+    #[test]
+    fn single_values_are_replaced() {
+        let recipe = Recipe::default();
+        let changed = recipe
+            .with("optimizer.learning_rate", "0.005")
+            .expect("a key");
+        assert_eq!(changed.optimizer.learning_rate, 0.005);
+        let changed = recipe
+            .with("batch_norm", "frozen_statistics")
+            .expect("a key");
+        assert_eq!(changed.batch_norm, BatchNormMode::FrozenStatistics);
+        let clipped = recipe.with("clip_norm", "2.5").expect("a key");
+        assert_eq!(clipped.clip_norm, Some(2.5));
+        let unclipped = clipped.with("clip_norm", "null").expect("a key");
+        assert_eq!(unclipped, recipe);
+        recipe.with("optimizer.rate", "1").expect_err("no such key");
+    }
+
+    #[test]
+    fn only_what_changes_the_numbers_makes_another_run() {
+        let recipe = Recipe::default();
+        let mut other = recipe.clone();
+        other.log_every += 1;
+        other.workers += 1;
+        assert!(recipe.differences(&other).is_empty());
+        other.batch += 1;
+        other.clip_norm = Some(1.0);
+        assert_eq!(recipe.differences(&other), ["batch", "clip_norm"]);
     }
 }

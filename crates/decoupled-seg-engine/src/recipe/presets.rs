@@ -4,7 +4,7 @@ use decoupled_seg_datasets::augment::{
 use decoupled_seg_losses::DecoupledLossConfig;
 use serde::{Deserialize, Serialize};
 
-use super::{Recipe, Schedule, SgdRecipe, TargetsRecipe};
+use super::{ClassUniformRecipe, Recipe, Schedule, SgdRecipe, TargetsRecipe};
 use crate::checkpoint::CheckpointRecipe;
 use crate::evaluate::EvaluationRecipe;
 use crate::train::BatchNormMode;
@@ -25,7 +25,7 @@ use crate::train::BatchNormMode;
 /// The scripts train in two stages: `cityscapes_base` on the network without the module, then `cityscapes_decoupled` on
 /// the network with it, started from the first one's weights
 /// ([`load_weights_partially`](crate::load_weights_partially)). `camvid`, `kitti` and `bdd100k` start from a Cityscapes
-/// network. Batches are those of all 8 GPUs of the scripts together. Their schedule runs one epoch ahead
+/// network. The scripts draw half of each epoch by class ([`ClassUniformRecipe`]). Batches are those of all 8 GPUs of the scripts together. Their schedule runs one epoch ahead
 /// ([`Schedule::PolyPerEpoch`]). The loss is [`DecoupledLossConfig::new`] in all but `paper` and `paddleseg`:
 /// what the authors' loss does on a process with one image, which the scripts have; on a larger batch their own
 /// ([`DecoupledLossConfig::official`]) grows with its square.
@@ -68,12 +68,12 @@ impl RecipePreset {
     pub fn recipe(self) -> Recipe {
         match self {
             Self::Paper => paper(),
-            Self::CityscapesBase => script(0.01, 8, 832, [0.5, 2.0], 80),
-            Self::CityscapesDecoupled => script(0.005, 8, 832, [0.5, 2.0], 175),
-            Self::CityscapesWide => script(0.005, 16, 896, [0.5, 2.0], 175),
-            Self::Camvid => script(0.001, 16, 640, [1.0, 2.0], 90),
-            Self::Kitti => script(0.001, 16, 360, [1.0, 2.0], 90),
-            Self::Bdd100k => script(0.001, 16, 688, [1.0, 2.0], 100),
+            Self::CityscapesBase => script(0.01, 8, 832, [0.5, 2.0], 80, 1024),
+            Self::CityscapesDecoupled => script(0.005, 8, 832, [0.5, 2.0], 175, 1024),
+            Self::CityscapesWide => script(0.005, 16, 896, [0.5, 2.0], 175, 1024),
+            Self::Camvid => script(0.001, 16, 640, [1.0, 2.0], 90, 640),
+            Self::Kitti => script(0.001, 16, 360, [1.0, 2.0], 90, 300),
+            Self::Bdd100k => script(0.001, 16, 688, [1.0, 2.0], 100, 720),
             Self::Paddleseg => paddleseg(),
         }
     }
@@ -92,6 +92,7 @@ fn paper() -> Recipe {
         batch_norm: BatchNormMode::Train,
         ema: None,
         augmentation: Augmentation::paper(CropSize::square(832)),
+        class_uniform: None,
         normalization: Normalization::default(),
         loss: DecoupledLossConfig::paper(),
         targets: TargetsRecipe::default(),
@@ -103,7 +104,14 @@ fn paper() -> Recipe {
     }
 }
 
-fn script(rate: f64, batch: usize, crop: usize, scales: [f64; 2], epochs: usize) -> Recipe {
+fn script(
+    rate: f64,
+    batch: usize,
+    crop: usize,
+    scales: [f64; 2],
+    epochs: usize,
+    tile: usize,
+) -> Recipe {
     let [min, max] = scales;
     Recipe {
         epochs,
@@ -119,6 +127,7 @@ fn script(rate: f64, batch: usize, crop: usize, scales: [f64; 2], epochs: usize)
         },
         augmentation: Augmentation::official(CropSize::square(crop))
             .with_scale(Some(RandomScale::new(min, max))),
+        class_uniform: Some(ClassUniformRecipe::new(tile)),
         loss: DecoupledLossConfig::new(),
         targets: TargetsRecipe::official(),
         ..paper()

@@ -19,6 +19,7 @@ pub(crate) struct Criterion {
 }
 
 /// What a batch is trained towards.
+#[expect(clippy::large_enum_variant, reason = "one per batch")]
 pub(crate) enum BatchTargets {
     /// Labels `[batch, height, width]`; what else is needed is made from them.
     Labels(Tensor<3, Int>),

@@ -25,14 +25,13 @@ impl Feed {
         dataset: Arc<dyn SegmentationDataset>,
         sampling: Option<Arc<dyn Sampling>>,
         recipe: &Recipe,
-        decoupled: bool,
     ) -> Result<Self, EngineError> {
         let images = dataset.len();
         let augmentation = recipe.augmentation.clone();
         let mut config = LoaderConfig::training(recipe.batch, recipe.seed, augmentation)
             .with_workers(recipe.workers)
             .with_normalization(recipe.normalization);
-        if decoupled && recipe.targets.made_on == TargetsPlace::Loader {
+        if recipe.targets.made_on == TargetsPlace::Loader {
             config = config.with_targets(loader_targets(&recipe.targets));
         }
         let loader = match sampling {
@@ -181,7 +180,7 @@ mod tests {
         };
         let dataset = Arc::new(StreetScenes::new(config));
         let classes = dataset.classes().num_classes();
-        let feed = Feed::new(dataset, None, &recipe, true).expect("three images");
+        let feed = Feed::new(dataset, None, &recipe).expect("three images");
         let batch = feed.epoch(0, 0).next().expect("a batch").expect("readable");
         let device = Device::default();
         match upload(batch, &device).1 {

@@ -21,7 +21,7 @@ impl Interrupt {
         Self::default()
     }
 
-    /// The request that Ctrl-C makes, or a polite `kill`.
+    /// The request that Ctrl-C makes.
     ///
     /// The first signal asks to stop, the third ends the process at once. A process has one such listener, however often
     /// this is called; all calls return the same request. Programs with a listener of their own use
@@ -29,7 +29,7 @@ impl Interrupt {
     ///
     /// # Errors
     ///
-    /// Returns an error if the process has another listener already.
+    /// Returns an error if the process listens with the crate `ctrlc` already, or the system does not allow it.
     pub fn on_ctrl_c() -> Result<Self, InterruptError> {
         static LISTENER: OnceLock<Interrupt> = OnceLock::new();
         if let Some(interrupt) = LISTENER.get() {

@@ -16,9 +16,13 @@ mod log;
 mod losses;
 mod progress;
 mod rates;
+mod run_folder;
 mod session;
+mod stepper;
 mod trainer;
 
+#[cfg(feature = "learner")]
+pub(crate) use criterion::{BatchTargets, Criterion};
 pub use ema::EmaRecipe;
 pub use freeze::BatchNormMode;
 pub use interrupt::{Interrupt, InterruptError};

@@ -1,47 +1,31 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
-use burn::tensor::Device;
 use decoupled_seg_core::SegmentationModel;
-use decoupled_seg_datasets::loader::Batch;
 use decoupled_seg_datasets::{ClassTable, SegmentationDataset};
 
-use super::clip::{clip_global_norm, divide};
-use super::criterion::Criterion;
-use super::curves::write_curves;
-use super::feed::{Feed, upload};
-use super::log::Log;
+use super::feed::Feed;
 use super::losses::PendingLosses;
 use super::progress::Reporter;
-use super::rates::Rates;
-use super::{
-    EpochRecord, Interrupt, LogEntry, LossMeans, LossTerms, Resume, Stop, Trained, Trainer, ema,
-};
-use crate::checkpoint::{
-    Checkpoint, CheckpointError, CheckpointState, CheckpointStore, FiniteCheck, Position, Scores,
-    Snapshot,
-};
+use super::run_folder::RunFolder;
+use super::stepper::Stepper;
+use super::trainer::EpochHook;
+use super::{EpochRecord, Interrupt, LogEntry, LossMeans, Stop, Trained, Trainer};
+use crate::checkpoint::{CheckpointState, Position, Scores};
 use crate::evaluate::Evaluator;
-use crate::recipe::{Recipe, SchedulePoint};
+use crate::recipe::Recipe;
 use crate::{EngineError, files};
 
 /// A run between two starts of the process.
 pub(super) struct Session<'a, M: SegmentationModel> {
     recipe: Recipe,
-    device: Device,
     network: serde_json::Value,
     interrupt: Interrupt,
     classes: ClassTable,
     feed: Feed,
     validation: Option<&'a dyn SegmentationDataset>,
-    criterion: Criterion,
-    rates: Rates,
-    /// Taken out while the optimizer works on it.
-    model: Option<M>,
-    ema: Option<M>,
-    optimizer: ModuleOptimizer,
+    stepper: Stepper<M>,
     position: Position,
     running: LossMeans,
     history: Vec<EpochRecord>,
@@ -49,20 +33,19 @@ pub(super) struct Session<'a, M: SegmentationModel> {
     folder: Option<RunFolder>,
     reporter: Reporter,
     clock: Clock,
+    /// Steps that were done when the session began.
+    first_step: usize,
+    on_epoch: Option<EpochHook<M>>,
 }
+
+/// A first step worth a remark.
+const NOTEWORTHY: Duration = Duration::from_secs(10);
 
 /// What is known of a step before its losses are.
 struct StepTag {
     step: usize,
     epoch: usize,
     learning_rate: f64,
-}
-
-struct RunFolder {
-    path: PathBuf,
-    log: Log,
-    store: CheckpointStore,
-    last: Option<PathBuf>,
 }
 
 /// Training time, over all sessions.
@@ -95,6 +78,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             interrupt,
             network,
             sampling,
+            on_epoch,
         } = trainer;
         recipe.validate()?;
         let classes = train.classes().clone();
@@ -106,14 +90,22 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                 });
             }
         }
-        let images = train.len();
-        let feed = Feed::new(train, sampling, &recipe, true)?;
-
         let checkpoint = match &run_folder {
-            Some(folder) => found(folder, &recipe, resume)?,
+            Some(folder) => RunFolder::find(folder, &recipe, resume)?,
             None => None,
         };
-        let (model, optimizer, ema) = prepare(model, &device, &recipe, checkpoint.as_ref())?;
+        if let Some(folder) = &run_folder {
+            files::create_dir(folder)?;
+        }
+        let images = train.len();
+        let sampling = match (sampling, &recipe.class_uniform) {
+            (None, Some(rule)) => Some(rule.sampling(&*train, run_folder.as_deref())?),
+            (sampling, _) => sampling,
+        };
+        let feed = Feed::new(train, sampling, &recipe)?;
+
+        let steps_per_epoch = feed.steps_per_epoch();
+        let stepper = Stepper::new(model, device, &recipe, steps_per_epoch, checkpoint.as_ref())?;
         let state = checkpoint.map(|checkpoint| checkpoint.state().clone());
         let (position, running, history, before) = match state {
             Some(state) => (state.position, state.running, state.history, state.seconds),
@@ -121,15 +113,12 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         };
 
         let folder = match run_folder {
-            Some(path) => Some(open_folder(&path, &recipe, position)?),
+            Some(path) => Some(RunFolder::open(&path, &recipe, position)?),
             None => None,
         };
-        let total_steps = recipe.epochs * feed.steps_per_epoch();
+        let total_steps = recipe.epochs * steps_per_epoch;
         let now = Instant::now();
-        let targets = recipe.targets.config(classes.num_classes());
         let mut session = Self {
-            criterion: Criterion::new(&recipe.loss, targets),
-            rates: Rates::new(&model, &recipe.rate_groups)?,
             reporter: progress.start(position.step, total_steps, recipe.epochs),
             clock: Clock {
                 before,
@@ -138,21 +127,20 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             },
             pending: PendingLosses::new(),
             recipe,
-            device,
             network,
             interrupt,
             classes,
             feed,
             validation,
-            ema,
-            optimizer,
+            stepper,
             position,
+            first_step: position.step,
             running,
             history,
             folder,
-            model: Some(model),
+            on_epoch,
         };
-        let parameters = session.model().num_params();
+        let parameters = session.stepper.num_params();
         session.log(&LogEntry::Start {
             position,
             version: env!("CARGO_PKG_VERSION").to_string(),
@@ -171,6 +159,10 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
 
     pub fn run(mut self) -> Result<Trained<M>, EngineError> {
         let result = self.epochs();
+        if let Err(EngineError::Dataset(_)) = &result {
+            // A file that cannot be read says nothing against what was trained. Best effort: the first error matters.
+            let _ = self.checkpoint(None);
+        }
         let reason = match &result {
             Ok(Stop::Finished) => "finished",
             Ok(Stop::Interrupted) => "interrupted",
@@ -186,15 +178,11 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         let stop = result?;
         logged?;
         let best = match &self.folder {
-            Some(folder) => match folder.store.best() {
-                Ok(best) => Some(best),
-                Err(CheckpointError::None { .. }) => None,
-                Err(error) => return Err(error.into()),
-            },
+            Some(folder) => folder.best()?,
             None => None,
         };
         Ok(Trained {
-            model: self.judged_model(),
+            model: self.stepper.judged_model(),
             history: self.history,
             position: self.position,
             stop,
@@ -227,9 +215,20 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                     .expect("the feed has as many batches as it says")?;
                 group.push(batch);
             }
-            self.step(group);
+            let start = Instant::now();
+            let losses = self.stepper.step(group, self.position.step);
+            let learning_rate = self.stepper.learning_rate(self.position.step);
             self.position.batch += per_step;
             self.position.step += 1;
+            let tag = StepTag {
+                step: self.position.step,
+                epoch,
+                learning_rate,
+            };
+            self.pending.push(&losses, tag);
+            if self.position.step == self.first_step + 1 {
+                self.note_warm_up(start);
+            }
             self.reporter.step(epoch);
             if self.pending.len() >= self.recipe.log_every {
                 self.read_losses()?;
@@ -246,58 +245,18 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         self.read_losses()
     }
 
-    /// One optimizer step, enqueued without reading anything back.
-    fn step(&mut self, group: Vec<Batch>) {
-        let learning_rate = self.learning_rate(self.position.step);
-        // Dropout draws from the device's generator. Seeded anew at each step, a run can be taken up at any of them.
-        self.device
-            .seed(step_seed(self.recipe.seed, self.position.step));
-        let model = self.model.take().expect("put back after every step");
-        let mut losses = Vec::with_capacity(group.len());
-        let mut accumulator = GradientsAccumulator::new();
-        let mut gradients = None;
-        let batches = group.len();
-        for batch in group {
-            let (images, targets) = upload(batch, &self.device);
-            let terms = self.criterion.forward(model.forward(images), targets);
-            let of_batch = GradientsParams::from_grads(terms.total.backward(), &model);
-            losses.push(terms.detached());
-            if batches == 1 {
-                gradients = Some(of_batch);
-            } else {
-                accumulator.accumulate(&model, of_batch);
-            }
+    /// The first step of a session compiles and tunes kernels for the size of the crops; all others have that size too.
+    fn note_warm_up(&mut self, start: Instant) {
+        self.stepper.wait();
+        let taken = start.elapsed();
+        if taken > NOTEWORTHY {
+            self.reporter.note(&format!(
+                "the first step took {:.0} s: kernels are tuned once for this size of crops",
+                taken.as_secs_f64()
+            ));
         }
-        let mut gradients =
-            gradients.unwrap_or_else(|| divide(&model, accumulator.grads(), batches));
-        if let Some(max_norm) = self.recipe.clip_norm {
-            gradients = clip_global_norm(&model, gradients, max_norm);
-        }
-        let model = self
-            .optimizer
-            .step(self.rates.at(learning_rate), model, gradients);
-        if let (Some(average), Some(recipe)) = (self.ema.take(), self.recipe.ema) {
-            let decay = recipe.decay_at(self.position.step);
-            self.ema = Some(ema::update(average, &model.valid(), decay));
-        }
-        self.model = Some(model);
-        let tag = StepTag {
-            step: self.position.step + 1,
-            epoch: self.position.epoch,
-            learning_rate,
-        };
-        self.pending.push(&LossTerms::mean(losses), tag);
-    }
-
-    fn learning_rate(&self, step: usize) -> f64 {
-        let steps_per_epoch = self.feed.steps_per_epoch();
-        let factor = self.recipe.schedule.factor(SchedulePoint {
-            step,
-            total_steps: self.recipe.epochs * steps_per_epoch,
-            epoch: step / steps_per_epoch,
-            epochs: self.recipe.epochs,
-        });
-        self.recipe.optimizer.learning_rate * factor
+        // The rate is that of the steps that follow.
+        self.clock.last_reading = (Instant::now(), self.position.step);
     }
 
     /// Reads the losses of the last steps back, logs them, and stops at one that is not finite.
@@ -308,7 +267,8 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         };
         let now = Instant::now();
         let (before, steps_before) = self.clock.last_reading;
-        let images = (last.step - steps_before) * self.recipe.batch * self.recipe.accumulate;
+        let steps = last.step.saturating_sub(steps_before);
+        let images = steps * self.recipe.batch * self.recipe.accumulate;
         let images_per_second = images as f64 / now.duration_since(before).as_secs_f64().max(1e-9);
         self.clock.last_reading = (now, last.step);
         self.reporter
@@ -328,7 +288,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                     step: tag.step,
                     term,
                     value,
-                    last_checkpoint: self.folder.as_ref().and_then(|folder| folder.last.clone()),
+                    last_checkpoint: self.last_checkpoint(),
                 });
             }
             self.running.add(&values);
@@ -349,12 +309,18 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             epoch,
             step: self.position.step,
             loss: self.running.means().unwrap_or_default(),
-            learning_rate: self.learning_rate(self.position.step.saturating_sub(1)),
+            learning_rate: self
+                .stepper
+                .learning_rate(self.position.step.saturating_sub(1)),
             scores: scores.clone(),
             seconds: self.clock.seconds(),
         };
         self.reporter.note(&summary(&record, self.recipe.epochs));
         self.log(&LogEntry::Epoch(record.clone()))?;
+        if let Some(mut hook) = self.on_epoch.take() {
+            hook(&record, &self.stepper.judged_model());
+            self.on_epoch = Some(hook);
+        }
         self.history.push(record);
         self.running = LossMeans::default();
         self.position = Position {
@@ -364,7 +330,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         };
         self.checkpoint(scores)?;
         if let Some(folder) = &self.folder {
-            write_curves(&folder.path, &self.history)?;
+            folder.curves(&self.history)?;
         }
         // Validation is no training time as far as the rate is concerned.
         self.clock.last_reading = (Instant::now(), self.position.step);
@@ -375,9 +341,9 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         let mut evaluator = Evaluator::new(
             self.recipe.validation.clone(),
             self.recipe.normalization,
-            &self.device,
+            self.stepper.device(),
         );
-        let report = evaluator.evaluate(&self.judged_model(), dataset)?;
+        let report = evaluator.evaluate(&self.stepper.judged_model(), dataset)?;
         Ok(report.scores())
     }
 
@@ -387,12 +353,6 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         let Some(folder) = &mut self.folder else {
             return Ok(());
         };
-        // Out of training, so that the running statistics of norms include the last step.
-        let model = self
-            .model
-            .as_ref()
-            .expect("put back after every step")
-            .valid();
         let state = CheckpointState::new(
             self.position,
             self.recipe.clone(),
@@ -403,149 +363,39 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             scores,
             running: self.running.clone(),
             history: self.history.clone(),
-            seconds: self.clock.before + self.clock.start.elapsed().as_secs_f64(),
+            seconds: self.clock.seconds(),
             ..state
         };
-        let checkpoint = folder.store.save(Snapshot {
-            model: &model,
-            ema: self.ema.as_ref(),
-            optimizer: &self.optimizer,
-            state,
-        })?;
-        folder.last = Some(checkpoint.folder().to_path_buf());
+        let written = self
+            .stepper
+            .write(state, |snapshot| folder.save(snapshot))?;
         let entry = LogEntry::Checkpoint {
             position: self.position,
-            folder: checkpoint.folder().to_path_buf(),
+            folder: written,
             seconds: self.clock.seconds(),
         };
         self.log(&entry)?;
         self.flush_log()
     }
 
-    fn model(&self) -> &M {
-        self.model.as_ref().expect("put back after every step")
-    }
-
-    /// The network that is validated and handed over: out of training, averaged if the recipe says so.
-    fn judged_model(&self) -> M {
-        match &self.ema {
-            Some(average) => average.clone(),
-            None => self.model().valid(),
-        }
+    fn last_checkpoint(&self) -> Option<PathBuf> {
+        let last = self.folder.as_ref()?.last()?;
+        Some(last.to_path_buf())
     }
 
     fn log(&mut self, entry: &LogEntry) -> Result<(), EngineError> {
         match &mut self.folder {
-            Some(folder) => Ok(folder.log.write(entry)?),
+            Some(folder) => folder.log(entry),
             None => Ok(()),
         }
     }
 
     fn flush_log(&mut self) -> Result<(), EngineError> {
         match &mut self.folder {
-            Some(folder) => Ok(folder.log.flush()?),
+            Some(folder) => folder.flush(),
             None => Ok(()),
         }
     }
-}
-
-const CHECKPOINTS: &str = "checkpoints";
-
-/// The checkpoint to go on from, if there is one and that is wanted.
-fn found(
-    folder: &Path,
-    recipe: &Recipe,
-    resume: Resume,
-) -> Result<Option<Checkpoint>, EngineError> {
-    let store = CheckpointStore::open(folder.join(CHECKPOINTS), recipe.checkpoints);
-    let latest = store.latest();
-    let checkpoint = match (resume, latest) {
-        (Resume::Never, Err(CheckpointError::None { skipped, .. })) if skipped.is_empty() => None,
-        (Resume::Never, _) => {
-            return Err(EngineError::RunExists {
-                folder: folder.to_path_buf(),
-            });
-        }
-        (_, Ok(checkpoint)) => Some(checkpoint),
-        (Resume::IfPresent, Err(CheckpointError::None { skipped, .. })) if skipped.is_empty() => {
-            None
-        }
-        (_, Err(error)) => return Err(error.into()),
-    };
-    if let Some(checkpoint) = &checkpoint {
-        let fields = recipe.differences(&checkpoint.state().recipe);
-        if !fields.is_empty() {
-            return Err(CheckpointError::Recipe {
-                path: checkpoint.folder().to_path_buf(),
-                fields,
-            }
-            .into());
-        }
-    }
-    Ok(checkpoint)
-}
-
-type Prepared<M> = (M, ModuleOptimizer, Option<M>);
-
-/// Network, optimizer and average as the first step finds them.
-fn prepare<M: SegmentationModel>(
-    model: M,
-    device: &Device,
-    recipe: &Recipe,
-    checkpoint: Option<&Checkpoint>,
-) -> Result<Prepared<M>, EngineError> {
-    let model = model.fork(device);
-    let model = if model.devices().iter().all(Device::is_autodiff) {
-        model
-    } else {
-        model.train()
-    };
-    // Burn draws initial weights when they are first looked at: here, from the recipe's seed.
-    device.seed(recipe.seed);
-    if let Some(parameter) = FiniteCheck::first_offender(&model) {
-        return Err(CheckpointError::NotFinite { parameter }.into());
-    }
-    let optimizer = recipe.optimizer.init();
-    let (model, optimizer, ema) = match checkpoint {
-        None => (model, optimizer, None),
-        Some(checkpoint) => {
-            let average = checkpoint.load_ema(model.valid())?;
-            let model = checkpoint.load_for_training(model)?;
-            (model, checkpoint.load_optimizer(optimizer)?, average)
-        }
-    };
-    let model = recipe.batch_norm.apply(model);
-    let ema = recipe.ema.map(|_| ema.unwrap_or_else(|| model.valid()));
-    Ok((model, optimizer, ema))
-}
-
-fn open_folder(path: &Path, recipe: &Recipe, position: Position) -> Result<RunFolder, EngineError> {
-    files::create_dir(path)?;
-    recipe.write(path.join("recipe.toml"))?;
-    let store = CheckpointStore::create(path.join(CHECKPOINTS), recipe.checkpoints)?;
-    let log = Log::open(&path.join("log.jsonl"), position.step)?;
-    let last = store
-        .latest()
-        .ok()
-        .map(|checkpoint| checkpoint.folder().to_path_buf());
-    Ok(RunFolder {
-        path: path.to_path_buf(),
-        log,
-        store,
-        last,
-    })
-}
-
-/// Spreads the step over all bits (the finaliser of SplitMix64), so that neighbouring steps draw unrelated numbers.
-fn step_seed(seed: u64, step: usize) -> u64 {
-    let mut z = seed.wrapping_add(
-        (step as u64)
-            .wrapping_add(1)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15),
-    );
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 fn summary(record: &EpochRecord, epochs: usize) -> String {

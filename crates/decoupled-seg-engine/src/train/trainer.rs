@@ -14,10 +14,23 @@ use crate::recipe::Recipe;
 
 /// Trains a network by a [`Recipe`].
 ///
-/// ```ignore
+/// ```
+/// # use std::sync::Arc;
+/// # use burn::tensor::Device;
+/// # use decoupled_seg_core::SegmentationModel;
+/// # use decoupled_seg_datasets::SegmentationDataset;
+/// # use decoupled_seg_engine::{EngineError, Recipe, Trainer};
+/// # fn train<M: SegmentationModel>(
+/// #     model: M,
+/// #     train_set: Arc<dyn SegmentationDataset>,
+/// #     val_set: impl SegmentationDataset,
+/// #     device: Device,
+/// # ) -> Result<M, EngineError> {
 /// let trained = Trainer::new(Recipe::default(), model, &device)
 ///     .with_run_folder("runs/camvid")
 ///     .fit(train_set, Some(&val_set))?;
+/// # Ok(trained.model)
+/// # }
 /// ```
 ///
 /// Each step is enqueued without waiting for the device: losses are read back every
@@ -29,7 +42,8 @@ use crate::recipe::Recipe;
 /// ```text
 /// recipe.toml    the recipe
 /// log.jsonl      a line for every step, epoch and checkpoint (read_log)
-/// curves.svg     losses, rate and scores so far
+/// losses.svg     the loss terms by epoch
+/// scores.svg     the validations by epoch
 /// checkpoints/   the last ones and the best one (CheckpointStore)
 /// ```
 ///
@@ -46,7 +60,11 @@ pub struct Trainer<M> {
     pub(super) interrupt: Interrupt,
     pub(super) network: serde_json::Value,
     pub(super) sampling: Option<Arc<dyn Sampling>>,
+    pub(super) on_epoch: Option<EpochHook<M>>,
 }
+
+/// Called with what an epoch measured and the network as it was validated.
+pub(super) type EpochHook<M> = Box<dyn FnMut(&EpochRecord, &M)>;
 
 /// What a run does with the checkpoints in its folder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -103,6 +121,7 @@ impl<M: SegmentationModel> Trainer<M> {
             interrupt: Interrupt::new(),
             network: serde_json::Value::Null,
             sampling: None,
+            on_epoch: None,
         }
     }
 
@@ -137,10 +156,17 @@ impl<M: SegmentationModel> Trainer<M> {
         self
     }
 
-    /// Draws the images of an epoch by another rule than "each once, shuffled": class-uniform sampling, for example. A
-    /// resumed run needs the same rule.
+    /// Draws the images of an epoch by a rule of your own, whatever the recipe says
+    /// ([`Recipe::class_uniform`]). A resumed run needs the same rule.
     pub fn with_sampling(mut self, sampling: Arc<dyn Sampling>) -> Self {
         self.sampling = Some(sampling);
+        self
+    }
+
+    /// Calls `hook` at the end of each epoch with what it measured and the network as it was validated: for pictures,
+    /// curves elsewhere, or stopping early through an [`Interrupt`].
+    pub fn with_epoch_hook(mut self, hook: impl FnMut(&EpochRecord, &M) + 'static) -> Self {
+        self.on_epoch = Some(Box::new(hook));
         self
     }
 

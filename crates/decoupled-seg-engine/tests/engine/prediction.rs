@@ -186,7 +186,7 @@ fn bad_input_is_named() {
     assert!(matches!(error, EngineError::SameOutput { .. }), "{error:?}");
 
     // A file where the output folder should be.
-    fs::write(&output.with_extension("txt"), b"x").expect("writable");
+    fs::write(output.with_extension("txt"), b"x").expect("writable");
     let error = predictor
         .predict_path(
             folder.path().join("rectangles_0.png"),

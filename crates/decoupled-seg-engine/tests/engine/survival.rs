@@ -1,10 +1,13 @@
 //! What a run survives and what it costs, seen from another process: the test binary starts itself again.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Instant;
 
-use decoupled_seg_engine::{CheckpointRecipe, CheckpointStore, Recipe, Resume, Stop};
+use decoupled_seg_engine::{
+    CheckpointError, CheckpointRecipe, CheckpointStore, EngineError, FileError, Interrupt, Recipe,
+    Resume,
+};
 
 use super::common::*;
 
@@ -24,11 +27,25 @@ fn child_run() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
+    let interrupt = Interrupt::on_ctrl_c().expect("the only listener");
     let trained = trainer(long_recipe(), Some(Path::new(&folder)))
         .with_resume(Resume::IfPresent)
-        .fit(train_set(), Some(&Rectangles::new(2, 24)))
-        .expect("goes on wherever it was killed");
-    assert_eq!(trained.stop, Stop::Finished);
+        .with_interrupt(interrupt)
+        .fit(train_set(), Some(&Rectangles::new(2, 24)));
+    match trained {
+        Ok(trained) => println!("child: {:?}", trained.stop),
+        Err(error) => println!("child: {error}"),
+    }
+}
+
+/// What the child said at its end.
+fn outcome(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text
+        .lines()
+        .find_map(|line| line.split("child: ").nth(1))
+        .map(str::to_string);
+    line.unwrap_or_else(|| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)))
 }
 
 fn start(test: &str, folder: &Path) -> Child {
@@ -47,51 +64,61 @@ fn start(test: &str, folder: &Path) -> Child {
         .expect("starts")
 }
 
-/// Kills with signal 9 at as many moments of a run and compares with one left alone.
+/// Kills with signal 9 so many times, takes the run up again each time, and compares with one left alone. A run that
+/// got to its end is followed by another one.
 fn survive(kills: u32) {
     let _turn = alone();
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
-    let begin = std::time::Instant::now();
+    let whole = folder.path().join("whole");
+    let begin = Instant::now();
     trainer(long_recipe(), Some(&whole))
         .fit(train_set(), Some(&Rectangles::new(2, 24)))
         .expect("trains");
     let length = begin.elapsed();
+    let last_step = logged_losses(&whole).len();
 
-    let store = CheckpointStore::open(killed.join("checkpoints"), CheckpointRecipe::default());
-    let mut steps = Vec::new();
+    let mut runs = vec![folder.path().join("run-0")];
+    let mut steps = vec![Vec::new()];
     for kill in 0..kills {
-        let mut child = start("survival::child_run", &killed);
-        // Any moment of a run: while starting, stepping, validating or writing. Multiples of the golden ratio spread
-        // evenly whatever their number.
+        let run = runs.last().expect("at least one").clone();
+        let mut child = start("survival::child_run", &run);
+        // Any moment: while starting, stepping, validating or writing. Multiples of the golden ratio spread evenly
+        // whatever their number.
         let moment = (f64::from(kill) * 0.618_033_988_749).fract();
-        std::thread::sleep(length.mul_f64(0.05 + 0.5 * moment) + Duration::from_millis(20));
-        // Signal 9 on Unix.
+        std::thread::sleep(length.mul_f64(0.02 + 0.4 * moment));
+        // Signal 9 on Unix. It may have ended by itself.
         let _ = child.kill();
         child.wait().expect("gone");
         // Whatever is there is whole, but for what the next start sweeps away.
-        match store.latest() {
-            Ok(checkpoint) => steps.push(checkpoint.state().position.step),
-            Err(error) => assert!(
-                error.to_string().ends_with("no whole checkpoint"),
-                "damaged: {error}"
-            ),
+        let store = CheckpointStore::open(run.join("checkpoints"), CheckpointRecipe::default());
+        let step = match store.latest() {
+            Ok(checkpoint) => checkpoint.state().position.step,
+            Err(CheckpointError::None { skipped, .. }) => {
+                assert!(skipped.is_empty(), "half-written: {skipped:?}");
+                0
+            }
+            Err(error) => panic!("{error}"),
+        };
+        steps.last_mut().expect("at least one").push(step);
+        if step == last_step {
+            runs.push(folder.path().join(format!("run-{}", runs.len())));
+            steps.push(Vec::new());
         }
     }
-    assert!(steps.is_sorted(), "a run never falls back: {steps:?}");
-
-    let output = start("survival::child_run", &killed)
-        .wait_with_output()
-        .expect("ends by itself");
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}");
-    assert_eq!(logged_losses(&killed), logged_losses(&whole));
-    println!("killed at steps {steps:?} of 36, each run {length:?} long");
+    for (run, steps) in runs.iter().zip(&steps) {
+        assert!(steps.is_sorted(), "a run never falls back: {steps:?}");
+        let output = start("survival::child_run", run)
+            .wait_with_output()
+            .expect("ends by itself");
+        assert_eq!(outcome(&output), "Finished");
+        assert_eq!(logged_losses(run), logged_losses(&whole));
+    }
+    println!("{kills} kills at steps {steps:?} of {last_step}; a run takes {length:?}");
 }
 
 #[test]
 fn a_killed_run_goes_on() {
-    survive(3);
+    survive(4);
 }
 
 /// `cargo test -p decoupled-seg-engine --test engine twenty -- --ignored --nocapture`
@@ -102,10 +129,92 @@ fn twenty_kills() {
 }
 
 #[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_finishes_the_step_and_saves() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let child = start("survival::child_run", folder.path());
+    // Once the first checkpoint is there, the run is on its way.
+    let checkpoints = folder.path().join("checkpoints");
+    let store = CheckpointStore::open(checkpoints, CheckpointRecipe::default());
+    let begin = Instant::now();
+    while store.latest().is_err() {
+        assert!(
+            begin.elapsed().as_secs() < 60,
+            "no checkpoint after a minute"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(sent.expect("Linux has kill").success());
+    let output = child.wait_with_output().expect("ends by itself");
+    assert_eq!(outcome(&output), "Interrupted");
+    let entries = decoupled_seg_engine::read_log(folder.path().join("log.jsonl")).expect("a log");
+    let last = entries.last().expect("not empty");
+    let position = store.latest().expect("saved").state().position;
+    assert_eq!(
+        last.step(),
+        position.step,
+        "nothing was done after the last checkpoint"
+    );
+}
+
+/// A limit on the size of files fails like a full disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_keeps_the_last_checkpoint() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = |kib: usize| {
+        // `ulimit -f` counts 512 bytes; the signal would end the process before the write fails.
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", 2 * kib);
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .arg(std::env::current_exe().expect("this test binary"))
+            .args(["--exact", "survival::child_run", "--ignored", "--nocapture"])
+            .env(FOLDER, folder.path())
+            .output()
+            .expect("starts");
+        outcome(&output)
+    };
+    let checkpoints = folder.path().join("checkpoints");
+    let store = CheckpointStore::open(checkpoints, CheckpointRecipe::default());
+    // The history in the state grows with the epochs, so that a limit is met in the middle of the run.
+    let message = (6..40)
+        .map(&run)
+        .find(|_| store.latest().is_ok())
+        .expect("40 KiB are enough for a checkpoint");
+    assert!(message.contains("no space left"), "{message}");
+    let before = store.latest().expect("whole").state().position;
+    assert!(before.step < 36, "{before:?}");
+    assert_eq!(run(10_000), "Finished");
+}
+
+/// `/sys` takes no files, not even root's.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let error = trainer(long_recipe(), Some(Path::new("/sys/decoupled-seg")))
+        .fit(train_set(), None)
+        .expect_err("read-only");
+    let EngineError::File(FileError::Denied { path, .. }) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(path, Path::new("/sys/decoupled-seg"));
+}
+
+#[cfg(target_os = "linux")]
 mod memory {
     use std::fs;
     use std::path::Path;
     use std::sync::Arc;
+
+    use burn::nn::conv::Conv2dConfig;
+    use burn::tensor::Device;
+    use decoupled_seg_datasets::augment::Normalization;
+    use decoupled_seg_engine::{Inference, Protocol};
+    use image::{Rgb, RgbImage};
 
     use super::*;
 
@@ -130,18 +239,19 @@ mod memory {
                     Some(&Rectangles::new(2, 24)),
                 )
                 .expect("trains");
-            resident_kib()
+            status_kib("VmRSS")
         };
         println!("resident {} {}", run(1), run(10));
     }
 
-    fn resident_kib() -> usize {
+    /// A figure of this process, as the kernel counts it.
+    fn status_kib(key: &str) -> usize {
         let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
         let line = status
             .lines()
-            .find(|line| line.starts_with("VmRSS"))
+            .find(|line| line.starts_with(key))
             .expect("Linux has it");
-        let number = line.split_whitespace().nth(1).expect("VmRSS: n kB");
+        let number = line.split_whitespace().nth(1).expect("key: n kB");
         number.parse().expect("a number")
     }
 
@@ -167,5 +277,51 @@ mod memory {
         );
         // The allocator settles within a few MiB; a leak of one crop's activations a step would be 100 MiB.
         assert!(figures[1] - figures[0] < 8.0 * 1024.0, "{figures:?} KiB");
+    }
+
+    /// Not a test by itself: prints the peak of the resident memory in KiB.
+    #[test]
+    #[ignore = "started by the test below"]
+    fn child_evaluation() {
+        if std::env::var_os(FOLDER).is_none() {
+            return;
+        }
+        let device = Device::default();
+        let mut net = TinyNet::new(8, false, &device);
+        net.num_classes = 19;
+        net.classify = Conv2dConfig::new([8, 19], [1, 1]).init(&device);
+        let image = RgbImage::from_fn(2048, 1024, |x, y| Rgb([x as u8, y as u8, (x ^ y) as u8]));
+        let protocol = Protocol {
+            scales: vec![0.5, 1.0, 2.0],
+            ..Protocol::multi_scale(832)
+        };
+        let mut inference = Inference::new(protocol, Normalization::default(), &device).timed();
+        for _ in 0..2 {
+            let labels = inference.labels(&net, &image);
+            assert_eq!((labels.width, labels.height), (2048, 1024));
+        }
+        let timings = inference.timings();
+        println!("peak {} {timings:?}", status_kib("VmHWM"));
+    }
+
+    /// `cargo test -p decoupled-seg-engine --test engine gigabytes -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a minute"]
+    fn large_images_of_19_classes_stay_within_four_gigabytes() {
+        let output = start("survival::memory::child_evaluation", Path::new("."))
+            .wait_with_output()
+            .expect("ends by itself");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text
+            .lines()
+            .find_map(|line| line.split("peak ").nth(1))
+            .unwrap_or_else(|| panic!("{text}"));
+        println!("2048x1024, 19 classes, scales 0.5, 1 and 2, flip: peak KiB {line}");
+        let peak: usize = line
+            .split_whitespace()
+            .next()
+            .and_then(|word| word.parse().ok())
+            .expect("a number");
+        assert!(peak < 4 * 1024 * 1024, "{peak} KiB");
     }
 }

@@ -4,8 +4,8 @@ use burn::tensor::{Device, Tensor};
 use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
 use decoupled_seg_datasets::augment::Augmentation;
 use decoupled_seg_engine::{
-    BatchNormMode, CheckpointStore, EmaRecipe, EngineError, EvaluationRecipe, Evaluator, LossTerm,
-    RateGroup, Recipe, Stop, Trainer,
+    BatchNormMode, CheckpointStore, ClassUniformRecipe, EmaRecipe, EngineError, EvaluationRecipe,
+    Evaluator, LossTerm, RateGroup, Recipe, Resume, Stop, Trainer,
 };
 use decoupled_seg_metrics::BoundaryThreshold;
 
@@ -265,4 +265,25 @@ fn mistakes_are_found_before_the_first_step() {
         error.to_string(),
         "the network predicts 4 classes, the data set has 3"
     );
+}
+
+#[test]
+fn class_uniform_epochs_are_another_draw() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.class_uniform = Some(ClassUniformRecipe::new(12));
+    recipe.checkpoints.every_steps = Some(1);
+    let run = |name: &str, recipe: &Recipe| {
+        trainer(recipe.clone(), Some(&folder.path().join(name)))
+            .with_resume(Resume::IfPresent)
+            .fit(train_set(), None)
+            .expect("trains");
+        logged_losses(&folder.path().join(name))
+    };
+    let uniform = run("uniform", &recipe);
+    assert_eq!(uniform.len(), 18);
+    assert_eq!(uniform, run("again", &recipe));
+    recipe.class_uniform = None;
+    assert_ne!(uniform, run("each_once", &recipe));
 }

@@ -1,0 +1,19 @@
+//! The same networks, losses, data and schedules in burn-train's `Learner`: its several devices, its early stopping, and its
+//! terminal dashboard, which shows itself once your own `Cargo.toml` asks for `burn-train` with the feature `tui`.
+//!
+//! [`Trainer`](crate::Trainer) is what the project's own figures come from; it resumes within an epoch and writes whole
+//! checkpoints. The `Learner` resumes by epoch and shows one loss. On several devices
+//! (`ExecutionStrategy::multi` and `ddp`) each device normalises by the statistics of its own crops: Burn 0.22 has no
+//! batch norm that shares them, so freeze them ([`BatchNormMode`](crate::BatchNormMode)) or give each device several
+//! crops. Gradients of several devices are added up, not averaged: see
+//! [`LearnerNet::with_gradients_shared_by`].
+
+mod loader;
+mod mean_iou;
+mod net;
+mod schedule;
+
+pub use loader::{SegmentationBatch, SegmentationLoader};
+pub use mean_iou::{MeanIouInput, MeanIouMetric};
+pub use net::{LearnerNet, LearnerOutput};
+pub use schedule::RecipeScheduler;

@@ -1,0 +1,103 @@
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+
+use super::curves::write_curves;
+use super::log::Log;
+use super::{EpochRecord, LogEntry, Resume};
+use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointStore, Position, Snapshot};
+use crate::recipe::Recipe;
+use crate::{EngineError, files};
+
+const CHECKPOINTS: &str = "checkpoints";
+
+/// What a run keeps on the disk.
+pub(super) struct RunFolder {
+    path: PathBuf,
+    log: Log,
+    store: CheckpointStore,
+    last: Option<PathBuf>,
+}
+
+impl RunFolder {
+    /// The checkpoint to go on from, if there is one and that is wanted.
+    pub fn find(
+        path: &Path,
+        recipe: &Recipe,
+        resume: Resume,
+    ) -> Result<Option<Checkpoint>, EngineError> {
+        let store = CheckpointStore::open(path.join(CHECKPOINTS), recipe.checkpoints);
+        let nothing_there = |error: &CheckpointError| matches!(error, CheckpointError::None { skipped, .. } if skipped.is_empty());
+        let checkpoint = match (resume, store.latest()) {
+            (Resume::Never | Resume::IfPresent, Err(error)) if nothing_there(&error) => {
+                return Ok(None);
+            }
+            (Resume::Never, _) => {
+                return Err(EngineError::RunExists {
+                    folder: path.to_path_buf(),
+                });
+            }
+            (_, latest) => latest?,
+        };
+        let fields = recipe.differences(&checkpoint.state().recipe);
+        if !fields.is_empty() {
+            return Err(CheckpointError::Recipe {
+                path: checkpoint.folder().to_path_buf(),
+                fields,
+            }
+            .into());
+        }
+        Ok(Some(checkpoint))
+    }
+
+    /// Opens the folder to go on at `position`.
+    pub fn open(path: &Path, recipe: &Recipe, position: Position) -> Result<Self, EngineError> {
+        files::create_dir(path)?;
+        recipe.write(path.join("recipe.toml"))?;
+        let store = CheckpointStore::create(path.join(CHECKPOINTS), recipe.checkpoints)?;
+        let log = Log::open(&path.join("log.jsonl"), position.step)?;
+        let last = store
+            .latest()
+            .ok()
+            .map(|checkpoint| checkpoint.folder().to_path_buf());
+        Ok(Self {
+            path: path.to_path_buf(),
+            log,
+            store,
+            last,
+        })
+    }
+
+    pub fn log(&mut self, entry: &LogEntry) -> Result<(), EngineError> {
+        Ok(self.log.write(entry)?)
+    }
+
+    pub fn flush(&mut self) -> Result<(), EngineError> {
+        Ok(self.log.flush()?)
+    }
+
+    pub fn save<M: Module>(&mut self, snapshot: Snapshot<'_, M>) -> Result<PathBuf, EngineError> {
+        let checkpoint = self.store.save(snapshot)?;
+        let folder = checkpoint.folder().to_path_buf();
+        self.last = Some(folder.clone());
+        Ok(folder)
+    }
+
+    pub fn curves(&self, history: &[EpochRecord]) -> Result<(), EngineError> {
+        Ok(write_curves(&self.path, history)?)
+    }
+
+    /// The newest checkpoint.
+    pub fn last(&self) -> Option<&Path> {
+        self.last.as_deref()
+    }
+
+    /// The best checkpoint, if one was validated.
+    pub fn best(&self) -> Result<Option<Checkpoint>, EngineError> {
+        match self.store.best() {
+            Ok(best) => Ok(Some(best)),
+            Err(CheckpointError::None { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
