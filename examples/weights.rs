@@ -4,6 +4,7 @@
 //! cargo run --release --example weights -- inspect checkpoint.pth
 //! cargo run --release --example weights -- inspect checkpoint.pth --network deeplabv3plus-resnet50
 //! cargo run --release --example weights -- convert checkpoint.pth checkpoint.safetensors
+//! cargo run --release --example weights -- new fcn-resnet50 untrained.safetensors
 //! ```
 //!
 //! No Python is needed, and nothing in a file is executed: a pickle that asks for more than tensors is refused.
@@ -39,6 +40,19 @@ enum Command {
         #[arg(long, default_value_t = 19)]
         classes: usize,
     },
+    /// Writes an untrained network, to see the names or to try them in PyTorch.
+    New {
+        /// The network.
+        network: Network,
+        /// The `.safetensors` file to write.
+        to: PathBuf,
+        /// Its twin without body and edge.
+        #[arg(long)]
+        plain: bool,
+        /// Its number of classes.
+        #[arg(long, default_value_t = 19)]
+        classes: usize,
+    },
     /// Writes a file as safetensors, under the same names.
     Convert {
         /// A `.pth` or `.safetensors` file.
@@ -60,8 +74,8 @@ enum Network {
 }
 
 impl Network {
-    fn config(self, classes: usize) -> DecoupledSegNetConfig {
-        match self {
+    fn config(self, classes: usize, plain: bool) -> DecoupledSegNetConfig {
+        let config = match self {
             Self::FcnResnet50 => DecoupledSegNetConfig::fcn_resnet50(classes),
             Self::FcnResnet101 => DecoupledSegNetConfig::fcn_resnet101(classes),
             Self::PspnetResnet50 => DecoupledSegNetConfig::pspnet_resnet50(classes),
@@ -71,6 +85,10 @@ impl Network {
             Self::Deeplabv3plusWideResnet38 => {
                 DecoupledSegNetConfig::deeplabv3plus_wide_resnet38(classes)
             }
+        };
+        match plain {
+            true => config.with_decoder(DecoderConfig::Plain),
+            false => config,
         }
     }
 }
@@ -96,9 +114,18 @@ fn run(command: Command) -> Result<(), WeightsError> {
             let checkpoint = Checkpoint::open(file)?;
             list(&checkpoint);
             match network {
-                Some(network) => compare(&checkpoint, network.config(classes), plain),
+                Some(network) => compare(&checkpoint, &network.config(classes, plain)),
                 None => Ok(()),
             }
+        }
+        Command::New {
+            network,
+            to,
+            plain,
+            classes,
+        } => {
+            let config = network.config(classes, plain);
+            config.save_weights(&config.init(&Device::default()), to)
         }
         Command::Convert { from, to } => {
             let checkpoint = Checkpoint::open(from)?;
@@ -127,15 +154,7 @@ fn list(checkpoint: &Checkpoint) {
     );
 }
 
-fn compare(
-    checkpoint: &Checkpoint,
-    config: DecoupledSegNetConfig,
-    plain: bool,
-) -> Result<(), WeightsError> {
-    let config = match plain {
-        true => config.with_decoder(DecoderConfig::Plain),
-        false => config,
-    };
+fn compare(checkpoint: &Checkpoint, config: &DecoupledSegNetConfig) -> Result<(), WeightsError> {
     let mut network = config.init(&Device::default());
     let keys = config.official_keys();
     let report = match load(&mut network, &keys, checkpoint, LoadPolicy::Partial) {

@@ -23,6 +23,7 @@
 //! ```
 
 pub mod cost;
+mod inference;
 pub mod network;
 pub mod prelude;
 pub mod weights;

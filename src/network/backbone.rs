@@ -16,6 +16,7 @@ pub enum BackboneConfig {
 
 /// The backbone of a network: an image in, the features of four stages out. Built by [`BackboneConfig`].
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one per network")]
 pub enum Backbone {
     /// A dilated ResNet.
     ResNet(ResNet),

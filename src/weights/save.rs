@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs;
 use std::path::Path;
 
 use burn::module::Module;
@@ -92,10 +93,15 @@ fn write(tensors: Vec<(String, TensorData)>, path: &Path) -> Result<(), WeightsE
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
 
     let (scratch, reserved) = AtomicFile::create(path).map_err(|error| cannot(path, error))?;
-    // The writer opens the name itself.
+    let permissions = reserved
+        .metadata()
+        .map_err(|error| cannot(path, error))?
+        .permissions();
+    // The writer opens the name itself, and puts a file there that only its owner may read.
     drop(reserved);
     safetensors::serialize_to_file(views, Some(metadata), scratch.path())
         .map_err(|error| cannot(path, error))?;
+    fs::set_permissions(scratch.path(), permissions).map_err(|error| cannot(path, error))?;
     scratch.commit().map_err(|error| cannot(path, error))
 }
 

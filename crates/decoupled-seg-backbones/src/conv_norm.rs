@@ -1,5 +1,5 @@
 use burn::config::Config;
-use burn::module::{Initializer, Module, Param};
+use burn::module::{Initializer, Module, Param, RunningState};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
@@ -93,24 +93,25 @@ impl ConvNorm {
         }
     }
 
-    /// The same map as one convolution with bias: its running statistics, scale and shift become part of the weight.
-    ///
-    /// ```text
-    /// scale = gamma / sqrt(running_var + epsilon)
-    /// weight' = weight * scale,   bias' = beta + (bias - running_mean) * scale
-    /// ```
-    ///
-    /// For inference only: a folded layer can be trained on, but has no statistics to follow the data with.
+    /// The same map as one convolution with bias, see [`fold_batch_norm`].
     pub fn fold_batch_norm(mut self) -> Self {
         if let Some(norm) = self.norm.take() {
-            self.conv = fold(self.conv, &norm);
+            self.conv = fold_batch_norm(self.conv, &norm);
         }
         self
     }
 }
 
-/// Folds the norm behind a convolution into it.
-pub(crate) fn fold(mut conv: Conv2d, norm: &BatchNorm) -> Conv2d {
+/// Folds the batch norm behind a convolution into it: one convolution with bias that computes the same.
+///
+/// ```text
+/// scale   = gamma / sqrt(running_var + epsilon)
+/// weight' = weight * scale
+/// bias'   = beta + (bias - running_mean) * scale
+/// ```
+///
+/// For inference: the result has no statistics to follow the data with.
+pub fn fold_batch_norm(mut conv: Conv2d, norm: &BatchNorm) -> Conv2d {
     let variance = norm.running_var.value_sync();
     let scale = norm.gamma.val().detach() / (variance + norm.epsilon).sqrt();
     let weight = conv.weight.val().detach();
@@ -127,6 +128,16 @@ pub(crate) fn fold(mut conv: Conv2d, norm: &BatchNorm) -> Conv2d {
     conv
 }
 
+/// The norm with statistics of its own. A clone of a norm shares them with the original, so that whatever writes into
+/// one, such as loading or a change of number type, writes into both.
+pub fn with_own_statistics(norm: BatchNorm) -> BatchNorm {
+    BatchNorm {
+        running_mean: RunningState::new(norm.running_mean.value_sync()),
+        running_var: RunningState::new(norm.running_var.value_sync()),
+        ..norm
+    }
+}
+
 /// The ResNets' own initialisation: normal, variance `2 / fan_out`.
 fn fan_out_normal() -> Initializer {
     Initializer::KaimingNormal {
@@ -137,7 +148,6 @@ fn fan_out_normal() -> Initializer {
 
 #[cfg(test)]
 mod tests {
-    use burn::module::RunningState;
     use burn::tensor::{Distribution, Tolerance};
 
     use super::*;
@@ -195,6 +205,16 @@ mod tests {
             .forward(input)
             .into_data()
             .assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-5));
+    }
+
+    #[test]
+    fn statistics_of_its_own_stay_when_the_original_moves() {
+        let device = Device::default();
+        let norm = BatchNormConfig::new(1).init(&device);
+        let own = with_own_statistics(norm.clone());
+        norm.running_mean.update(Tensor::ones([1], &device));
+        assert_eq!(norm.running_mean.value_sync().into_scalar::<f32>(), 1.0);
+        assert_eq!(own.running_mean.value_sync().into_scalar::<f32>(), 0.0);
     }
 
     #[test]

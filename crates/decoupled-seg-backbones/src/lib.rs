@@ -28,7 +28,7 @@ mod residual_block;
 mod resnet;
 mod wide_resnet38;
 
-pub use conv_norm::{ConvNorm, ConvNormConfig};
+pub use conv_norm::{ConvNorm, ConvNormConfig, fold_batch_norm, with_own_statistics};
 pub use features::Features;
 pub use output_stride::OutputStride;
 pub use pre_activation_block::{PreActivationBlock, PreActivationBlockConfig};

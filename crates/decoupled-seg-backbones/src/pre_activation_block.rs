@@ -5,7 +5,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use crate::{ConvNorm, ConvNormConfig};
+use crate::{ConvNorm, ConvNormConfig, with_own_statistics};
 
 /// Configuration of a [`PreActivationBlock`]; [`init`](PreActivationBlockConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -147,9 +147,10 @@ impl PreActivationBlock {
     }
 
     /// The block with its batch norms folded, see [`ConvNorm::fold_batch_norm`]. The first one stays: it stands
-    /// behind a sum, not behind a convolution.
+    /// behind a sum, not behind a convolution. Its statistics become a copy, where a clone of the block shares them.
     pub fn fold_batch_norm(self) -> Self {
         Self {
+            norm: with_own_statistics(self.norm),
             convs: self
                 .convs
                 .into_iter()
