@@ -2,32 +2,35 @@
 //! none takes more memory than four times its size (4 MiB for small ones).
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use decoupled_seg::weights::{Checkpoint, WeightsError, convert};
 use decoupled_seg_fixtures::default_folder;
 use rstest::rstest;
 use tempfile::TempDir;
 
-/// Counts what is allocated, and the most there was.
+/// Counts what each thread allocates, and the most there was. The other tests run at the same time.
 struct Counting;
 
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    static IN_USE: Cell<usize> = const { Cell::new(0) };
+    static MOST: Cell<usize> = const { Cell::new(0) };
+}
 
 // SAFETY: everything is handed to the system's allocator; the counters change no memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let in_use = IN_USE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(in_use, Ordering::Relaxed);
+        let in_use = IN_USE.get().wrapping_add(layout.size());
+        IN_USE.set(in_use);
+        MOST.set(MOST.get().max(in_use));
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // What another thread allocated is no part of any measurement.
+        IN_USE.set(IN_USE.get().saturating_sub(layout.size()));
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -35,29 +38,23 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// One measurement at a time: the counters are for the whole process.
-static MEASURING: Mutex<()> = Mutex::new(());
-
 const FACTOR: usize = 4;
 const FLOOR: usize = 4 << 20;
-/// What a thread of the test harness and the message of an error may take beside.
-const BESIDE: usize = 256 << 10;
+/// What the name of the file and the message of an error may take beside.
+const BESIDE: usize = 64 << 10;
 
 /// Opens a file and reads every tensor of it, within the memory that its size allows.
 fn read_all(path: &Path) -> Result<(), WeightsError> {
-    let _alone = MEASURING
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
     let length = fs::metadata(path).map_or(0, |metadata| metadata.len() as usize);
-    let before = IN_USE.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
+    let before = IN_USE.get();
+    MOST.set(before);
     let result = Checkpoint::open(path).and_then(|checkpoint| {
         for entry in checkpoint.entries() {
             checkpoint.read(&entry.key)?;
         }
         Ok(())
     });
-    let most = MOST.load(Ordering::Relaxed).saturating_sub(before);
+    let most = MOST.get().saturating_sub(before);
     let allowed = (FACTOR * length).max(FLOOR) + BESIDE;
     assert!(
         most <= allowed,

@@ -187,6 +187,20 @@ fn converting_a_legacy_file_keeps_every_tensor() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_written_file_has_the_usual_permissions() {
+    let Some(interop) = interop() else { return };
+    let folder = TempDir::new().expect("a temporary folder");
+    let (config, head) = loaded_head(&interop);
+    let usual = folder.path().join("usual");
+    fs::write(&usual, b"").expect("written");
+    let path = folder.path().join("head.safetensors");
+    save(&head, &config.official_keys(), &[], &path).expect("written");
+    let permissions = |path| fs::metadata(path).expect("there").permissions();
+    assert_eq!(permissions(&path), permissions(&usual));
+}
+
 #[test]
 fn a_failed_write_leaves_the_old_file() {
     let Some(interop) = interop() else { return };

@@ -34,9 +34,14 @@ pub fn default_folder() -> PathBuf {
 ///
 /// # Panics
 ///
-/// Panics if the group is there but cannot be read.
+/// Panics if there is no set, or if the group is there but cannot be read.
 pub fn group(name: &str) -> Option<Group> {
     let folder = folder();
+    assert!(
+        folder.join("TENSORS.tsv").is_file(),
+        "{} holds no set of fixtures",
+        folder.display()
+    );
     let group = Group::open(&folder, name);
     if group.is_none() {
         eprintln!(

@@ -1,0 +1,154 @@
+//! Small networks learn, and what they learned survives a file.
+
+use std::sync::Mutex;
+
+use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use decoupled_seg::datasets::{StreetScenes, StreetScenesConfig};
+use decoupled_seg::losses::{
+    DecoupledLossConfig, SegmentationCrossEntropyLossConfig, Targets, TargetsConfig,
+};
+use decoupled_seg::metrics::ConfusionMatrix;
+use decoupled_seg::prelude::*;
+use rstest::rstest;
+
+/// Two drawn street scenes, with ten classes, poles two pixels wide, and ignored pixels.
+struct Scenes {
+    images: Tensor<4>,
+    labels: Tensor<3, Int>,
+    truth: Vec<u8>,
+    num_classes: usize,
+}
+
+impl Scenes {
+    fn new(device: &Device) -> Self {
+        let (width, height) = (96, 64);
+        let scenes = StreetScenes::new(StreetScenesConfig {
+            len: 2,
+            width,
+            height,
+            seed: 7,
+        });
+        let mut pixels = Vec::with_capacity(2 * 3 * height * width);
+        let mut truth = Vec::with_capacity(2 * height * width);
+        for index in 0..2 {
+            let sample = scenes.scene(index);
+            for channel in 0..3 {
+                let values = sample.image.pixels();
+                pixels.extend(values.map(|pixel| f32::from(pixel.0[channel]) / 128.0 - 1.0));
+            }
+            truth.extend(sample.labels.data);
+        }
+        let labels: Vec<i32> = truth.iter().map(|&class| i32::from(class)).collect();
+        Self {
+            images: Tensor::from_data(TensorData::new(pixels, [2, 3, height, width]), device),
+            labels: Tensor::from_data(TensorData::new(labels, [2, height, width]), device),
+            truth,
+            num_classes: StreetScenes::classes().num_classes(),
+        }
+    }
+
+    fn config(&self, decoder: DecoderConfig) -> DecoupledSegNetConfig {
+        DecoupledSegNetConfig::tiny(self.num_classes).with_decoder(decoder)
+    }
+
+    fn accuracy(&self, network: &DecoupledSegNet) -> f64 {
+        let network = network.valid();
+        let logits = network.predict(self.images.clone().inner());
+        let predictions: Vec<u8> = logits
+            .argmax(1)
+            .into_data()
+            .iter::<i64>()
+            .map(|class| class as u8)
+            .collect();
+        let mut matrix = ConfusionMatrix::new(self.num_classes);
+        matrix
+            .update(&self.truth, &predictions)
+            .expect("labels and predictions are classes");
+        matrix.pixel_accuracy().expect("most pixels are labelled")
+    }
+}
+
+/// The same network in every run: the seed is for the whole process, and the tests share it.
+fn seeded(config: &DecoupledSegNetConfig, device: &Device) -> DecoupledSegNet {
+    static SEEDING: Mutex<()> = Mutex::new(());
+    let _alone = SEEDING
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    device.seed(3);
+    config.init(device)
+}
+
+/// Trains until the two images are learned; returns how well.
+fn overfit(network: &mut DecoupledSegNet, scenes: &Scenes, steps: usize) -> f64 {
+    let decoupled_loss = DecoupledLossConfig::new().init();
+    let plain_loss = SegmentationCrossEntropyLossConfig::new().init();
+    let targets = Targets::from_labels(
+        scenes.labels.clone(),
+        &TargetsConfig::new(scenes.num_classes),
+    );
+    let mut optimizer = AdamConfig::new().init();
+
+    for step in 0..steps {
+        let output = network.forward(scenes.images.clone());
+        let loss = match output.supervision {
+            Some(supervision) => {
+                let terms = decoupled_loss.forward(
+                    output.logits,
+                    supervision.body_logits,
+                    supervision.edge_logits,
+                    &targets,
+                );
+                terms.total
+            }
+            None => plain_loss.forward(output.logits, scenes.labels.clone().inner()),
+        };
+        let gradients = GradientsParams::from_grads(loss.backward(), network);
+        *network = optimizer.step(0.01, network.clone(), gradients);
+        if step % 10 == 9 && scenes.accuracy(network) > 0.97 {
+            break;
+        }
+    }
+    scenes.accuracy(network)
+}
+
+#[rstest]
+#[case::decoupled(DecoderConfig::Decoupled)]
+#[case::plain(DecoderConfig::Plain)]
+fn two_images_are_overfitted(#[case] decoder: DecoderConfig) {
+    let device = Device::default().autodiff();
+    let scenes = Scenes::new(&device);
+    let mut network = seeded(&scenes.config(decoder), &device);
+
+    let before = scenes.accuracy(&network);
+    let after = overfit(&mut network, &scenes, 120);
+
+    assert!(before < 0.9, "{before} before the first step");
+    assert!(after > 0.95, "{after} of the pixels");
+}
+
+#[rstest]
+#[case::decoupled(DecoderConfig::Decoupled)]
+#[case::plain(DecoderConfig::Plain)]
+fn a_trained_network_survives_its_file(#[case] decoder: DecoderConfig) {
+    let device = Device::default().autodiff();
+    let scenes = Scenes::new(&device);
+    let config = scenes.config(decoder);
+    let mut network = seeded(&config, &device);
+    // A few steps, so that running statistics have moved.
+    overfit(&mut network, &scenes, 3);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("network.bpk");
+
+    let images = scenes.images.clone().inner();
+    let expected = network.valid().predict(images.clone());
+    network.save_file(&path).expect("the folder is writable");
+    let plain_device = Device::default();
+    let read = config
+        .init(&plain_device)
+        .try_load_file(&path)
+        .expect("just written");
+
+    assert_eq!(read.predict(images).into_data(), expected.into_data());
+}
