@@ -46,10 +46,11 @@ fn decoupled(criterion: &mut Criterion) {
     );
     let presets: [Preset; 2] = [
         ("default", DecoupledLossConfig::new(), TargetsConfig::new),
-        // The peer draws its official edges without the frame.
-        ("official", DecoupledLossConfig::official(), |classes| {
-            TargetsConfig::official(classes).with_frame_is_edge(false)
-        }),
+        (
+            "official",
+            DecoupledLossConfig::official(),
+            TargetsConfig::official,
+        ),
     ];
     for shape in SHAPES {
         let [batch, classes, height, width] = shape;
