@@ -13,8 +13,8 @@ const TOLERANCE: f32 = 1e-4;
 
 /// Loss before and after one step, the body after it, and the gradient that went back into the features.
 fn step(module: BodyEdgeModule, device: &Device) -> [Vec<f32>; 4] {
+    let mut module = module.fork(device).train();
     let device = device.clone().autodiff();
-    let mut module = module.to_device(&device);
     let shape = [2, 24, 19, 26];
     let features = random(shape, 1.0, 1, &device).require_grad();
     let loss = |module: &BodyEdgeModule, features: Tensor<4>| {
@@ -41,9 +41,8 @@ fn a_training_step_is_that_of_the_cpu() {
     }
     for gradient in [WarpGradient::Fast, WarpGradient::Deterministic] {
         let options = WarpOptions::official().with_gradient(gradient);
-        // Initialised to be trained: parameters keep that when they move.
         let config = BodyEdgeModuleConfig::new(24).with_warp(options);
-        let module = config.init(&cpu.clone().autodiff());
+        let module = config.init(&cpu);
         let expected = step(module.clone(), &cpu);
         let ours = step(module, &device);
         let names = [

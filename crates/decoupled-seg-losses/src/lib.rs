@@ -16,7 +16,8 @@
 //! the paper, both are typed options, and [`DecoupledLossConfig`] and [`TargetsConfig`] have presets of them.
 //!
 //! No loss reads a tensor back: histograms, class weights and mining limits are computed on the device. Logits are
-//! taken as f32 whatever their type. A loss of no pixel is 0 with a zero gradient; NaN logits give NaN.
+//! taken as f32 whatever their type. A loss of no pixel is 0 with a zero gradient; NaN logits give NaN
+//! (but for the official double sigmoid on devices whose sigmoid of NaN is a number, as WGSL allows).
 
 mod auxiliary;
 mod boundary_relaxation;
