@@ -4,6 +4,9 @@
 //! # leftImg8bit/ and gtFine/ as unpacked from the official archives
 //! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --plain --out runs/base
 //! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --from runs/base
+//! # every figure of the benchmark's own program, from the files that `submit` writes
+//! cargo run --release --features cuda --example cityscapes -- submit --root data/cityscapes --split val --out runs/cityscapes
+//! cargo run --release --example cityscapes -- score --root data/cityscapes --predictions runs/cityscapes/submission
 //! ```
 //!
 //! `--synthetic` runs it without the data.

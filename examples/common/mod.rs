@@ -1,6 +1,7 @@
 //! What the data set examples share: one command line over a [`Project`].
 
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use decoupled_seg::datasets::augment::{CropSize, RandomScale};
 use decoupled_seg::datasets::{self, DatasetError, SegmentationDataset, Split};
 use decoupled_seg::engine::{
     Checkpoint, CheckpointRecipe, CheckpointStore, Evaluator, Interrupt, PredictionKind, Predictor,
-    Progress, Recipe, Resume, Stop, Submission, Trainer, load_weights_partially,
+    Progress, Recipe, Resume, Stop, Submission, Trainer, load_weights_partially, score_cityscapes,
 };
 use decoupled_seg::metrics::BoundaryThreshold;
 use decoupled_seg::network::{DecoderConfig, DecoupledSegNet, DecoupledSegNetConfig};
@@ -55,6 +56,8 @@ enum Command {
     Check(CheckArgs),
     /// Write the folder that the benchmark's server takes.
     Submit(SubmitArgs),
+    /// Score pictures of label ids against the ground truth, as the benchmark does (Cityscapes only).
+    Score(ScoreArgs),
 }
 
 #[derive(Args)]
@@ -134,6 +137,12 @@ struct EvalArgs {
     /// Merge with the mirrored image.
     #[arg(long)]
     flip: bool,
+    /// Images to judge at most.
+    #[arg(long)]
+    max_images: Option<usize>,
+    /// Also say where the time goes.
+    #[arg(long)]
+    time: bool,
 }
 
 #[derive(Args)]
@@ -164,12 +173,51 @@ struct CheckArgs {
 struct SubmitArgs {
     #[command(flatten)]
     data: DataArgs,
+    /// The images to predict.
+    #[arg(long, value_enum, default_value = "test")]
+    split: SplitName,
     /// Where the files go; `submission` in the run's folder unless given.
     #[arg(long)]
     to: Option<PathBuf>,
     /// A checkpoint folder; the best of the run unless given.
     #[arg(long)]
     checkpoint: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct ScoreArgs {
+    /// Folder of the data set.
+    #[arg(long)]
+    root: Option<PathBuf>,
+    /// The images that were predicted.
+    #[arg(long, value_enum, default_value = "val")]
+    split: SplitName,
+    /// Folder of the predictions: one `{city}_{sequence}_{frame}*.png` with label ids an image, in sub-folders or not.
+    #[arg(long)]
+    predictions: PathBuf,
+    /// Also write the scores to this file, as fractions.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SplitName {
+    /// The training images.
+    Train,
+    /// The validation images.
+    Val,
+    /// The test images.
+    Test,
+}
+
+impl From<SplitName> for Split {
+    fn from(name: SplitName) -> Self {
+        match name {
+            SplitName::Train => Self::Train,
+            SplitName::Val => Self::Val,
+            SplitName::Test => Self::Test,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -208,6 +256,7 @@ fn run(project: &Project, command: Command) -> Result<ExitCode, Anything> {
         Command::Predict(args) => predict(project, &args),
         Command::Check(args) => check(project, &args),
         Command::Submit(args) => submit(project, &args),
+        Command::Score(args) => score(project, &args),
     }
 }
 
@@ -377,14 +426,17 @@ fn eval(project: &Project, args: &EvalArgs) -> Result<ExitCode, Anything> {
     let model: DecoupledSegNet = checkpoint.load(network.init(&device))?;
     let recipe = &checkpoint.state().recipe;
     let mut evaluation = recipe.validation.clone();
-    evaluation.max_images = None;
+    evaluation.max_images = args.max_images;
     if !args.scales.is_empty() {
         evaluation.protocol.scales = args.scales.clone();
     }
     evaluation.protocol.flip |= args.flip;
     let validation = project.split(&args.data, Split::Val)?;
-    let report =
-        Evaluator::new(evaluation, recipe.normalization, &device).evaluate(&model, &*validation)?;
+    let mut evaluator = Evaluator::new(evaluation, recipe.normalization, &device);
+    if args.time {
+        evaluator = evaluator.timed();
+    }
+    let report = evaluator.evaluate(&model, &*validation)?;
     println!("{}\n{report}", checkpoint.folder().display());
     report.write(out.join("evaluation"))?;
     Ok(ExitCode::SUCCESS)
@@ -441,8 +493,21 @@ fn submit(project: &Project, args: &SubmitArgs) -> Result<ExitCode, Anything> {
     let mut predictor = Predictor::from_checkpoint(&checkpoint, network.init(&device), &device)?
         .with_protocol(protocol);
     let to = args.to.clone().unwrap_or_else(|| out.join("submission"));
-    let test = project.split(&args.data, Split::Test)?;
-    let written = submission.write(&mut predictor, &*test, &to)?;
+    let images = project.split(&args.data, args.split.into())?;
+    let written = submission.write(&mut predictor, &*images, &to)?;
     println!("{} files in {}", written.len(), to.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn score(project: &Project, args: &ScoreArgs) -> Result<ExitCode, Anything> {
+    if project.submission != Some(Submission::Cityscapes) {
+        return Err("only the files of Cityscapes can be scored".into());
+    }
+    let root = args.root.clone().unwrap_or_else(|| project.root.into());
+    let report = score_cityscapes(root, args.split.into(), &args.predictions)?;
+    println!("{report}\n{} images", report.images);
+    if let Some(path) = &args.json {
+        fs::write(path, serde_json::to_vec_pretty(&report)?)?;
+    }
     Ok(ExitCode::SUCCESS)
 }

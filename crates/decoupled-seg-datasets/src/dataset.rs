@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::ItemCheck;
 use crate::hash::Fnv;
-use crate::{ClassTable, DatasetError, IGNORE, LabelMap, Sample};
+use crate::{ClassTable, DatasetError, IGNORE, InstanceMap, LabelMap, Sample};
 
 /// Part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,6 +77,20 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
     /// Panics if `index >= len()`.
     fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {
         self.get(index).map(|sample| sample.labels)
+    }
+
+    /// The objects that the benchmark tells apart in item `index`; `None` where the data set does not say.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of an instance file that is there, but cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `index >= len()`.
+    fn instances(&self, index: usize) -> Result<Option<InstanceMap>, DatasetError> {
+        assert!(index < self.len(), "item {index} of {}", self.len());
+        Ok(None)
     }
 
     /// Whether the images come with labels. Test splits of benchmarks do not: their label maps are all
@@ -162,6 +176,10 @@ macro_rules! forward_segmentation {
 
             fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {
                 self.as_ref().labels(index)
+            }
+
+            fn instances(&self, index: usize) -> Result<Option<InstanceMap>, DatasetError> {
+                self.as_ref().instances(index)
             }
 
             fn is_labelled(&self) -> bool {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use crate::check::ItemCheck;
 use crate::files::{MaskReader, Pair, RawMask, read_image};
 use crate::hash::Fnv;
-use crate::{ClassTable, DatasetError, IGNORE, LabelMap, Sample, SegmentationDataset};
+use crate::{ClassTable, DatasetError, IGNORE, InstanceMap, LabelMap, Sample, SegmentationDataset};
 
 /// Images and masks on disk; what every reader opens.
 #[derive(Debug, Clone)]
@@ -111,6 +111,11 @@ impl SegmentationDataset for FileDataset {
             Some(path) => self.masks.read(path),
             None => self.get(index).map(|sample| sample.labels),
         }
+    }
+
+    fn instances(&self, index: usize) -> Result<Option<InstanceMap>, DatasetError> {
+        let file = self.pairs[index].instances.as_deref();
+        file.map(InstanceMap::read).transpose()
     }
 
     fn is_labelled(&self) -> bool {

@@ -11,6 +11,7 @@ mod error;
 mod file_dataset;
 pub mod files;
 mod hash;
+mod instance_map;
 mod label_map;
 pub mod loader;
 mod readers;
@@ -27,11 +28,12 @@ pub use dataset::{SegmentationDataset, Split};
 pub use error::DatasetError;
 pub use file_dataset::FileDataset;
 pub use files::{MAX_PIXELS, MaskFormat};
+pub use instance_map::InstanceMap;
 pub use label_map::{IGNORE, LabelMap};
 pub use readers::{
     Annotation, Bdd100k, CAMVID_COLORS, CITYSCAPES_LABELS, CamVid, CamVidColor, Cityscapes,
-    CityscapesConfig, CityscapesLabel, CustomDataset, CustomSplit, Kitti, KittiConfig, LabelFiles,
-    MapillaryVistas,
+    CityscapesConfig, CityscapesLabel, CityscapesTruth, CustomDataset, CustomSplit, Kitti,
+    KittiConfig, LabelFiles, MapillaryVistas,
 };
 pub use sample::Sample;
 pub use street_scenes::{StreetScenes, StreetScenesConfig};

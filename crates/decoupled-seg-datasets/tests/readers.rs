@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use decoupled_seg_datasets::files::{Folders, MaskEncoding, RawMask};
+use decoupled_seg_datasets::files::{Folders, MaskEncoding, RawMask, RawValues};
 use decoupled_seg_datasets::synthetic::{
     self, SyntheticConfig, write_image, write_index_mask, write_mask,
 };
@@ -139,6 +139,42 @@ fn cityscapes_in_both_encodings() {
     let sample = test.get(0).expect("readable");
     assert_eq!(sample.name, "berlin_000000_000019_leftImg8bit");
     assert!(sample.labels.data.iter().all(|&label| label == IGNORE));
+}
+
+#[test]
+fn cityscapes_tells_objects_apart_where_the_files_are_there() {
+    let root = written(|root, config| synthetic::write_cityscapes(root, config));
+    let dataset = Cityscapes::open(root.path(), Split::Val).expect("a whole layout");
+    let truths = Cityscapes::ground_truth(root.path(), Split::Val).expect("a whole layout");
+    assert_eq!(truths.len(), dataset.len());
+    for (index, truth) in truths.iter().enumerate() {
+        assert!(dataset.name(index).starts_with(&truth.name));
+        let labels = RawMask::read(&truth.labels).expect("readable");
+        let instances = dataset.instances(index).expect("readable");
+        let instances = instances.expect("the file is there");
+        let RawValues::Bytes(ids) = labels.values else {
+            panic!("{}", labels.format);
+        };
+        for (&id, &number) in ids.iter().zip(&instances.data) {
+            let label = if number < 1000 { number } else { number / 1000 };
+            assert_eq!(label, u16::from(id));
+            assert_eq!(
+                number >= 1000,
+                CITYSCAPES_LABELS[usize::from(id)].has_instances
+            );
+        }
+    }
+    fs::remove_file(&truths[0].instances).expect("writable");
+    let dataset = Cityscapes::open(root.path(), Split::Val).expect("labels suffice");
+    assert_eq!(dataset.instances(0).expect("nothing to read"), None);
+    assert!(dataset.instances(1).expect("readable").is_some());
+
+    let error = Cityscapes::ground_truth(root.path().join("gtFine"), Split::Val);
+    let error = error.expect_err("one folder too deep");
+    assert!(
+        matches!(error, DatasetError::MissingFolder { .. }),
+        "{error:?}"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! | train, interrupt, resume | [`Trainer`], [`Interrupt`], [`Resume`] |
 //! | find checkpoints, load weights | [`CheckpointStore`], [`Checkpoint`], [`load_weights`], [`load_weights_partially`] |
 //! | judge a network | [`Evaluator`], [`Protocol`], [`EvaluationReport`] |
+//! | score pictures of predictions | [`score_cityscapes`], [`BenchmarkReport`] |
 //! | predict images | [`Predictor`], [`Submission`] |
 //!
 //! The engine trains whatever implements [`SegmentationModel`], a network of your own among others:
@@ -91,8 +92,8 @@ pub use checkpoint::{
 };
 pub use error::EngineError;
 pub use evaluate::{
-    EvaluationRecipe, EvaluationReport, Evaluator, Inference, Merge, OverlapCount, Protocol, Tile,
-    Timings, Window, tiles,
+    BenchmarkReport, BenchmarkRow, EvaluationRecipe, EvaluationReport, Evaluator, Inference, Merge,
+    OverlapCount, Protocol, ScoreError, Tile, Timings, Window, score_cityscapes, tiles,
 };
 pub use files::FileError;
 pub use predict::{Prediction, PredictionKind, Predictor, Submission, find_images};

@@ -10,6 +10,8 @@ mod evaluation;
 mod prediction;
 #[path = "engine/resume.rs"]
 mod resume;
+#[path = "engine/scores.rs"]
+mod scores;
 #[path = "engine/survival.rs"]
 mod survival;
 #[path = "engine/training.rs"]

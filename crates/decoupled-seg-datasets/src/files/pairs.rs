@@ -13,6 +13,8 @@ pub struct Pair {
     pub image: PathBuf,
     /// The labels, if there are any.
     pub labels: Option<PathBuf>,
+    /// What tells the objects apart ([`InstanceMap`](crate::InstanceMap)), if there is such a file.
+    pub instances: Option<PathBuf>,
 }
 
 impl Pair {
@@ -33,6 +35,7 @@ impl Pair {
             name,
             image,
             labels,
+            instances: None,
         })
     }
 }

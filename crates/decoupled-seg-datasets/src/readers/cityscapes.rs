@@ -146,11 +146,15 @@ impl CityscapesConfig {
             labels: &labels,
             label_suffix: &format!("_{kind}_{}", self.label_files.suffix()),
         };
-        if labelled {
-            folders.pairs()
-        } else {
-            folders.unlabelled()
+        if !labelled {
+            return folders.unlabelled();
         }
+        let mut pairs = folders.pairs()?;
+        for pair in &mut pairs {
+            let instances = pair.labels.as_deref().and_then(instance_file);
+            pair.instances = instances.filter(|file| file.is_file());
+        }
+        Ok(pairs)
     }
 
     /// The cities of the split, each with the folder it lies in.
@@ -210,7 +214,7 @@ impl CityscapesConfig {
         )
     }
 
-    fn labels_of(&self, part: &str) -> Result<PathBuf, DatasetError> {
+    pub(super) fn labels_of(&self, part: &str) -> Result<PathBuf, DatasetError> {
         let candidates = match self.annotation {
             Annotation::Fine => [
                 format!("gtFine/{part}"),
@@ -229,6 +233,15 @@ impl CityscapesConfig {
     }
 }
 
+/// The file with the instances beside a label file.
+pub(super) fn instance_file(labels: &Path) -> Option<PathBuf> {
+    let name = labels.file_name()?.to_str()?;
+    let stem = [LabelFiles::LabelIds, LabelFiles::LabelTrainIds]
+        .iter()
+        .find_map(|files| name.strip_suffix(files.suffix()))?;
+    Some(labels.with_file_name(format!("{stem}instanceIds.png")))
+}
+
 const FOLDS: usize = 3;
 
 /// Cityscapes: 5000 finely labelled images of 2048x1024 from 50 cities, and 20,000 coarsely labelled ones.
@@ -236,6 +249,7 @@ const FOLDS: usize = 3;
 /// ```text
 /// root/leftImg8bit/{train,val,test}/{city}/{city}_{seq}_{frame}_leftImg8bit.png
 /// root/gtFine/{train,val}/{city}/{city}_{seq}_{frame}_gtFine_labelIds.png (or _labelTrainIds.png)
+/// root/gtFine/{train,val}/{city}/{city}_{seq}_{frame}_gtFine_instanceIds.png (if there, for iIoU)
 /// root/gtCoarse/{train,train_extra,val}/{city}/..._gtCoarse_labelIds.png
 /// ```
 ///

@@ -5,7 +5,7 @@ use std::path::Path;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 use png::{BitDepth, ColorType, Compression};
 
-use crate::{DatasetError, LabelMap};
+use crate::{DatasetError, InstanceMap, LabelMap};
 
 /// Writes an image as PNG or, if the name ends in `.jpg`, as JPEG of quality 95; makes the folders.
 ///
@@ -59,6 +59,28 @@ pub fn write_index_mask(
     )
 }
 
+/// Writes an instance map as 16-bit grey PNG; makes the folders.
+///
+/// # Errors
+///
+/// Returns [`DatasetError::Io`] if the file cannot be written.
+pub fn write_instances(
+    path: impl AsRef<Path>,
+    instances: &InstanceMap,
+) -> Result<(), DatasetError> {
+    let size = [instances.width as u32, instances.height as u32];
+    let bytes: Vec<u8> = instances
+        .data
+        .iter()
+        .flat_map(|number| number.to_be_bytes())
+        .collect();
+    let path = path.as_ref();
+    let mut encoder = png::Encoder::new(create(path)?, size[0], size[1]);
+    encoder.set_color(ColorType::Grayscale);
+    encoder.set_depth(BitDepth::Sixteen);
+    finish(path, encoder, &bytes)
+}
+
 fn write_png(
     path: &Path,
     [width, height]: [u32; 2],
@@ -69,10 +91,18 @@ fn write_png(
     let mut encoder = png::Encoder::new(create(path)?, width, height);
     encoder.set_color(color);
     encoder.set_depth(BitDepth::Eight);
-    encoder.set_compression(Compression::Fast);
     if let Some(palette) = palette {
         encoder.set_palette(palette.to_vec());
     }
+    finish(path, encoder, data)
+}
+
+fn finish(
+    path: &Path,
+    mut encoder: png::Encoder<'_, BufWriter<File>>,
+    data: &[u8],
+) -> Result<(), DatasetError> {
+    encoder.set_compression(Compression::Fast);
     let written = encoder.write_header().and_then(|mut writer| {
         writer.write_image_data(data)?;
         writer.finish()

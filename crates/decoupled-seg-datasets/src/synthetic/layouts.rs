@@ -3,12 +3,12 @@ use std::path::Path;
 
 use image::RgbImage;
 
-use super::files::{write_image, write_index_mask, write_mask, write_text};
+use super::files::{write_image, write_index_mask, write_instances, write_mask, write_text};
 use super::{Coding, SyntheticConfig};
 use crate::files::MaskEncoding;
 use crate::{
     CAMVID_COLORS, CITYSCAPES_LABELS, CamVid, ClassTable, CustomDataset, CustomSplit, DatasetError,
-    IGNORE, LabelMap, Sample, Split, StreetScenes,
+    IGNORE, InstanceMap, LabelMap, Sample, Split, StreetScenes,
 };
 
 const SPLITS: [Split; 3] = [Split::Train, Split::Val, Split::Test];
@@ -147,7 +147,8 @@ const TEST_CITIES: [&str; 6] = [
 ];
 const EXTRA_CITIES: [&str; 2] = ["augsburg", "wuppertal"];
 
-/// Writes the layout that [`Cityscapes`](crate::Cityscapes) reads, with ids and train ids, spread over the cities.
+/// Writes the layout that [`Cityscapes`](crate::Cityscapes) reads, with ids, train ids and connected regions as
+/// instances, spread over the cities.
 ///
 /// # Errors
 ///
@@ -227,6 +228,15 @@ fn write_cities(
             (coded(&sample, &ids()), coded(&sample, &TRAIN_IDS))
         };
         write_mask(labels.join(format!("{name}_{kind}_labelIds.png")), &by_id)?;
+        let has_instances = |id: u8| {
+            CITYSCAPES_LABELS
+                .get(usize::from(id))
+                .is_some_and(|label| label.has_instances)
+        };
+        write_instances(
+            labels.join(format!("{name}_{kind}_instanceIds.png")),
+            &InstanceMap::of_regions(&by_id, has_instances),
+        )?;
         write_mask(
             labels.join(format!("{name}_{kind}_labelTrainIds.png")),
             &by_train_id,

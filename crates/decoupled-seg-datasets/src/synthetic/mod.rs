@@ -4,7 +4,7 @@
 mod files;
 mod layouts;
 
-pub use files::{write_image, write_index_mask, write_mask};
+pub use files::{write_image, write_index_mask, write_instances, write_mask};
 pub use layouts::{
     write_bdd100k, write_bdd100k_2018, write_camvid, write_camvid_original, write_cityscapes,
     write_cityscapes_coarse, write_custom, write_kitti, write_mapillary,

@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use decoupled_seg_core::SegmentationModel;
 use decoupled_seg_datasets::augment::Normalization;
-use decoupled_seg_datasets::{LabelMap, Sample, SegmentationDataset};
-use decoupled_seg_metrics::{AbsentClass, BoundaryFScore, BoundaryThreshold, ConfusionMatrix};
+use decoupled_seg_datasets::{
+    ClassTable, DatasetError, InstanceMap, LabelMap, Sample, SegmentationDataset,
+};
+use decoupled_seg_metrics::{
+    AbsentClass, BoundaryFScore, BoundaryThreshold, ConfusionMatrix, InstanceIou, LabelTable,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{EvaluationReport, Inference, Protocol};
@@ -127,44 +131,48 @@ impl Evaluator {
             return Err(EngineError::NoImages);
         }
         let model = model.valid();
-        let mut scorer = Scorer::new(&self.recipe, classes.num_classes());
+        let mut scorer = Scorer::new(&self.recipe, &classes);
         let start = Instant::now();
         let before = self.inference.timings();
         let inference = &mut self.inference;
         let scorer = thread::scope(|scope| {
-            let (send_sample, samples) = mpsc::sync_channel(WAITING);
-            let (send_pair, pairs) = mpsc::sync_channel::<(Sample, LabelMap)>(WAITING);
+            let (send_read, read) = mpsc::sync_channel(WAITING);
+            let (send_scene, scenes) = mpsc::sync_channel::<(Scene, LabelMap)>(WAITING);
+            let with_instances = scorer.instances.is_some();
             scope.spawn(move || {
                 for index in 0..images {
                     // Nobody listens any more once an error ended the evaluation.
-                    if send_sample.send(dataset.get(index)).is_err() {
+                    if send_read
+                        .send(Scene::read(dataset, index, with_instances))
+                        .is_err()
+                    {
                         break;
                     }
                 }
             });
             let scoring = scope.spawn(move || {
-                for (sample, prediction) in pairs {
-                    scorer.add(&sample, &prediction)?;
+                for (scene, prediction) in scenes {
+                    scorer.add(&scene, &prediction)?;
                 }
                 Ok::<_, EngineError>(scorer)
             });
             let mut outcome = Ok(());
-            for sample in samples {
-                let sample = match sample {
-                    Ok(sample) => sample,
+            for scene in read {
+                let scene = match scene {
+                    Ok(scene) => scene,
                     Err(error) => {
                         outcome = Err(error.into());
                         break;
                     }
                 };
-                let prediction = inference.labels(&model, &sample.image);
-                look(&sample, &prediction);
-                if send_pair.send((sample, prediction)).is_err() {
+                let prediction = inference.labels(&model, &scene.sample.image);
+                look(&scene.sample, &prediction);
+                if send_scene.send((scene, prediction)).is_err() {
                     // The scorer stopped; its error is below.
                     break;
                 }
             }
-            drop(send_pair);
+            drop(send_scene);
             let scorer = scoring.join().expect("scoring does not panic");
             outcome.and(scorer)
         })?;
@@ -179,19 +187,52 @@ impl Evaluator {
             images,
             confusion: scorer.confusion,
             boundary: scorer.boundary,
+            instances: scorer.instances,
             timings,
         })
     }
 }
 
+/// An image with everything it is scored against.
+struct Scene {
+    sample: Sample,
+    instances: Option<InstanceMap>,
+}
+
+impl Scene {
+    fn read<D: SegmentationDataset + ?Sized>(
+        dataset: &D,
+        index: usize,
+        with_instances: bool,
+    ) -> Result<Self, DatasetError> {
+        let sample = dataset.get(index)?;
+        let instances = if with_instances {
+            dataset.instances(index)?
+        } else {
+            None
+        };
+        Ok(Self { sample, instances })
+    }
+}
+
+/// The table of the benchmark whose classes these are. Cityscapes alone publishes the sizes that iIoU needs.
+fn benchmark(classes: &ClassTable) -> Option<LabelTable> {
+    let table = LabelTable::cityscapes_train_ids();
+    let names = table.labels.iter().map(|label| label.name.as_str());
+    names.eq(classes.names()).then_some(table)
+}
+
 struct Scorer {
     confusion: ConfusionMatrix,
     boundary: Option<BoundaryFScore>,
+    /// Nothing once an image had no instances: a score of a part would look like one of all.
+    instances: Option<InstanceIou>,
     time: Duration,
 }
 
 impl Scorer {
-    fn new(recipe: &EvaluationRecipe, classes: usize) -> Self {
+    fn new(recipe: &EvaluationRecipe, table: &ClassTable) -> Self {
+        let classes = table.num_classes();
         let boundary = (!recipe.boundary.is_empty()).then(|| {
             BoundaryFScore::new(classes, recipe.boundary.clone())
                 .with_absent_class(recipe.absent_class)
@@ -199,12 +240,14 @@ impl Scorer {
         Self {
             confusion: ConfusionMatrix::new(classes),
             boundary,
+            instances: benchmark(table).map(InstanceIou::new),
             time: Duration::ZERO,
         }
     }
 
-    fn add(&mut self, sample: &Sample, prediction: &LabelMap) -> Result<(), EngineError> {
+    fn add(&mut self, scene: &Scene, prediction: &LabelMap) -> Result<(), EngineError> {
         let start = Instant::now();
+        let Scene { sample, instances } = scene;
         let failed = |source| EngineError::Metrics {
             name: sample.name.clone(),
             source,
@@ -219,6 +262,15 @@ impl Scorer {
                 .update(&labels.data, &prediction.data, size)
                 .map_err(failed)?;
         }
+        self.instances = match (self.instances.take(), instances) {
+            (Some(mut metric), Some(instances)) => {
+                metric
+                    .update(&labels.data, &prediction.data, &instances.data)
+                    .map_err(failed)?;
+                Some(metric)
+            }
+            _ => None,
+        };
         self.time += start.elapsed();
         Ok(())
     }

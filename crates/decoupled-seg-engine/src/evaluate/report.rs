@@ -2,12 +2,14 @@ use std::fmt;
 use std::path::Path;
 
 use decoupled_seg_datasets::ClassTable;
-use decoupled_seg_metrics::{Aggregation, BoundaryFScore, ConfusionMatrix, SegmentationReport};
+use decoupled_seg_metrics::{
+    Aggregation, BoundaryFScore, ConfusionMatrix, InstanceIou, SegmentationReport,
+};
 use decoupled_seg_viz::confusion_picture;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Protocol, Timings};
+use super::{BenchmarkReport, Protocol, Timings};
 use crate::checkpoint::{BoundaryScore, Scores};
 use crate::files::{self, FileError, write_png};
 
@@ -25,6 +27,8 @@ pub struct EvaluationReport {
     pub confusion: ConfusionMatrix,
     /// Boundary scores, if any were asked for.
     pub boundary: Option<BoundaryFScore>,
+    /// Scores by instance, where the data set has the classes of Cityscapes and tells the objects of every image apart.
+    pub instances: Option<InstanceIou>,
     /// Where the time went, if it was measured.
     pub timings: Timings,
 }
@@ -86,7 +90,13 @@ impl EvaluationReport {
             .collect()
     }
 
-    /// Everything as JSON, fractions in `0..=1`.
+    /// IoU and iIoU as the benchmark lists them, if there are [`instances`](Self::instances).
+    pub fn benchmark(&self) -> Option<BenchmarkReport> {
+        let metric = self.instances.as_ref()?;
+        Some(BenchmarkReport::new(metric, self.images))
+    }
+
+    /// Everything as JSON, fractions in `0..=1` and times in seconds.
     pub fn to_json(&self) -> Value {
         #[derive(Serialize)]
         struct Class<'a> {
@@ -130,6 +140,13 @@ impl EvaluationReport {
             "majority_mean_iou": self.majority_mean_iou(),
             "boundary_f": self.scores().boundary_f,
             "category_iou": categories,
+            "benchmark": self.benchmark(),
+            "seconds": self.timings.is_measured().then(|| json!({
+                "network": self.timings.network.as_secs_f64(),
+                "resizing": self.timings.resizing.as_secs_f64(),
+                "metrics": self.timings.metrics.as_secs_f64(),
+                "total": self.timings.total.as_secs_f64(),
+            })),
             "classes": classes,
             "confusion": self.confusion.counts(),
         })
@@ -201,8 +218,9 @@ fn csv_field(text: &str) -> String {
     }
 }
 
-/// A table in per cent, one line a class and the means below; then categories, pixel accuracy and what a prediction of the
-/// most frequent class would get.
+/// A table in per cent, one line a class and the means below; then the benchmark's own table if there are instances, or
+/// the categories; pixel accuracy, what a prediction of the most frequent class would get, and the time if it was
+/// measured.
 impl fmt::Display for EvaluationReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = SegmentationReport::new(&self.classes.names(), &self.confusion);
@@ -214,8 +232,13 @@ impl fmt::Display for EvaluationReport {
             Some(value) => format!("{:.2}", 100.0 * value),
             None => "-".to_string(),
         };
-        for (name, iou) in self.category_iou() {
-            writeln!(f, "category {name}: IoU {}", percent(iou))?;
+        match self.benchmark() {
+            Some(benchmark) => writeln!(f, "{benchmark}")?,
+            None => {
+                for (name, iou) in self.category_iou() {
+                    writeln!(f, "category {name}: IoU {}", percent(iou))?;
+                }
+            }
         }
         writeln!(
             f,
@@ -223,6 +246,10 @@ impl fmt::Display for EvaluationReport {
             percent(self.confusion.pixel_accuracy()),
             percent(Some(self.majority_mean_iou())),
             self.images
-        )
+        )?;
+        if self.timings.is_measured() {
+            writeln!(f, "{}", self.timings.per_image(self.images))?;
+        }
+        Ok(())
     }
 }

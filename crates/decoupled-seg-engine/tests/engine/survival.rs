@@ -210,10 +210,13 @@ mod memory {
     use std::path::Path;
     use std::sync::Arc;
 
+    use burn::nn::PaddingConfig2d;
     use burn::nn::conv::Conv2dConfig;
     use burn::tensor::Device;
     use decoupled_seg_datasets::augment::Normalization;
-    use decoupled_seg_engine::{Inference, Protocol};
+    use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_cityscapes};
+    use decoupled_seg_datasets::{Cityscapes, Split};
+    use decoupled_seg_engine::{EvaluationRecipe, Evaluator, Inference, Protocol, Timings};
     use image::{Rgb, RgbImage};
 
     use super::*;
@@ -255,18 +258,23 @@ mod memory {
         number.parse().expect("a number")
     }
 
+    /// What a child prints behind `key`.
+    fn told_by(test: &str, folder: &Path, key: &str) -> String {
+        let output = start(test, folder)
+            .wait_with_output()
+            .expect("ends by itself");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text.lines().find_map(|line| line.split(key).nth(1));
+        let line = line.map(str::to_string);
+        line.unwrap_or_else(|| panic!("{text}\n{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// `cargo test -p decoupled-seg-engine --test engine two_hundred -- --nocapture`
     #[test]
     fn two_hundred_steps_leave_memory_flat() {
         let _turn = alone();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let output = start("survival::memory::child_steps", folder.path())
-            .wait_with_output()
-            .expect("ends by itself");
-        let text = String::from_utf8_lossy(&output.stdout);
-        let line = text
-            .lines()
-            .find_map(|line| line.split("resident ").nth(1))
-            .unwrap_or_else(|| panic!("{text}"));
+        let line = told_by("survival::memory::child_steps", folder.path(), "resident ");
         let figures: Vec<f64> = line
             .split_whitespace()
             .map(|word| word.parse().expect("a number"))
@@ -308,14 +316,11 @@ mod memory {
     #[test]
     #[ignore = "a minute"]
     fn large_images_of_19_classes_stay_within_four_gigabytes() {
-        let output = start("survival::memory::child_evaluation", Path::new("."))
-            .wait_with_output()
-            .expect("ends by itself");
-        let text = String::from_utf8_lossy(&output.stdout);
-        let line = text
-            .lines()
-            .find_map(|line| line.split("peak ").nth(1))
-            .unwrap_or_else(|| panic!("{text}"));
+        let line = told_by(
+            "survival::memory::child_evaluation",
+            Path::new("."),
+            "peak ",
+        );
         println!("2048x1024, 19 classes, scales 0.5, 1 and 2, flip: peak KiB {line}");
         let peak: usize = line
             .split_whitespace()
@@ -323,5 +328,82 @@ mod memory {
             .and_then(|word| word.parse().ok())
             .expect("a number");
         assert!(peak < 4 * 1024 * 1024, "{peak} KiB");
+    }
+
+    /// Not a test by itself: prints the resident memory in KiB after 10 and after all 50 images, then the shares of time.
+    #[test]
+    #[ignore = "started by the test below"]
+    fn child_fifty_images() {
+        let Some(folder) = std::env::var_os(FOLDER) else {
+            return;
+        };
+        let config = SyntheticConfig {
+            train: 1,
+            val: 50,
+            test: 1,
+            width: 2048,
+            height: 1024,
+            seed: 0,
+        };
+        write_cityscapes(&folder, &config).expect("writable");
+        let dataset = Cityscapes::open(&folder, Split::Val).expect("just written");
+        // Two convolutions of 27 G multiplications an image, where FCN on ResNet-50 has 1180 G: networks that are used leave
+        // a smaller share to all else.
+        let device = Device::default();
+        let mut net = TinyNet::new(64, false, &device);
+        net.num_classes = 19;
+        net.classify = Conv2dConfig::new([64, 19], [3, 3])
+            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+            .init(&device);
+        let mut resident = Vec::new();
+        let report = Evaluator::new(
+            EvaluationRecipe::default(),
+            Normalization::default(),
+            &device,
+        )
+        .timed()
+        .evaluate_with(&net, &dataset, |_, _| resident.push(status_kib("VmRSS")))
+        .expect("evaluates");
+        assert!(report.instances.is_some(), "the files have instances");
+        let Timings {
+            network,
+            resizing,
+            metrics,
+            total,
+        } = report.timings;
+        let seconds = [network, resizing, metrics, total].map(|part| part.as_secs_f64());
+        println!("resident {} {} {seconds:?}", resident[9], resident[49]);
+        println!("{}", report.timings.per_image(report.images));
+    }
+
+    /// `cargo test -p decoupled-seg-engine --test engine fifty -- --ignored --nocapture`
+    #[test]
+    #[ignore = "minutes"]
+    fn fifty_large_images_leave_memory_flat_and_time_to_the_network() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let line = told_by(
+            "survival::memory::child_fifty_images",
+            folder.path(),
+            "resident ",
+        );
+        let figures: Vec<f64> = line
+            .split([' ', ',', '[', ']'])
+            .filter(|word| !word.is_empty())
+            .map(|word| word.parse().expect("a number"))
+            .collect();
+        let [after_10, after_50, network, resizing, metrics, total] = figures[..] else {
+            panic!("{line}");
+        };
+        println!(
+            "2048x1024, 19 classes, resident after 10 images {after_10} KiB, after 50 {after_50} KiB; {:.0} ms an image: \
+             network {:.1} %, resizing {:.1} %, metrics {:.1} %",
+            1e3 * total / 50.0,
+            100.0 * network / total,
+            100.0 * resizing / total,
+            100.0 * metrics / total,
+        );
+        // One image with its labels and logits is 180 MiB: what is let go and taken again is less.
+        assert!(after_50 - after_10 < 128.0 * 1024.0, "{line}");
+        assert!((resizing + metrics) / total < 0.15, "{line}");
     }
 }

@@ -1,0 +1,183 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use decoupled_seg_datasets::files::{IdMap, MaskEncoding, MaskReader};
+use decoupled_seg_datasets::{
+    CITYSCAPES_LABELS, Cityscapes, CityscapesTruth, DatasetError, InstanceMap, LabelMap, Split,
+};
+use decoupled_seg_metrics::{InstanceIou, LabelTable};
+use rayon::prelude::*;
+
+use super::BenchmarkReport;
+use crate::files::{FileError, at};
+
+/// Why pictures of predictions could not be scored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScoreError {
+    /// The ground truth is not where it should be, or a file cannot be read or holds a value that is no label id.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The folder of the predictions cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// There are images without prediction.
+    #[error("`{}`: no prediction, expected `{}`{}", .labels[0].display(), .looked_for.display(), and_more(.labels.len()))]
+    MissingPredictions {
+        /// The label files of all such images.
+        labels: Vec<PathBuf>,
+        /// Where the prediction of the first was looked for, in all sub-folders too.
+        looked_for: PathBuf,
+    },
+    /// An image has more than one prediction.
+    #[error("`{first}` and `{second}` are both predictions for `{labels}`, expected one")]
+    SeveralPredictions {
+        /// One prediction.
+        first: PathBuf,
+        /// Another.
+        second: PathBuf,
+        /// The label file.
+        labels: PathBuf,
+    },
+    /// A prediction or an instance file has another size than the labels.
+    #[error(
+        "`{path}`: {}x{}, expected the {}x{} of `{labels}`",
+        .size[0], .size[1], .expected[0], .expected[1]
+    )]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// Its width and height, in pixels.
+        size: [usize; 2],
+        /// The label file.
+        labels: PathBuf,
+        /// Width and height of the labels.
+        expected: [usize; 2],
+    },
+}
+
+fn and_more(count: usize) -> String {
+    match count {
+        0 | 1 => String::new(),
+        count => format!(" (and {} more images)", count - 1),
+    }
+}
+
+/// Scores pictures of label ids, as [`Submission::Cityscapes`](crate::Submission::Cityscapes) writes them, against the
+/// fine annotation of a split, to the figures of the benchmark's own program.
+///
+/// The prediction for `{city}_{sequence}_{frame}` is the one file `{city}_{sequence}_{frame}*.png` in the folder
+/// `predictions` or below. It holds label ids, not train ids, in 8-bit grey or as palette indices. Images are read on
+/// all threads, one a thread at a time; the result does not depend on their number.
+///
+/// # Errors
+///
+/// Returns a [`ScoreError`] that names the file: ground truth or prediction missing, unreadable or of another size, two
+/// predictions for one image, or a value that is no label id.
+pub fn score_cityscapes(
+    root: impl AsRef<Path>,
+    split: Split,
+    predictions: impl AsRef<Path>,
+) -> Result<BenchmarkReport, ScoreError> {
+    let truths = Cityscapes::ground_truth(root, split)?;
+    let predictions = predictions_for(&truths, predictions.as_ref())?;
+    let scored: Vec<Result<InstanceIou, ScoreError>> = truths
+        .par_iter()
+        .zip(&predictions)
+        .map(|(truth, prediction)| score_image(truth, prediction))
+        .collect();
+    let mut total = metric();
+    // In the order of the names: sums of fractions depend on the order.
+    for image in scored {
+        total.merge(&image?);
+    }
+    Ok(BenchmarkReport::new(&total, truths.len()))
+}
+
+fn metric() -> InstanceIou {
+    InstanceIou::new(LabelTable::cityscapes()).with_ignore_index(None)
+}
+
+fn score_image(truth: &CityscapesTruth, prediction: &Path) -> Result<InstanceIou, ScoreError> {
+    let labels = read_ids(&truth.labels, MaskEncoding::Grey)?;
+    let expected = [labels.width, labels.height];
+    let check = |path: &Path, size: [usize; 2]| {
+        if size == expected {
+            return Ok(());
+        }
+        Err(ScoreError::Size {
+            path: path.to_path_buf(),
+            size,
+            labels: truth.labels.clone(),
+            expected,
+        })
+    };
+    let predicted = read_ids(prediction, MaskEncoding::GreyOrPaletteIndex)?;
+    check(prediction, [predicted.width, predicted.height])?;
+    let instances = InstanceMap::read(&truth.instances)?;
+    check(&truth.instances, [instances.width, instances.height])?;
+    let mut metric = metric();
+    metric
+        .update(&labels.data, &predicted.data, &instances.data)
+        .expect("sizes and values are checked");
+    Ok(metric)
+}
+
+/// A map of label ids, every one of them in the table.
+fn read_ids(path: &Path, encoding: MaskEncoding) -> Result<LabelMap, DatasetError> {
+    let ids = CITYSCAPES_LABELS
+        .iter()
+        .filter_map(|label| u8::try_from(label.id).ok());
+    let num_ids = ids.clone().count();
+    MaskReader::new(encoding, IdMap::new(ids.map(|id| (id, id))), num_ids).read(path)
+}
+
+/// The prediction for each image.
+fn predictions_for(truths: &[CityscapesTruth], folder: &Path) -> Result<Vec<PathBuf>, ScoreError> {
+    let mut pictures = Vec::new();
+    list_pictures(folder, &mut pictures)?;
+    pictures.sort();
+    let mut found = Vec::with_capacity(truths.len());
+    let mut missing = Vec::new();
+    for truth in truths {
+        let first = pictures.partition_point(|(name, _)| *name < truth.name);
+        let mut fitting = pictures[first..]
+            .iter()
+            .take_while(|(name, _)| name.starts_with(&truth.name));
+        match (fitting.next(), fitting.next()) {
+            (Some((_, path)), None) => found.push(path.clone()),
+            (Some((_, first)), Some((_, second))) => {
+                return Err(ScoreError::SeveralPredictions {
+                    first: first.clone(),
+                    second: second.clone(),
+                    labels: truth.labels.clone(),
+                });
+            }
+            (None, _) => missing.push(truth),
+        }
+    }
+    if let Some(first) = missing.first() {
+        return Err(ScoreError::MissingPredictions {
+            looked_for: folder.join(format!("{}*.png", first.name)),
+            labels: missing.iter().map(|truth| truth.labels.clone()).collect(),
+        });
+    }
+    Ok(found)
+}
+
+/// Collects the names and paths of all `.png` files of a folder and those below. Links to folders are not followed.
+fn list_pictures(folder: &Path, pictures: &mut Vec<(String, PathBuf)>) -> Result<(), FileError> {
+    const ACTION: &str = "listing predictions";
+    for entry in fs::read_dir(folder).map_err(at(folder, ACTION))? {
+        let entry = entry.map_err(at(folder, ACTION))?;
+        let path = entry.path();
+        if entry.file_type().map_err(at(&path, ACTION))?.is_dir() {
+            list_pictures(&path, pictures)?;
+        } else if let Some(name) = path.file_name().and_then(|name| name.to_str())
+            && name.ends_with(".png")
+        {
+            pictures.push((name.to_string(), path));
+        }
+    }
+    Ok(())
+}
