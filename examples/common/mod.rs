@@ -13,10 +13,12 @@ use decoupled_seg::datasets::augment::{CropSize, RandomScale};
 use decoupled_seg::datasets::{self, DatasetError, SegmentationDataset, Split};
 use decoupled_seg::engine::{
     Checkpoint, CheckpointRecipe, CheckpointStore, Evaluator, Interrupt, PredictionKind, Predictor,
-    Progress, Recipe, Resume, Stop, Submission, Trainer, load_weights_partially, score_cityscapes,
+    Progress, Recipe, Resume, Stop, Submission, Trainer, Window, load_weights_partially,
+    score_cityscapes,
 };
 use decoupled_seg::metrics::BoundaryThreshold;
 use decoupled_seg::network::{DecoderConfig, DecoupledSegNet, DecoupledSegNetConfig};
+use decoupled_seg::weights::{LoadPolicy, WeightsError};
 
 /// Opens a split of a data set in a folder.
 pub type Open = fn(&Path, Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError>;
@@ -56,6 +58,8 @@ enum Command {
     Check(CheckArgs),
     /// Write the folder that the benchmark's server takes.
     Submit(SubmitArgs),
+    /// Write the best checkpoint as `.safetensors` with the authors' names, for PyTorch.
+    Export(ExportArgs),
     /// Score pictures of label ids against the ground truth, as the benchmark does (Cityscapes only).
     Score(ScoreArgs),
 }
@@ -86,6 +90,9 @@ struct TrainArgs {
     /// Without the body/edge module: the twin to compare with.
     #[arg(long)]
     plain: bool,
+    /// Start from what fits of a `.pth` or `.safetensors` file with the authors' names, or of a torchvision ResNet.
+    #[arg(long)]
+    weights: Option<PathBuf>,
     /// Start from what fits of the best weights of another run, or of a `.safetensors` file.
     #[arg(long)]
     from: Option<PathBuf>,
@@ -137,12 +144,27 @@ struct EvalArgs {
     /// Merge with the mirrored image.
     #[arg(long)]
     flip: bool,
+    /// Slide a window of so many pixels a side over the image, instead of taking it whole.
+    #[arg(long)]
+    tile: Option<usize>,
     /// Images to judge at most.
     #[arg(long)]
     max_images: Option<usize>,
     /// Also say where the time goes.
     #[arg(long)]
     time: bool,
+}
+
+#[derive(Args)]
+struct ExportArgs {
+    /// The file to write.
+    to: PathBuf,
+    /// Folder of the run.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// A checkpoint folder; the best of the run unless given.
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -230,10 +252,14 @@ enum NetworkName {
     FcnResnet101,
     /// PSPNet on ResNet-50.
     PspnetResnet50,
+    /// PSPNet on ResNet-101.
+    PspnetResnet101,
     /// DeepLabV3+ on ResNet-50.
     Deeplabv3plusResnet50,
     /// DeepLabV3+ on ResNet-101.
     Deeplabv3plusResnet101,
+    /// DeepLabV3+ on WideResNet-38.
+    Deeplabv3plusWideResnet38,
 }
 
 type Anything = Box<dyn Error>;
@@ -256,6 +282,7 @@ fn run(project: &Project, command: Command) -> Result<ExitCode, Anything> {
         Command::Predict(args) => predict(project, &args),
         Command::Check(args) => check(project, &args),
         Command::Submit(args) => submit(project, &args),
+        Command::Export(args) => export(project, &args),
         Command::Score(args) => score(project, &args),
     }
 }
@@ -291,11 +318,15 @@ impl NetworkName {
             Self::FcnResnet50 => DecoupledSegNetConfig::fcn_resnet50(num_classes),
             Self::FcnResnet101 => DecoupledSegNetConfig::fcn_resnet101(num_classes),
             Self::PspnetResnet50 => DecoupledSegNetConfig::pspnet_resnet50(num_classes),
+            Self::PspnetResnet101 => DecoupledSegNetConfig::pspnet_resnet101(num_classes),
             Self::Deeplabv3plusResnet50 => {
                 DecoupledSegNetConfig::deeplabv3plus_resnet50(num_classes)
             }
             Self::Deeplabv3plusResnet101 => {
                 DecoupledSegNetConfig::deeplabv3plus_resnet101(num_classes)
+            }
+            Self::Deeplabv3plusWideResnet38 => {
+                DecoupledSegNetConfig::deeplabv3plus_wide_resnet38(num_classes)
             }
         }
     }
@@ -334,7 +365,9 @@ fn recipe_of(project: &Project, args: &TrainArgs) -> Result<Recipe, Anything> {
     if args.checkpoint_every.is_some() {
         recipe.checkpoints.every_steps = args.checkpoint_every;
     }
-    recipe.validation.boundary = [1, 2, 3].map(BoundaryThreshold::Pixels).into();
+    if recipe.validation.boundary.is_empty() {
+        recipe.validation.boundary = BoundaryThreshold::PAPER.into();
+    }
     recipe.validate()?;
     Ok(recipe)
 }
@@ -349,7 +382,11 @@ fn train(project: &Project, args: &TrainArgs) -> Result<ExitCode, Anything> {
     }
     let device = Device::default();
     device.seed(recipe.seed);
-    let model = start(network.init(&device), args.from.as_deref())?;
+    let mut model = network.init(&device);
+    if let Some(file) = &args.weights {
+        official(&network, &mut model, file)?;
+    }
+    let model = start(model, args.from.as_deref())?;
     println!(
         "{}: {} images to train on, {} to validate; {} parameters on {device:?}",
         project.name,
@@ -380,6 +417,25 @@ fn train(project: &Project, args: &TrainArgs) -> Result<ExitCode, Anything> {
         ),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Loads what fits of a file with the authors' names: a whole network, or else an ImageNet classifier.
+fn official(
+    network: &DecoupledSegNetConfig,
+    model: &mut DecoupledSegNet,
+    file: &Path,
+) -> Result<(), Anything> {
+    let report = match network.load_weights(model, file, LoadPolicy::Partial) {
+        Err(WeightsError::Mismatch { .. }) => {
+            network.load_backbone(model, file, LoadPolicy::Whole)?
+        }
+        report => report?,
+    };
+    println!("{}: {} tensors loaded", file.display(), report.loaded.len());
+    if !report.left_out.is_empty() {
+        println!("{}", report.left_out);
+    }
+    Ok(())
 }
 
 /// The network with what fits of other weights.
@@ -431,6 +487,9 @@ fn eval(project: &Project, args: &EvalArgs) -> Result<ExitCode, Anything> {
         evaluation.protocol.scales = args.scales.clone();
     }
     evaluation.protocol.flip |= args.flip;
+    if let Some(tile) = args.tile {
+        evaluation.protocol.window = Window::sliding(tile);
+    }
     let validation = project.split(&args.data, Split::Val)?;
     let mut evaluator = Evaluator::new(evaluation, recipe.normalization, &device);
     if args.time {
@@ -439,6 +498,15 @@ fn eval(project: &Project, args: &EvalArgs) -> Result<ExitCode, Anything> {
     let report = evaluator.evaluate(&model, &*validation)?;
     println!("{}\n{report}", checkpoint.folder().display());
     report.write(out.join("evaluation"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn export(project: &Project, args: &ExportArgs) -> Result<ExitCode, Anything> {
+    let out = project.out(args.out.as_ref());
+    let (checkpoint, network) = checkpoint(args.checkpoint.as_ref(), &out)?;
+    let model = checkpoint.load(network.init(&Device::default()))?;
+    network.save_weights(&model, &args.to)?;
+    println!("{}", args.to.display());
     Ok(ExitCode::SUCCESS)
 }
 
