@@ -366,7 +366,11 @@ fn recipe_of(project: &Project, args: &TrainArgs) -> Result<Recipe, Anything> {
         recipe.checkpoints.every_steps = args.checkpoint_every;
     }
     if recipe.validation.boundary.is_empty() {
-        recipe.validation.boundary = BoundaryThreshold::PAPER.into();
+        recipe.validation.boundary = match project.name {
+            // The paper's fractions of the diagonal are all one or two pixels on small pictures.
+            "camvid" | "custom" => [1, 2, 3].map(BoundaryThreshold::Pixels).into(),
+            _ => BoundaryThreshold::PAPER.into(),
+        };
     }
     recipe.validate()?;
     Ok(recipe)
