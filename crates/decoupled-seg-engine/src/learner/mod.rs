@@ -1,5 +1,5 @@
-//! The same networks, losses, data and schedules in burn-train's `Learner`: its several devices, its early stopping, and its
-//! terminal dashboard, which shows itself once your own `Cargo.toml` asks for `burn-train` with the feature `tui`.
+//! The same networks, losses, data and schedules in burn-train's `Learner`: its several devices, its early stopping, and,
+//! with the feature `dashboard`, its terminal dashboard.
 //!
 //! [`Trainer`](crate::Trainer) is what the project's own figures come from; it resumes within an epoch and writes whole
 //! checkpoints. The `Learner` resumes by epoch and shows one loss. On several devices

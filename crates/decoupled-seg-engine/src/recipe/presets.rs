@@ -25,7 +25,8 @@ use crate::train::BatchNormMode;
 /// The scripts train in two stages: `cityscapes_base` on the network without the module, then `cityscapes_decoupled` on
 /// the network with it, started from the first one's weights
 /// ([`load_weights_partially`](crate::load_weights_partially)). `camvid`, `kitti` and `bdd100k` start from a Cityscapes
-/// network. The scripts draw half of each epoch by class ([`ClassUniformRecipe`]). Batches are those of all 8 GPUs of the scripts together. Their schedule runs one epoch ahead
+/// network. Most scripts draw half of each epoch by class ([`ClassUniformRecipe`]); the presets all do. Batches are those of
+/// all 8 GPUs of the scripts together. Their schedule runs one epoch ahead
 /// ([`Schedule::PolyPerEpoch`]). The loss is [`DecoupledLossConfig::new`] in all but `paper` and `paddleseg`:
 /// what the authors' loss does on a process with one image, which the scripts have; on a larger batch their own
 /// ([`DecoupledLossConfig::official`]) grows with its square.
