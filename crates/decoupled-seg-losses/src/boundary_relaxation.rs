@@ -125,10 +125,11 @@ impl BoundaryRelaxationLoss {
     fn pixel_weights(&self, relaxed: &RelaxedLabels) -> Option<Tensor<3>> {
         let sets = &relaxed.classes;
         let [batch, _, _] = sets.dims();
+        let size = [batch, sets.num_classes()];
         let class_weights = self
             .config
             .class_weights
-            .of_batch([batch, sets.num_classes()], || count_classes(relaxed));
+            .of_batch(size, &sets.device(), || count_classes(relaxed));
         if class_weights.is_none() && self.config.border_weights == BorderWeights::Uniform {
             return None;
         }
@@ -203,8 +204,11 @@ mod tests {
             .collect();
         let labels = Tensor::from_data(TensorData::new(labels, [1, 6, 8]), &Device::default());
         let relaxed = RelaxedLabels::from_labels(labels, &RelaxationConfig::new(3));
-        let weights = ClassWeights::ImageHistogram { upper_bound: 1.0 }
-            .of_batch([1, 3], || count_classes(&relaxed));
+        let weights = ClassWeights::ImageHistogram { upper_bound: 1.0 }.of_batch(
+            [1, 3],
+            &Device::default(),
+            || count_classes(&relaxed),
+        );
         let weights: Vec<f32> = weights
             .expect("not uniform")
             .try_into_vec_as()

@@ -1,4 +1,4 @@
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// How much each class counts.
@@ -53,8 +53,8 @@ impl ClassWeights {
         }
     }
 
-    /// The weights of a batch, `[batch, num_classes]`, or `None` if all are 1. `count` gives the pixels of every class,
-    /// `[batch, num_classes]`, and of everything, `[batch, 1]`; it is only called where the weights need it.
+    /// The weights of a batch on `device`, `[batch, num_classes]`, or `None` if all are 1. `count` gives the pixels of
+    /// every class, `[batch, num_classes]`, and of everything, `[batch, 1]`; it is only called where the weights need it.
     ///
     /// # Panics
     ///
@@ -62,6 +62,7 @@ impl ClassWeights {
     pub(crate) fn of_batch(
         &self,
         [batch, num_classes]: [usize; 2],
+        device: &Device,
         count: impl FnOnce() -> ClassCounts,
     ) -> Option<Tensor<2>> {
         match self {
@@ -72,8 +73,7 @@ impl ClassWeights {
                     num_classes,
                     "number of class weights, and of classes"
                 );
-                let device = count().all.device();
-                let weights = Tensor::<1>::from_floats(weights.as_slice(), &device);
+                let weights = Tensor::<1>::from_floats(weights.as_slice(), device);
                 Some(weights.unsqueeze_dim::<2>(0).expand([batch, num_classes]))
             }
             Self::ImageHistogram { upper_bound } => Some(count().weights(*upper_bound)),

@@ -138,7 +138,7 @@ impl PixelLosses {
 
     fn class_weights(&self, weights: &ClassWeights) -> Option<Tensor<2>> {
         let [batch, num_classes, _, _] = self.logits.dims();
-        weights.of_batch([batch, num_classes], || {
+        weights.of_batch([batch, num_classes], &self.classes.device(), || {
             let none = self.valid.clone().bool_not();
             let classes = self.classes.clone().mask_fill(none, -1);
             let count =

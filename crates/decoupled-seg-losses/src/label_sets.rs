@@ -113,6 +113,10 @@ impl LabelSets {
         [batch, height, width]
     }
 
+    pub(crate) fn device(&self) -> Device {
+        self.words.device()
+    }
+
     /// Number of classes of every pixel, `[batch, height, width]`.
     pub fn counts(&self) -> Tensor<3, Int> {
         bit_count(self.words.clone()).sum_dim(1).squeeze_dim(1)

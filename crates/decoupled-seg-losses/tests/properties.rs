@@ -131,11 +131,26 @@ fn assert_close(left: &[f32], right: &[f32]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The presets that treat all classes alike and learn nothing where the labels say nothing. The other two do neither:
+/// their labels are recovered from relaxed ones (the lowest class wins), and borders of ignored regions are edges.
 fn presets() -> [(DecoupledLossConfig, TargetsConfig); 2] {
     [
         (DecoupledLossConfig::new(), TargetsConfig::new(CLASSES)),
         (DecoupledLossConfig::paper(), TargetsConfig::paper(CLASSES)),
     ]
+}
+
+fn all_presets() -> Vec<(DecoupledLossConfig, TargetsConfig)> {
+    let mut all = presets().to_vec();
+    all.push((
+        DecoupledLossConfig::official(),
+        TargetsConfig::official(CLASSES),
+    ));
+    all.push((
+        DecoupledLossConfig::paddleseg(),
+        TargetsConfig::paddleseg(CLASSES),
+    ));
+    all
 }
 
 /// The cross entropies of labelled pixels, in f64.
@@ -247,7 +262,7 @@ proptest! {
     fn a_constant_added_to_all_classes_moves_nothing(batch in batch(), shift in -20.0f32..20.0) {
         let mut shifted = batch.clone();
         shifted.change_logits(|_, _, _, value| value + shift);
-        for (config, targets) in presets() {
+        for (config, targets) in all_presets() {
             assert_close(&batch.output(&config, &targets), &shifted.output(&config, &targets))?;
         }
     }
@@ -257,15 +272,18 @@ proptest! {
         // Weighted by what each is the mean over, the parts give the whole.
         let body = BoundaryRelaxationLossConfig::new().init();
         let entropy = SegmentationCrossEntropyLossConfig::new().init();
+        let edge = EdgeLossConfig::paper().init();
         let attention = EdgeAttentionLossConfig::paper().init();
         let losses = |batch: &Batch| {
             let relaxed = RelaxedLabels::from_labels(batch.labels(), &RelaxationConfig::new(CLASSES));
             let counted = relaxed.classes.is_empty().bool_not().int().sum().into_scalar::<i32>() as f32;
             let labelled = batch.labels.iter().filter(|&&label| label < 255).count() as f32;
             let logits = batch.map(&batch.logits);
+            let edges = EdgeConfig::new(CLASSES);
             [
                 (body.forward(batch.map(&batch.body_logits), &relaxed).into_scalar::<f32>(), counted),
                 (entropy.forward(logits.clone(), batch.labels()).into_scalar::<f32>(), labelled),
+                (edge.forward(batch.map(&batch.edge_logits), edges.edge_labels(batch.labels())).into_scalar(), labelled),
                 (attention.forward(logits, batch.map(&batch.edge_logits), batch.labels()).into_scalar::<f32>(), 1.0),
             ]
         };
