@@ -14,6 +14,48 @@ pub struct LabelMap {
     pub data: Vec<u8>,
 }
 
+/// A label map whose labels are somebody else's: what the functions of [`targets`](crate::targets) read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LabelView<'a> {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Class indices, `[height, width]` in row-major order.
+    pub data: &'a [u8],
+}
+
+impl<'a> LabelView<'a> {
+    /// Looks at `data` as `height` rows.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `data` does not hold `width * height` labels.
+    pub fn new(width: usize, height: usize, data: &'a [u8]) -> Self {
+        check_length(width, height, data);
+        Self {
+            width,
+            height,
+            data,
+        }
+    }
+}
+
+impl<'a> From<&'a LabelMap> for LabelView<'a> {
+    fn from(labels: &'a LabelMap) -> Self {
+        Self::new(labels.width, labels.height, &labels.data)
+    }
+}
+
+fn check_length(width: usize, height: usize, data: &[u8]) {
+    assert_eq!(
+        data.len(),
+        width * height,
+        "a {width}x{height} label map holds {} labels",
+        width * height
+    );
+}
+
 impl LabelMap {
     /// Wraps `data` of `height` rows.
     ///
@@ -21,12 +63,7 @@ impl LabelMap {
     ///
     /// Panics if `data` does not hold `width * height` labels.
     pub fn new(width: usize, height: usize, data: Vec<u8>) -> Self {
-        assert_eq!(
-            data.len(),
-            width * height,
-            "a {width}x{height} label map holds {} labels",
-            width * height
-        );
+        check_length(width, height, &data);
         Self {
             width,
             height,

@@ -29,7 +29,7 @@ pub use error::DatasetError;
 pub use file_dataset::FileDataset;
 pub use files::{MAX_PIXELS, MaskFormat};
 pub use instance_map::InstanceMap;
-pub use label_map::{IGNORE, LabelMap};
+pub use label_map::{IGNORE, LabelMap, LabelView};
 pub use readers::{
     Annotation, Bdd100k, CAMVID_COLORS, CITYSCAPES_LABELS, CamVid, CamVidColor, Cityscapes,
     CityscapesConfig, CityscapesLabel, CityscapesTruth, CustomDataset, CustomSplit, Kitti,

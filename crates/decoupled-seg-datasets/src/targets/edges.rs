@@ -4,7 +4,7 @@ use super::check_labels;
 use super::disc::{Rules, changing_classes};
 use super::relaxed::{RelaxOptions, Sets, relaxed_labels};
 use super::word::{MAX_NARROW, Wide, Word};
-use crate::{IGNORE, LabelMap};
+use crate::{IGNORE, LabelView};
 
 /// Which masks the edges are the borders of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ impl EdgeOptions {
     }
 }
 
-/// Marks the pixels near a border of any class: 1 for edge, 0 for none, [`IGNORE`] as
+/// Marks the pixels near a border of any class, given a [`LabelMap`](crate::LabelMap) or a [`LabelView`] of a slice: 1 for edge, 0 for none, [`IGNORE`] as
 /// [`mask_ignored`](EdgeOptions::mask_ignored) asks; `[height, width]` in row-major order.
 ///
 /// `O(pixels * radius)`, whatever the number of classes. Equal to the distance transform of every class mask and of
@@ -90,7 +90,12 @@ impl EdgeOptions {
 /// # Panics
 ///
 /// Panics if a label is neither below `num_classes` nor [`IGNORE`].
-pub fn edge_map(labels: &LabelMap, num_classes: usize, options: &EdgeOptions) -> Vec<u8> {
+pub fn edge_map<'a>(
+    labels: impl Into<LabelView<'a>>,
+    num_classes: usize,
+    options: &EdgeOptions,
+) -> Vec<u8> {
+    let labels = labels.into();
     check_labels(labels, num_classes);
     let mut edges = vec![0; labels.data.len()];
     match &options.source {
@@ -109,7 +114,12 @@ pub fn edge_map(labels: &LabelMap, num_classes: usize, options: &EdgeOptions) ->
 /// # Panics
 ///
 /// Panics if a label is neither below `num_classes` nor [`IGNORE`].
-pub fn class_edges(labels: &LabelMap, num_classes: usize, options: &EdgeOptions) -> Vec<u8> {
+pub fn class_edges<'a>(
+    labels: impl Into<LabelView<'a>>,
+    num_classes: usize,
+    options: &EdgeOptions,
+) -> Vec<u8> {
+    let labels = labels.into();
     check_labels(labels, num_classes);
     let pixels = labels.data.len();
     let mut edges = vec![0; num_classes * pixels];
@@ -124,7 +134,7 @@ pub fn class_edges(labels: &LabelMap, num_classes: usize, options: &EdgeOptions)
 }
 
 /// The class bits of each pixel, without the ignore bit.
-fn class_sets(labels: &LabelMap, num_classes: usize, source: &EdgeSource) -> Sets {
+fn class_sets(labels: LabelView<'_>, num_classes: usize, source: &EdgeSource) -> Sets {
     match source {
         EdgeSource::Plain if num_classes <= MAX_NARROW => {
             Sets::Narrow(own_class(labels, num_classes))
@@ -142,7 +152,7 @@ fn class_sets(labels: &LabelMap, num_classes: usize, source: &EdgeSource) -> Set
 }
 
 /// A code for each pixel's class, 0 for none: equal for equal classes, which is all that a border needs.
-fn codes(labels: &LabelMap) -> Vec<u8> {
+fn codes(labels: LabelView<'_>) -> Vec<u8> {
     // IGNORE is the last value, and the one before it is no class.
     labels
         .data
@@ -151,7 +161,7 @@ fn codes(labels: &LabelMap) -> Vec<u8> {
         .collect()
 }
 
-fn own_class<W: Word>(labels: &LabelMap, num_classes: usize) -> Vec<W> {
+fn own_class<W: Word>(labels: LabelView<'_>, num_classes: usize) -> Vec<W> {
     let mut table = [W::EMPTY; 256];
     for (class, word) in table.iter_mut().enumerate().take(num_classes) {
         *word = W::bit(class);
@@ -175,7 +185,7 @@ fn rules(options: &EdgeOptions) -> Rules {
     }
 }
 
-fn mark_any<W: Word>(sets: &[W], labels: &LabelMap, options: &EdgeOptions, edges: &mut [u8]) {
+fn mark_any<W: Word>(sets: &[W], labels: LabelView<'_>, options: &EdgeOptions, edges: &mut [u8]) {
     let width = labels.width;
     changing_classes(sets, width, labels.height, rules(options), |y, changing| {
         let row = &mut edges[y * width..(y + 1) * width];
@@ -185,7 +195,7 @@ fn mark_any<W: Word>(sets: &[W], labels: &LabelMap, options: &EdgeOptions, edges
     });
 }
 
-fn mark_each<W: Word>(sets: &[W], labels: &LabelMap, options: &EdgeOptions, edges: &mut [u8]) {
+fn mark_each<W: Word>(sets: &[W], labels: LabelView<'_>, options: &EdgeOptions, edges: &mut [u8]) {
     let (width, pixels) = (labels.width, labels.data.len());
     changing_classes(sets, width, labels.height, rules(options), |y, changing| {
         for (x, mut classes) in changing.iter().copied().enumerate() {
@@ -197,11 +207,11 @@ fn mark_each<W: Word>(sets: &[W], labels: &LabelMap, options: &EdgeOptions, edge
     });
 }
 
-fn mask_ignored(edges: &mut [u8], labels: &LabelMap, options: &EdgeOptions) {
+fn mask_ignored(edges: &mut [u8], labels: LabelView<'_>, options: &EdgeOptions) {
     if options.mask_ignored {
         let ignored = edges
             .iter_mut()
-            .zip(&labels.data)
+            .zip(labels.data)
             .filter(|(_, label)| **label == IGNORE);
         ignored.for_each(|(edge, _)| *edge = IGNORE);
     }
@@ -212,6 +222,7 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::LabelMap;
 
     /// The first label map of the reference's golden values; `.` is ignored.
     pub const LABEL_A: [&str; 6] = [

@@ -11,10 +11,10 @@ mod word;
 pub use edges::{EdgeOptions, EdgeSource, class_edges, edge_map};
 pub use relaxed::{RelaxOptions, RelaxedLabels, relaxed_labels};
 
-use crate::{IGNORE, LabelMap};
+use crate::{IGNORE, LabelView};
 
 /// Panics unless every label is a class or [`IGNORE`]: readers promise it, and bits need it.
-fn check_labels(labels: &LabelMap, num_classes: usize) {
+fn check_labels(labels: LabelView<'_>, num_classes: usize) {
     assert!(
         (1..=crate::MAX_CLASSES).contains(&num_classes),
         "1 to {} classes, got {num_classes}",
@@ -31,7 +31,7 @@ fn check_labels(labels: &LabelMap, num_classes: usize) {
     );
 }
 
-fn stranger(labels: &LabelMap, num_classes: usize) -> Option<u8> {
+fn stranger(labels: LabelView<'_>, num_classes: usize) -> Option<u8> {
     labels
         .data
         .iter()

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::check_labels;
 use super::word::{MAX_NARROW, Wide, Word};
 use crate::simd::multiversion;
-use crate::{IGNORE, LabelMap};
+use crate::{IGNORE, LabelMap, LabelView};
 
 /// How labels are relaxed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,11 +67,12 @@ pub(super) enum Sets {
 /// # Panics
 ///
 /// Panics if a label is neither below `num_classes` nor [`IGNORE`].
-pub fn relaxed_labels(
-    labels: &LabelMap,
+pub fn relaxed_labels<'a>(
+    labels: impl Into<LabelView<'a>>,
     num_classes: usize,
     options: &RelaxOptions,
 ) -> RelaxedLabels {
+    let labels = labels.into();
     check_labels(labels, num_classes);
     let sets = if num_classes <= MAX_NARROW {
         Sets::Narrow(relax(labels, num_classes, options))
@@ -87,7 +88,7 @@ pub fn relaxed_labels(
     }
 }
 
-fn relax<W: Word>(labels: &LabelMap, num_classes: usize, options: &RelaxOptions) -> Vec<W> {
+fn relax<W: Word>(labels: LabelView<'_>, num_classes: usize, options: &RelaxOptions) -> Vec<W> {
     let (width, height) = (labels.width, labels.height);
     let mut own = [W::bit(num_classes); 256];
     for (class, word) in own.iter_mut().enumerate().take(num_classes) {
@@ -111,7 +112,7 @@ fn relax<W: Word>(labels: &LabelMap, num_classes: usize, options: &RelaxOptions)
     }
     window_or(&mut sets, stride, border, outside, &mut scratch);
     if !options.strict_classes.is_empty() {
-        for (set, &label) in sets.iter_mut().zip(&labels.data) {
+        for (set, &label) in sets.iter_mut().zip(labels.data) {
             if options.strict_classes.contains(&label) {
                 *set = own[usize::from(label)];
             }
@@ -157,7 +158,7 @@ fn double<W: Word>(words: &mut [W], shift: usize) {
 }
 
 /// Pixels with a 4-neighbour of another label, ignore counting as a label.
-fn boundary_pixels(labels: &LabelMap) -> Vec<bool> {
+fn boundary_pixels(labels: LabelView<'_>) -> Vec<bool> {
     let (width, height) = (labels.width, labels.height);
     let mut marked = vec![false; labels.data.len()];
     for y in 0..height {
