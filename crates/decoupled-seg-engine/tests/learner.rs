@@ -11,9 +11,10 @@ use burn_train::{ExecutionStrategy, Learner, MultiDeviceOptim, SupervisedTrainin
 use common::*;
 use decoupled_seg_datasets::loader::LoaderConfig;
 use decoupled_seg_engine::learner::{
-    LearnerNet, MeanIouInput, MeanIouMetric, RecipeScheduler, SegmentationLoader,
+    LearnerNet, RecipeScheduler, SegmentationLoader, SegmentationMetric, SegmentationMetricInput,
 };
 use decoupled_seg_engine::{EvaluationRecipe, Evaluator};
+use decoupled_seg_metrics::BoundaryThreshold;
 
 fn train(strategy: ExecutionStrategy, devices: usize) -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -32,7 +33,11 @@ fn train(strategy: ExecutionStrategy, devices: usize) -> f64 {
     let scheduler = RecipeScheduler::new(recipe.clone(), 6 / devices);
     let learner = Learner::new(net, recipe.optimizer.init(), scheduler);
     let result = SupervisedTraining::new(folder.path(), Arc::new(train), Arc::new(valid))
-        .metrics((MeanIouMetric::new(CLASSES),))
+        .metrics((
+            SegmentationMetric::mean_iou(CLASSES),
+            SegmentationMetric::pixel_accuracy(CLASSES),
+            SegmentationMetric::boundary_f(CLASSES, BoundaryThreshold::Pixels(1)),
+        ))
         .with_application_logger(None)
         .with_training_strategy(strategy.into())
         .num_epochs(recipe.epochs)
@@ -64,8 +69,8 @@ fn two_devices() {
     assert!(mean_iou > 0.5, "mean IoU {mean_iou}");
 }
 
-#[test]
-fn the_metric_counts_pixels_not_batches() {
+/// Two batches of one image each.
+fn after_two_batches(mut metric: SegmentationMetric) -> SegmentationMetric {
     let device = Device::default();
     let map = |values: [i32; 4]| Tensor::<3, Int>::from_data([[values]], &device);
     let metadata = MetricMetadata {
@@ -73,20 +78,44 @@ fn the_metric_counts_pixels_not_batches() {
         iteration: None,
         lr: None,
     };
-    let mut metric = MeanIouMetric::new(2);
     for (labels, predictions) in [([0, 0, 0, 1], [0, 0, 0, 0]), ([1, 1, 1, 255], [1, 1, 1, 0])] {
-        metric
-            .update(
-                &MeanIouInput {
-                    labels: map(labels),
-                    predictions: map(predictions),
-                },
-                &metadata,
-            )
-            .expect("reads back");
+        let item = SegmentationMetricInput {
+            labels: map(labels),
+            predictions: map(predictions),
+        };
+        metric.update(&item, &metadata).expect("reads back");
     }
-    // Class 0: 3 of 4; class 1: 3 of 4.
-    assert_eq!(metric.final_value().current(), 75.0);
-    metric.clear();
-    assert!(metric.running_value().is_none());
+    metric
+}
+
+#[test]
+fn metrics_count_pixels_not_batches() {
+    // Class 0: 3 of 4; class 1: 3 of 4. Pixels: 6 of 7.
+    for (metric, golden) in [
+        (SegmentationMetric::mean_iou(2), 75.0),
+        (SegmentationMetric::frequency_weighted_iou(2), 75.0),
+        (SegmentationMetric::pixel_accuracy(2), 600.0 / 7.0),
+        (SegmentationMetric::class_accuracy(2), 87.5),
+    ] {
+        let mut metric = after_two_batches(metric);
+        let found = metric.final_value().current();
+        assert!((found - golden).abs() < 1e-9, "{}: {found}", metric.name());
+        metric.clear();
+        assert!(metric.running_value().is_none());
+    }
+}
+
+#[test]
+fn boundary_metrics_see_each_image() {
+    let near = BoundaryThreshold::Pixels(1);
+    // Both borders of the first image are missed; the second has none.
+    let missed = after_two_batches(SegmentationMetric::boundary_f(2, near));
+    assert_eq!(missed.final_value().current(), 0.0);
+    // In the band lie a pixel of class 0, found, and one of class 1, taken for 0.
+    let band = after_two_batches(SegmentationMetric::trimap_iou(2, near));
+    assert_eq!(band.final_value().current(), 25.0);
+    // Class 0: 1 pixel of 1 and 4 that are the inner bands. Class 1: 0 of 1.
+    let inner = after_two_batches(SegmentationMetric::boundary_iou(2, near));
+    assert_eq!(inner.name().as_str(), "Boundary IoU 1 px");
+    assert!(inner.final_value().current() < 50.0);
 }

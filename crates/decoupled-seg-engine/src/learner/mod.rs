@@ -9,11 +9,11 @@
 //! [`LearnerNet::with_gradients_shared_by`].
 
 mod loader;
-mod mean_iou;
+mod metric;
 mod net;
 mod schedule;
 
 pub use loader::{SegmentationBatch, SegmentationLoader};
-pub use mean_iou::{MeanIouInput, MeanIouMetric};
+pub use metric::{SegmentationMetric, SegmentationMetricInput};
 pub use net::{LearnerNet, LearnerOutput};
 pub use schedule::RecipeScheduler;

@@ -4,7 +4,7 @@ use burn_train::metric::{Adaptor, LossInput};
 use burn_train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
 use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
 
-use super::{MeanIouInput, SegmentationBatch};
+use super::{SegmentationBatch, SegmentationMetricInput};
 use crate::recipe::Recipe;
 use crate::train::{BatchTargets, Criterion};
 
@@ -83,9 +83,9 @@ impl Adaptor<LossInput> for LearnerOutput {
     }
 }
 
-impl Adaptor<MeanIouInput> for LearnerOutput {
-    fn adapt(&self) -> MeanIouInput {
-        MeanIouInput {
+impl Adaptor<SegmentationMetricInput> for LearnerOutput {
+    fn adapt(&self) -> SegmentationMetricInput {
+        SegmentationMetricInput {
             labels: self.labels.clone(),
             predictions: self.predictions.clone(),
         }
