@@ -63,6 +63,7 @@ struct Contestant {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    decoupled_seg::keep_freed_memory();
     let mut args = Args::parse();
     if args.short {
         (args.epochs, args.scenes) = (1, 16);

@@ -30,6 +30,7 @@ pub mod weights;
 
 pub use decoupled_seg_backbones as backbones;
 pub use decoupled_seg_core as core;
+pub use decoupled_seg_core::keep_freed_memory;
 #[cfg(feature = "train")]
 pub use decoupled_seg_datasets as datasets;
 #[cfg(feature = "train")]

@@ -5,6 +5,7 @@ mod conv_init;
 mod conv_norm_act;
 mod head;
 mod key_map;
+mod memory;
 mod norm;
 pub mod ops;
 mod segmentation;
@@ -21,6 +22,7 @@ pub use head::{
     PlainDecoder, PlainDecoderConfig, PredictionBranch, PredictionBranchConfig,
 };
 pub use key_map::{Key, KeyMap};
+pub use memory::keep_freed_memory;
 pub use norm::batch_norm;
 pub use ops::{
     BodyEdge, FlowUnit, WarpGradient, WarpOptions, WarpPadding, flow_warp, flow_warp_split, resize,
