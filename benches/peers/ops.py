@@ -13,10 +13,15 @@ Time PyTorch alone, or run our bench in the same go and print the ratios:
     python benches/peers/ops.py --ours --device cuda --features cuda --bench-name cuda-eager
 
 With `--ours` the two take turns, shape by shape: what else the machine does hits both alike. Times are medians. The
-training times contain the same product and sum behind the operation on both sides.
+training times contain the forward pass, making a gradient of ones of the result's size, and the backward pass; ours of
+the split also contain the sum of its two results, since Burn starts a backward pass from one tensor.
+
+Our bench keeps freed memory (`decoupled_seg_core::keep_freed_memory`), PyTorch is measured as it comes; with `--keep-memory`
+both keep it.
 """
 
 import argparse
+import ctypes
 import json
 import os
 import pathlib
@@ -89,13 +94,12 @@ def peer(inputs, operation, device, seconds):
     with torch.no_grad():
         forward = timed(lambda: operation(*inputs), device, seconds)
     tracked = [x.clone().requires_grad_() for x in inputs]
-    weights = [torch.rand_like(y) for y in operation(*inputs)]
 
     def train():
         for x in tracked:
             x.grad = None
-        loss = sum((y * w).sum() for y, w in zip(operation(*tracked), weights))
-        loss.backward()
+        outputs = operation(*tracked)
+        torch.autograd.backward(outputs, [torch.ones_like(y) for y in outputs])
 
     return {"forward": forward, "train": timed(train, device, seconds)}
 
@@ -132,9 +136,13 @@ def main():
     parser.add_argument("--ours", action="store_true", help="also run our bench and print ratios")
     parser.add_argument("--features", help="cargo features of our bench, by default those of the device")
     parser.add_argument("--bench-name", default="peer", help="criterion baseline to save under")
+    parser.add_argument("--keep-memory", action="store_true", help="PyTorch keeps freed memory too (glibc), as ours does")
     parser.add_argument("--only", default="", help="only names that contain this")
     arguments = parser.parse_args()
 
+    if arguments.keep_memory:
+        mallopt, (trim_threshold, mmap_max) = ctypes.CDLL(None).mallopt, (-1, -4)
+        assert mallopt(mmap_max, 0) and mallopt(trim_threshold, -1)
     torch.manual_seed(0)
     torch.set_num_threads(arguments.threads)
     os.environ["RAYON_NUM_THREADS"] = str(arguments.threads)

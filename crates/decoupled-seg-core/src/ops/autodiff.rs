@@ -1,12 +1,15 @@
 //! Backward passes by hand. Only inputs are kept for them.
 
-use burn::backend::Backend;
+use std::sync::{Arc, Mutex};
+
 use burn::backend::TensorMetadata;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::autodiff::{Autodiff, NodeId};
 use burn::backend::tensor::FloatTensor;
+use burn::backend::{AutodiffBackend, Backend};
+use burn::tensor::Shape;
 
 use super::backend::{SamplingBackend, SamplingGradients};
 use super::options::WarpOptions;
@@ -52,14 +55,32 @@ where
             flow.primitive().clone(),
             options,
         );
-        let body = track_warp::<B, C>(&features, &flow, options, body);
-        // An operation has one output in the graph. The edge hangs on the body as a subtraction does, but its values
-        // came with the same pass.
-        let edge = DifferenceBackward
-            .prepare::<C>([features.node(), body.node()])
+        // An operation has one output in the graph. Body and edge hang on a node without one of its own: they leave
+        // their gradients for it, so that one pass can take both.
+        let parts = PartGrads::<B>::default();
+        let OpsKind::Tracked(mut prep) = WarpSplitBackward
+            .prepare::<C>([features.node(), flow.node()])
             .compute_bound()
-            .stateless(edge);
-        (body, edge)
+            .stateful()
+        else {
+            return (Self::from_inner(body), Self::from_inner(edge));
+        };
+        let state = SplitState {
+            features: prep.checkpoint(&features),
+            flow: prep.checkpoint(&flow),
+            options,
+            parts: parts.clone(),
+        };
+        let both = prep.finish(state, nothing::<B>(&body));
+        let part = |part, output| match PartBackward
+            .prepare::<C>([both.node()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => prep.finish((parts.clone(), part), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        };
+        (part(0, body), part(1, edge))
     }
 }
 
@@ -138,26 +159,83 @@ impl<B: Backend + SamplingGradients> Backward<B, 2> for WarpBackward {
     }
 }
 
-/// Of `minuend - subtrahend`.
-#[derive(Debug)]
-struct DifferenceBackward;
+/// The gradients of body and edge, on their way to [`WarpSplitBackward`].
+type PartGrads<B> = Arc<Mutex<[Option<FloatTensor<B>>; 2]>>;
 
-impl<B: Backend> Backward<B, 2> for DifferenceBackward {
-    type State = ();
+/// The value and the gradient of the node that body and edge hang on.
+fn nothing<B: Backend>(like: &FloatTensor<B>) -> FloatTensor<B> {
+    B::float_zeros(Shape::new([1]), &like.device(), like.dtype().into())
+}
+
+/// Of body (0) or edge (1).
+#[derive(Debug)]
+struct PartBackward;
+
+impl<B: Backend> Backward<B, 1> for PartBackward {
+    type State = (PartGrads<B>, usize);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let [node] = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        let (parts, part) = ops.state;
+        let mut parts = parts.lock().expect("nothing panics that holds it");
+        if let Some(node) = node
+            && parts.iter().all(Option::is_none)
+        {
+            grads.register::<B>(node.id, nothing::<B>(&grad));
+        }
+        parts[part] = Some(grad);
+    }
+}
+
+#[derive(Debug)]
+struct WarpSplitBackward;
+
+#[derive(Debug, Clone)]
+struct SplitState<B: Backend> {
+    features: NodeId,
+    flow: NodeId,
+    options: WarpOptions,
+    parts: PartGrads<B>,
+}
+
+impl<B: Backend + SamplingGradients> Backward<B, 2> for WarpSplitBackward {
+    type State = SplitState<B>;
 
     fn backward(
         self,
         ops: Ops<Self::State, 2>,
         grads: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
+        checkpointer: &mut Checkpointer,
     ) {
-        let [minuend, subtrahend] = ops.parents;
-        let grad = grads.consume::<B>(&ops.node);
-        if let Some(node) = minuend {
-            grads.register::<B>(node.id, grad.clone());
+        let [features_node, flow_node] = ops.parents;
+        let state = ops.state;
+        grads.consume::<B>(&ops.node);
+        let [body, edge] =
+            std::mem::take(&mut *state.parts.lock().expect("nothing panics that holds it"));
+        let features = checkpointer.retrieve_node_output::<FloatTensor<B>>(state.features);
+        let flow = checkpointer.retrieve_node_output::<FloatTensor<B>>(state.flow);
+        let options = state.options;
+        let (features_grad, flow_grad) = match (body, edge) {
+            (Some(body), Some(edge)) => B::warp_split_backward(features, flow, body, edge, options),
+            (Some(body), None) => B::warp_backward(features, flow, body, options),
+            (None, Some(edge)) => {
+                let body = B::float_neg(edge.clone());
+                let (features, flow) = B::warp_backward(features, flow, body, options);
+                (B::float_add(features, edge), flow)
+            }
+            (None, None) => unreachable!("a part is there before its node is reached"),
+        };
+        if let Some(node) = features_node {
+            grads.register::<B>(node.id, features_grad);
         }
-        if let Some(node) = subtrahend {
-            grads.register::<B>(node.id, B::float_neg(grad));
+        if let Some(node) = flow_node {
+            grads.register::<B>(node.id, flow_grad);
         }
     }
 }

@@ -57,6 +57,16 @@ pub(crate) trait SamplingGradients: Backend {
         grad: FloatTensor<Self>,
         options: WarpOptions,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The gradients of [`SamplingBackend::warp_split`] with respect to features and flow, from those of both outputs.
+    #[fusion(meta = |features, flow, _body, _edge, _options| (features.clone(), flow.clone()))]
+    fn warp_split_backward(
+        features: FloatTensor<Self>,
+        flow: FloatTensor<Self>,
+        body: FloatTensor<Self>,
+        edge: FloatTensor<Self>,
+        options: WarpOptions,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 #[cfg(feature = "fusion")]

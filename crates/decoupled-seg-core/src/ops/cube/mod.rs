@@ -7,6 +7,7 @@ mod slopes;
 mod warp;
 
 use burn::backend::cubecl::dtype_to_elem_type;
+use burn::backend::ops::FloatTensorOps;
 use burn::tensor::DType;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::ops::numeric::empty_device_dtype;
@@ -82,5 +83,17 @@ impl SamplingGradients for CubeBackend {
             slopes::slopes(features, flow.clone(), grad.clone(), options, atomics);
         let features_grad = features_grad.unwrap_or_else(|| collect::collect(flow, grad, options));
         (features_grad, flow_grad)
+    }
+
+    fn warp_split_backward(
+        features: CubeTensor,
+        flow: CubeTensor,
+        body: CubeTensor,
+        edge: CubeTensor,
+        options: WarpOptions,
+    ) -> (CubeTensor, CubeTensor) {
+        let grad = Self::float_sub(body, edge.clone());
+        let (features_grad, flow_grad) = Self::warp_backward(features, flow, grad, options);
+        (Self::float_add(features_grad, edge), flow_grad)
     }
 }

@@ -16,7 +16,7 @@ use burn::tensor::{DType, Shape, TensorData, bf16, f16};
 use self::lanes::Frame;
 use self::number::Storage;
 use self::resize::Sides;
-use self::warp::Extents;
+use self::warp::{Extents, Grads};
 use super::backend::{SamplingBackend, SamplingGradients};
 use super::options::WarpOptions;
 
@@ -138,8 +138,26 @@ impl SamplingGradients for Flex {
         let grad = grad.to_contiguous();
         with_storage!(features.dtype(), S => {
             let (features, flow) = (elements!(features, S), elements!(flow, S));
-            let grad = elements!(grad, S);
-            let (features, flow) = warp::warp_backward(features, flow, grad, extents, options);
+            let grads = Grads { body: elements!(grad, S), edge: None };
+            let (features, flow) = warp::warp_backward(features, flow, grads, extents, options);
+            (tensor(features, shapes.0), tensor(flow, shapes.1))
+        })
+    }
+
+    fn warp_split_backward(
+        features: Primitive,
+        flow: Primitive,
+        body: Primitive,
+        edge: Primitive,
+        options: WarpOptions,
+    ) -> (Primitive, Primitive) {
+        let (extents, shapes) = (extents(&features), (features.shape(), flow.shape()));
+        let (features, flow) = (features.to_contiguous(), flow.to_contiguous());
+        let (body, edge) = (body.to_contiguous(), edge.to_contiguous());
+        with_storage!(features.dtype(), S => {
+            let (features, flow) = (elements!(features, S), elements!(flow, S));
+            let grads = Grads { body: elements!(body, S), edge: Some(elements!(edge, S)) };
+            let (features, flow) = warp::warp_backward(features, flow, grads, extents, options);
             (tensor(features, shapes.0), tensor(flow, shapes.1))
         })
     }

@@ -2,6 +2,7 @@
 //! order.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -187,11 +188,29 @@ fn read<R: Real>(block: &[Lanes<R>], pitch: usize, tap: &Tap<R>) -> Lanes<R> {
 /// gradient of the flow is summed, so it does not depend on the number of threads.
 const TASKS: usize = 16;
 
+/// The gradients of what [`warp`] or [`warp_split`] returned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grads<'a, S> {
+    pub(super) body: &'a [S],
+    /// Of the features less the body: it counts for the features as it is, and for the body negated.
+    pub(super) edge: Option<&'a [S]>,
+}
+
+impl<'a, S> Grads<'a, S> {
+    /// That part of both.
+    fn part(self, range: Range<usize>) -> Self {
+        Self {
+            body: &self.body[range.clone()],
+            edge: self.edge.map(|edge| &edge[range]),
+        }
+    }
+}
+
 /// The gradients with respect to features and flow.
 pub(super) fn warp_backward<S: Storage>(
     features: &[S],
     flow: &[S],
-    grad: &[S],
+    grads: Grads<'_, S>,
     extents: Extents,
     options: WarpOptions,
 ) -> (Vec<S>, Vec<S>) {
@@ -206,25 +225,26 @@ pub(super) fn warp_backward<S: Storage>(
     let features_grad = written(features.len(), |features_grad| {
         let images = features_grad.par_chunks_exact_mut(extents.image());
         let images = images.zip(features.par_chunks_exact(extents.image()));
-        let images = images.zip(grad.par_chunks_exact(extents.image()));
         let images = images.zip(sums.par_chunks_exact_mut(2 * plane * tasks));
-        let images = images.zip(taps.par_chunks_exact(plane));
-        images.for_each(|((((features_grad, features), grad), sums), taps)| {
+        let images = images.zip(taps.par_chunks_exact(plane)).enumerate();
+        images.for_each(|(image, (((features_grad, features), sums), taps))| {
             features_grad
                 .par_chunks_mut(task)
                 .zip(features.par_chunks(task))
-                .zip(grad.par_chunks(task))
                 .zip(sums.par_chunks_exact_mut(2 * plane))
+                .enumerate()
                 .for_each_init(
                     || (zeros(extents.frame), zeros(extents.frame)),
-                    |(block, block_grad), (((features_grad, features), grad), sums)| {
+                    |(block, block_grad), (number, ((features_grad, features), sums))| {
+                        let mut start = image * extents.image() + number * task;
                         let blocks = features_grad.chunks_mut(extents.block());
                         let blocks = blocks.zip(features.chunks(extents.block()));
-                        let blocks = blocks.zip(grad.chunks(extents.block()));
-                        for ((features_grad, features), grad) in blocks {
+                        for (features_grad, features) in blocks {
+                            let grads = grads.part(start..start + features.len());
+                            start += features.len();
                             dispatch(BackwardBlock {
                                 features,
-                                grad,
+                                grads,
                                 taps,
                                 frame: extents.frame,
                                 block,
@@ -259,7 +279,7 @@ pub(super) fn warp_backward<S: Storage>(
 
 struct BackwardBlock<'a, S: Storage> {
     features: &'a [S],
-    grad: &'a [S],
+    grads: Grads<'a, S>,
     taps: &'a [Tap<S::Real>],
     frame: Frame,
     block: &'a mut [Lanes<S::Real>],
@@ -275,11 +295,20 @@ impl<S: Storage> Kernel for BackwardBlock<'_, S> {
         let (plane, pitch) = (self.frame.plane(), self.frame.pitch());
         pack(self.features, self.frame, self.block);
         self.block_grad.fill(Lanes::default());
+        if let Some(edge) = self.grads.edge {
+            pack(edge, self.frame, self.block_grad);
+        }
         let (sums_x, sums_y) = self.sums.split_at_mut(plane);
         let full = self.features.len() == LANES * plane;
         let tiles = if full { plane / LANES * LANES } else { 0 };
         for index in (0..tiles).step_by(LANES) {
-            let grads = load_tile(self.grad, plane, index);
+            let mut grads = load_tile(self.grads.body, plane, index);
+            if let Some(edge) = self.grads.edge {
+                let edge = load_tile(edge, plane, index);
+                for (grad, edge) in grads.iter_mut().zip(&edge) {
+                    less(grad, edge);
+                }
+            }
             let mut along_x = [Lanes::<S::Real>::default(); LANES];
             let mut along_y = along_x;
             for pixel in 0..LANES {
@@ -293,7 +322,10 @@ impl<S: Storage> Kernel for BackwardBlock<'_, S> {
         }
         for index in tiles..plane {
             let tap = &self.taps[index];
-            let grad = load_pixel(self.grad, plane, index);
+            let mut grad = load_pixel(self.grads.body, plane, index);
+            if let Some(edge) = self.grads.edge {
+                less(&mut grad, &load_pixel(edge, plane, index));
+            }
             let (along_x, along_y) = slopes(self.block, pitch, tap, &grad);
             spread(self.block_grad, pitch, tap, &grad);
             for lane in 0..LANES {
@@ -302,6 +334,13 @@ impl<S: Storage> Kernel for BackwardBlock<'_, S> {
             }
         }
         unpack(self.block_grad, self.frame, self.features_grad);
+    }
+}
+
+#[inline(always)]
+fn less<R: Real>(values: &mut Lanes<R>, others: &Lanes<R>) {
+    for (value, other) in values.iter_mut().zip(others) {
+        *value = *value - *other;
     }
 }
 
