@@ -1,6 +1,7 @@
 //! burn-train's `Learner` on the tiny network, on one device and on two.
 
 #[path = "engine/common.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
 mod common;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ fn train(strategy: ExecutionStrategy, devices: usize) -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut recipe = recipe();
     recipe.epochs = 20;
-    recipe.optimizer.learning_rate = 0.05;
+    recipe.optimizer.learning_rate = 0.01;
     let device = Device::default().autodiff();
     device.seed(recipe.seed);
     let net =
@@ -108,12 +109,13 @@ fn metrics_count_pixels_not_batches() {
 #[test]
 fn boundary_metrics_see_each_image() {
     let near = BoundaryThreshold::Pixels(1);
-    // Both borders of the first image are missed; the second has none.
+    // The border of the first image is missed. In the second one class 1 ends where the labels do, in both maps; class 0 is
+    // in neither: 0 for class 0, half for class 1.
     let missed = after_two_batches(SegmentationMetric::boundary_f(2, near));
-    assert_eq!(missed.final_value().current(), 0.0);
-    // In the band lie a pixel of class 0, found, and one of class 1, taken for 0.
+    assert_eq!(missed.final_value().current(), 25.0);
+    // In the bands lie a pixel of class 0, found, and two of class 1, of which one is taken for 0.
     let band = after_two_batches(SegmentationMetric::trimap_iou(2, near));
-    assert_eq!(band.final_value().current(), 25.0);
+    assert_eq!(band.final_value().current(), 50.0);
     // Class 0: 1 pixel of 1 and 4 that are the inner bands. Class 1: 0 of 1.
     let inner = after_two_batches(SegmentationMetric::boundary_iou(2, near));
     assert_eq!(inner.name().as_str(), "Boundary IoU 1 px");
