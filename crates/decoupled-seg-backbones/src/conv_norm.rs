@@ -88,7 +88,7 @@ impl ConvNorm {
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let output = self.conv.forward(input);
         match &self.norm {
-            Some(norm) => norm.forward(output),
+            Some(norm) => normalize(norm, output),
             None => output,
         }
     }
@@ -99,6 +99,16 @@ impl ConvNorm {
             self.conv = fold_batch_norm(self.conv, &norm);
         }
         self
+    }
+}
+
+/// Applies a batch norm in the float type of its weights, to an input of any.
+pub(crate) fn normalize(norm: &BatchNorm, input: Tensor<4>) -> Tensor<4> {
+    let (own, given) = (norm.gamma.val().dtype(), input.dtype());
+    if own == given {
+        norm.forward(input)
+    } else {
+        norm.forward(input.cast(own)).cast(given)
     }
 }
 

@@ -5,6 +5,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use crate::conv_norm::normalize;
 use crate::{ConvNorm, ConvNormConfig, with_own_statistics};
 
 /// Configuration of a [`PreActivationBlock`]; [`init`](PreActivationBlockConfig::init) builds it.
@@ -127,7 +128,7 @@ impl PreActivationBlock {
     /// - `input`: `[batch, channels_in, height, width]`
     /// - output: `[batch, channels_out, ceil(height / stride), ceil(width / stride)]`
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let activated = relu(self.norm.forward(input.clone()));
+        let activated = relu(normalize(&self.norm, input.clone()));
         let shortcut = match &self.shortcut {
             Some(conv) => conv.forward(activated.clone()),
             None => input,
@@ -168,7 +169,8 @@ fn channel_dropout(dropout: &Dropout, features: Tensor<4>) -> Tensor<4> {
         return features;
     }
     let [batch, channels, _, _] = features.dims();
-    features * dropout.forward(Tensor::ones([batch, channels, 1, 1], &device))
+    let ones = Tensor::ones([batch, channels, 1, 1], (&device, features.dtype()));
+    features * dropout.forward(ones)
 }
 
 #[cfg(test)]

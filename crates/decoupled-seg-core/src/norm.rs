@@ -11,6 +11,9 @@ use burn::tensor::module::batch_norm_train;
 ///
 /// Training means: the input is on an autodiff device and the layer is not frozen, as in burn-nn.
 ///
+/// An input of another float type than the norm's weights is normalised in theirs and returned in its own, so that
+/// networks can calculate in half precision while their norms do not.
+///
 /// # Shapes
 ///
 /// - `input`, output: `[batch, channels, ..]`
@@ -19,6 +22,10 @@ use burn::tensor::module::batch_norm_train;
 ///
 /// Panics if axis 1 is not the number of channels of the norm.
 pub fn batch_norm<const D: usize>(norm: &BatchNorm, input: Tensor<D>) -> Tensor<D> {
+    let (own, given) = (norm.gamma.val().dtype(), input.dtype());
+    if own != given {
+        return batch_norm(norm, input.cast(own)).cast(given);
+    }
     let device = input.device();
     if !(device.is_autodiff() && norm.training.is_enabled()) {
         return norm.forward(input);

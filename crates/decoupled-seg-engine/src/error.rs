@@ -50,6 +50,14 @@ pub enum EngineError {
         /// The run's folder.
         folder: PathBuf,
     },
+    /// The device does not calculate in the float type that the recipe asks for.
+    #[error("{device} does not calculate in {dtype}; set `precision = \"full\"`")]
+    Precision {
+        /// The device.
+        device: String,
+        /// The float type.
+        dtype: String,
+    },
     /// The network predicts other classes than the data set has.
     #[error("the network predicts {model} classes, the data set has {dataset}")]
     Classes {

@@ -103,5 +103,5 @@ pub use recipe::{
 };
 pub use train::{
     BatchNormMode, EmaRecipe, EpochRecord, Interrupt, InterruptError, LogEntry, LossMeans,
-    LossTerm, LossTerms, LossValues, Progress, Resume, Stop, Trained, Trainer, read_log,
+    LossTerm, LossTerms, LossValues, Precision, Progress, Resume, Stop, Trained, Trainer, read_log,
 };

@@ -9,7 +9,8 @@ pub(crate) fn channel_dropout(dropout: &Dropout, features: Tensor<4>) -> Tensor<
         return features;
     }
     let [batch, channels, _, _] = features.dims();
-    features * dropout.forward(Tensor::ones([batch, channels, 1, 1], &device))
+    let ones = Tensor::ones([batch, channels, 1, 1], (&device, features.dtype()));
+    features * dropout.forward(ones)
 }
 
 #[cfg(test)]

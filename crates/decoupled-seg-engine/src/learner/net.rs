@@ -6,7 +6,7 @@ use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
 
 use super::{SegmentationBatch, SegmentationMetricInput};
 use crate::recipe::Recipe;
-use crate::train::{BatchTargets, Criterion};
+use crate::train::{BatchTargets, Criterion, Precision};
 
 /// A network with its loss, as burn-train's `Learner` trains it.
 #[derive(Module, Debug)]
@@ -15,15 +15,18 @@ pub struct LearnerNet<M: Module> {
     pub net: M,
     #[module(skip)]
     criterion: Criterion,
+    #[module(skip)]
+    precision: Precision,
     share: usize,
 }
 
 impl<M: SegmentationModel> LearnerNet<M> {
-    /// Trains `net` with the loss and targets of `recipe`, its batch norms as the recipe says.
+    /// Trains `net` with the loss, targets and precision of `recipe`, its batch norms as the recipe says.
     pub fn new(net: M, recipe: &Recipe) -> Self {
         let targets = recipe.targets.config(net.num_classes());
         Self {
             criterion: Criterion::new(&recipe.loss, targets),
+            precision: recipe.precision,
             net: recipe.batch_norm.apply(net),
             share: 1,
         }
@@ -97,7 +100,10 @@ impl<M: SegmentationModel + ModuleDisplay> TrainStep for LearnerNet<M> {
     type Output = LearnerOutput;
 
     fn step(&self, batch: SegmentationBatch) -> TrainOutput<LearnerOutput> {
-        let (loss, item) = self.output(self.net.forward(batch.images), batch.labels);
+        let (loss, item) = self.output(
+            self.precision.forward(&self.net, batch.images),
+            batch.labels,
+        );
         TrainOutput::new(self, (loss / self.share as f64).backward(), item)
     }
 }

@@ -27,7 +27,7 @@ pub use targets::{TargetsPlace, TargetsRecipe};
 use crate::checkpoint::CheckpointRecipe;
 use crate::evaluate::EvaluationRecipe;
 use crate::files;
-use crate::train::{BatchNormMode, EmaRecipe};
+use crate::train::{BatchNormMode, EmaRecipe, Precision};
 
 /// Everything that decides what a training run does, but for data and network.
 ///
@@ -76,6 +76,9 @@ pub struct Recipe {
     pub clip_norm: Option<f64>,
     /// What batch norms do.
     pub batch_norm: BatchNormMode,
+    /// What the network calculates in. Paper: `f32`.
+    #[serde(default)]
+    pub precision: Precision,
     /// A moving average of the weights, which is then what is validated; none: the weights themselves. Paper: none.
     pub ema: Option<EmaRecipe>,
     /// Random scale, crop, flip and colours. Paper: scales 0.75 to 2, crops of 832, flip.

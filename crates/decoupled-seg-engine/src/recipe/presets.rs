@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{ClassUniformRecipe, Recipe, Schedule, SgdRecipe, TargetsRecipe};
 use crate::checkpoint::CheckpointRecipe;
 use crate::evaluate::EvaluationRecipe;
-use crate::train::BatchNormMode;
+use crate::train::{BatchNormMode, Precision};
 
 /// Recipes of the paper, of the authors' scripts and of PaddleSeg.
 ///
@@ -91,6 +91,7 @@ fn paper() -> Recipe {
         rate_groups: Vec::new(),
         clip_norm: None,
         batch_norm: BatchNormMode::Train,
+        precision: Precision::Full,
         ema: None,
         augmentation: Augmentation::paper(CropSize::square(832)),
         class_uniform: None,

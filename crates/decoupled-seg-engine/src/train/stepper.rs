@@ -34,6 +34,7 @@ impl<M: SegmentationModel> Stepper<M> {
         steps_per_epoch: usize,
         checkpoint: Option<&Checkpoint>,
     ) -> Result<Self, EngineError> {
+        recipe.precision.check(&device)?;
         let targets = recipe.targets.config(model.num_classes());
         let model = model.fork(&device);
         let model = if model.devices().iter().all(Device::is_autodiff) {
@@ -81,7 +82,8 @@ impl<M: SegmentationModel> Stepper<M> {
         let mut gradients = None;
         for batch in group {
             let (images, targets) = upload(batch, &self.device);
-            let terms = self.criterion.forward(model.forward(images), targets);
+            let output = self.recipe.precision.forward(&model, images);
+            let terms = self.criterion.forward(output, targets);
             let of_batch = GradientsParams::from_grads(terms.total.backward(), &model);
             losses.push(terms.detached());
             if batches == 1 {

@@ -9,7 +9,7 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use decoupled_seg_core::{BodyEdgeLogits, SegmentationModel, SegmentationOutput};
+use decoupled_seg_core::{BodyEdgeLogits, SegmentationModel, SegmentationOutput, batch_norm};
 use decoupled_seg_datasets::augment::{Augmentation, CropSize};
 use decoupled_seg_datasets::{
     Class, ClassTable, Dataset, DatasetError, IGNORE, LabelMap, Sample, SegmentationDataset,
@@ -59,7 +59,7 @@ impl TinyNet {
     }
 
     fn features(&self, images: Tensor<4>) -> Tensor<4> {
-        let features = relu(self.norm.forward(self.first.forward(images)));
+        let features = relu(batch_norm(&self.norm, self.first.forward(images)));
         self.dropout.forward(features)
     }
 }

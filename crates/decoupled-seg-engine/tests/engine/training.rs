@@ -5,16 +5,20 @@ use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
 use decoupled_seg_datasets::augment::Augmentation;
 use decoupled_seg_engine::{
     BatchNormMode, CheckpointStore, ClassUniformRecipe, EmaRecipe, EngineError, EvaluationRecipe,
-    Evaluator, LossTerm, RateGroup, Recipe, Resume, Stop, Trainer,
+    Evaluator, LossTerm, Precision, RateGroup, Recipe, Resume, Stop, Trainer,
 };
 use decoupled_seg_metrics::BoundaryThreshold;
+use rstest::rstest;
 
 use super::common::*;
 
-#[test]
-fn two_images_are_overfitted() {
+#[rstest]
+#[case(Precision::Full)]
+#[case(Precision::Bf16Mixed)]
+fn two_images_are_overfitted(#[case] precision: Precision) {
     let _turn = alone();
     let mut recipe = recipe();
+    recipe.precision = precision;
     recipe.augmentation = Augmentation::default();
     recipe.epochs = 200;
     recipe.optimizer.learning_rate = 0.05;
