@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use burn_dataset::Dataset;
 use rayon::prelude::*;
 
@@ -12,6 +14,8 @@ pub struct FileDataset {
     pairs: Vec<Pair>,
     classes: ClassTable,
     masks: MaskReader,
+    root: Option<PathBuf>,
+    extra_from: Option<usize>,
 }
 
 impl FileDataset {
@@ -30,7 +34,16 @@ impl FileDataset {
             pairs,
             classes,
             masks,
+            root: None,
+            extra_from: None,
         }
+    }
+
+    /// Says in which folder all the files lie: [`cache_folder`](SegmentationDataset::cache_folder) is
+    /// `root/.decoupled-seg`.
+    pub fn with_root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.root = Some(root.into());
+        self
     }
 
     /// The files, in order.
@@ -43,7 +56,8 @@ impl FileDataset {
         &self.masks
     }
 
-    /// The items of `self` and then those of `other`.
+    /// The items of `self` and then those of `other`, in the folder of `self`. Extra items of either are like any other
+    /// then.
     ///
     /// # Panics
     ///
@@ -51,10 +65,26 @@ impl FileDataset {
     pub fn chain(mut self, other: Self) -> Self {
         assert_eq!(self.classes, other.classes, "data sets of the same classes");
         self.pairs.extend(other.pairs);
-        Self::new(self.pairs, self.classes, self.masks)
+        Self {
+            root: self.root,
+            ..Self::new(self.pairs, self.classes, self.masks)
+        }
     }
 
-    /// The items at `indices`, in that order.
+    /// As [`chain`](Self::chain), with the items of `other` [extra](SegmentationDataset::extra_from).
+    ///
+    /// # Panics
+    ///
+    /// Panics if their classes differ.
+    pub fn chain_extra(self, other: Self) -> Self {
+        let first = self.pairs.len();
+        Self {
+            extra_from: Some(first),
+            ..self.chain(other)
+        }
+    }
+
+    /// The items at `indices`, in that order; none of them is extra.
     ///
     /// # Panics
     ///
@@ -68,6 +98,8 @@ impl FileDataset {
             pairs,
             classes: self.classes.clone(),
             masks: self.masks.clone(),
+            root: self.root.clone(),
+            extra_from: None,
         }
     }
 }
@@ -135,6 +167,14 @@ impl SegmentationDataset for FileDataset {
         let meaning = format!("{:?} {:?}", self.classes, self.masks);
         let hash = Fnv::new().bytes(meaning.as_bytes());
         Ok(Some(files.into_iter().fold(hash, Fnv::number).finish()))
+    }
+
+    fn cache_folder(&self) -> Option<PathBuf> {
+        self.root.as_ref().map(|root| root.join(".decoupled-seg"))
+    }
+
+    fn extra_from(&self) -> Option<usize> {
+        self.extra_from
     }
 
     fn check_item(&self, index: usize) -> ItemCheck {

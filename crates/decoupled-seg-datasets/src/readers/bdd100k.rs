@@ -72,11 +72,8 @@ impl Bdd100k {
         let classes = Self::classes();
         let num_classes = classes.num_classes();
         let ids = IdMap::identity(num_classes, &[IGNORE]);
-        Ok(FileDataset::new(
-            pairs,
-            classes,
-            MaskReader::new(MaskEncoding::Grey, ids, num_classes),
-        ))
+        let masks = MaskReader::new(MaskEncoding::Grey, ids, num_classes);
+        Ok(FileDataset::new(pairs, classes, masks).with_root(root.as_ref()))
     }
 
     /// The 19 classes, those of Cityscapes.

@@ -39,7 +39,7 @@ impl CamVid {
             IdMap::identity(num_classes, &[VOID]),
             num_classes,
         );
-        Ok(FileDataset::new(pairs, classes, masks))
+        Ok(FileDataset::new(pairs, classes, masks).with_root(root.as_ref()))
     }
 
     /// The 11 classes in the order of the label values, with the colours of the SegNet tutorial.

@@ -112,7 +112,7 @@ impl CamVid {
                 .collect(),
             ..MaskReader::colors(&classes, &[])
         };
-        Ok(FileDataset::new(pairs, classes, masks))
+        Ok(FileDataset::new(pairs, classes, masks).with_root(root.as_ref()))
     }
 }
 

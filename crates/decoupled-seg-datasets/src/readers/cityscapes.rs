@@ -108,7 +108,7 @@ impl CityscapesConfig {
             LabelFiles::LabelTrainIds => IdMap::identity(num_classes, &[IGNORE]),
         };
         let masks = MaskReader::new(MaskEncoding::Grey, ids, num_classes);
-        Ok(FileDataset::new(self.pairs()?, classes, masks))
+        Ok(FileDataset::new(self.pairs()?, classes, masks).with_root(&self.root))
     }
 
     fn pairs(&self) -> Result<Vec<Pair>, DatasetError> {

@@ -134,7 +134,7 @@ impl CustomDataset {
             let ignored = self.ignored.iter().map(|&id| (id, IGNORE));
             MaskReader::new(self.encoding, IdMap::new(ids.chain(ignored)), num_classes)
         };
-        Ok(FileDataset::new(files.pairs(root)?, classes, masks))
+        Ok(FileDataset::new(files.pairs(root)?, classes, masks).with_root(root))
     }
 
     fn check(&self) -> Result<(), String> {

@@ -91,9 +91,11 @@ impl KittiConfig {
             classes.num_classes(),
         );
         if self.split == Split::Test {
-            return Ok(FileDataset::new(folders.unlabelled()?, classes, masks));
+            return Ok(
+                FileDataset::new(folders.unlabelled()?, classes, masks).with_root(&self.root)
+            );
         }
-        let all = FileDataset::new(folders.pairs()?, classes, masks);
+        let all = FileDataset::new(folders.pairs()?, classes, masks).with_root(&self.root);
         let validation = VALIDATION[self.fold];
         let indices: Vec<usize> = (0..all.pairs().len())
             .filter(|index| match self.split {

@@ -94,7 +94,7 @@ impl MapillaryVistas {
         let unlabelled = u8::try_from(num_classes).expect("a table holds at most 254 classes");
         let ids = IdMap::identity(num_classes, &[unlabelled]);
         let masks = MaskReader::new(MaskEncoding::GreyOrPaletteIndex, ids, num_classes);
-        Ok(FileDataset::new(pairs, classes, masks))
+        Ok(FileDataset::new(pairs, classes, masks).with_root(root))
     }
 }
 
