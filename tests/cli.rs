@@ -116,7 +116,7 @@ fn a_data_set_goes_through_every_command() {
     let to = path("predictions");
     let predict = ["predict", &one, &pattern, "--out", &out, "--to", &to];
     let more = ["--tile", "48", "--kinds", "overlay,edge", "label_id"];
-    run(&[&predict[..], &more].concat()).expect_err("labels are of the same name as images");
+    run(&[&predict[..], &more].concat()).expect_err("both layouts have frames of these names");
     let pattern = path("run/synthetic/va?/*.png");
     let predict = ["predict", &one, &pattern, "--out", &out, "--to", &to];
     run(&[&predict[..], &more].concat()).expect("a trained run");
@@ -131,6 +131,8 @@ fn a_data_set_goes_through_every_command() {
     let again = path("again");
     run(&[
         "train",
+        "--preset",
+        "camvid",
         "--synthetic",
         "--short",
         "--out",
@@ -156,6 +158,8 @@ fn mistakes_are_named() {
     );
     let error = message(&["train", "--set", "batch"]);
     assert_eq!(error, "`--set batch`: expected KEY=VALUE");
+    let error = message(&["train", "--preset", "wide"]);
+    assert!(error.contains("cityscapes_wide"), "{error}");
     let error = message(&["train", "--set", "batches=2"]);
     assert!(error.contains("unknown key `batches`"), "{error}");
     let error = message(&["check"]);

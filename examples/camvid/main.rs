@@ -6,9 +6,8 @@
 //! cargo run --release --example camvid -- eval --root data/camvid
 //! cargo run --release --example camvid -- predict photo.jpg
 //! # the original release, 960x720: 701_StillsRaw_full/, LabeledApproved_full/; with the authors' recipe
-//! echo 'preset = "camvid"' > camvid.toml
 //! cargo run --release --features cuda --example camvid -- train --root data/camvid --variant original \
-//!     --recipe camvid.toml --from runs/cityscapes
+//!     --preset camvid --from runs/cityscapes
 //! ```
 //!
 //! `--synthetic` runs it without the data.

@@ -2,12 +2,15 @@
 //!
 //! ```sh
 //! # leftImg8bit/ and gtFine/ as unpacked from the official archives
-//! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --plain --out runs/base
-//! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --from runs/base
+//! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50
+//! # the two stages of the authors' scripts
+//! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --plain \
+//!     --preset cityscapes_base --out runs/base
+//! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --from runs/base \
+//!     --preset cityscapes_decoupled
 //! # the authors' wide ResNet-38: 7 rare classes from the coarse annotation too
-//! echo 'preset = "cityscapes_wide"' > wide.toml
 //! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network deeplabv3plus-wide-resnet38 \
-//!     --variant fold2+coarse --recipe wide.toml
+//!     --variant fold2+coarse --preset cityscapes_wide
 //! # every figure of the benchmark's own program, from the files that `submit` writes
 //! cargo run --release --features cuda --example cityscapes -- submit --root data/cityscapes --split val --out runs/cityscapes
 //! cargo run --release --example cityscapes -- score --root data/cityscapes --predictions runs/cityscapes/submission
@@ -72,8 +75,7 @@ fn synthesize(root: &Path) -> Result<(), DatasetError> {
 }
 
 fn main() -> ExitCode {
-    // Section 4.1 of the paper. `--recipe` with `preset = "cityscapes_base"` and `"cityscapes_decoupled"` are the two
-    // stages of the authors' scripts.
+    // Section 4.1 of the paper; the authors' scripts are `--preset cityscapes_base`, `_decoupled` and `_wide`.
     let recipe = RecipePreset::Paper.recipe();
     let project = Project::new("cityscapes", "data/cityscapes", recipe, fold(0))
         .with_variant(

@@ -3,10 +3,11 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::Device;
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decoupled_seg_datasets::Split;
 use decoupled_seg_datasets::augment::{CropSize, RandomScale};
 use decoupled_seg_engine::{
-    Interrupt, Progress, Recipe, Resume, Stop, Trainer, load_weights_partially,
+    Interrupt, Progress, Recipe, RecipePreset, Resume, Stop, Trainer, load_weights_partially,
 };
 
 use super::args::DataArgs;
@@ -34,8 +35,11 @@ pub(super) struct TrainArgs {
     /// Go on from the newest checkpoint of the run.
     #[arg(long)]
     resume: bool,
+    /// A recipe of the paper, the authors' scripts or PaddleSeg, in place of that of the data set.
+    #[arg(long, value_parser = presets(), value_name = "NAME")]
+    preset: Option<RecipePreset>,
     /// A file with a preset and what differs from it, in place of the recipe of the data set (TOML or JSON).
-    #[arg(long)]
+    #[arg(long, conflicts_with = "preset")]
     recipe: Option<PathBuf>,
     /// Changes one value of the recipe: `clip_norm=2.5`, `class_uniform=null`.
     #[arg(long, value_name = "KEY=VALUE")]
@@ -70,6 +74,11 @@ pub(super) struct TrainArgs {
     /// Where the index of class-uniform sampling is kept; beside the data, or in the run's folder, unless given.
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
+}
+
+fn presets() -> impl TypedValueParser<Value = RecipePreset> {
+    PossibleValuesParser::new(RecipePreset::ALL.map(RecipePreset::name))
+        .map(|name| RecipePreset::from_name(&name).expect("one of the possible values"))
 }
 
 pub(super) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError> {
@@ -137,9 +146,10 @@ pub(super) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
 
 impl TrainArgs {
     fn recipe_of(&self, project: &Project) -> Result<Recipe, CliError> {
-        let mut recipe = match &self.recipe {
-            Some(path) => Recipe::read(path)?,
-            None => project.recipe.clone(),
+        let mut recipe = match (&self.recipe, self.preset) {
+            (Some(path), _) => Recipe::read(path)?,
+            (None, Some(preset)) => preset.recipe(),
+            (None, None) => project.recipe.clone(),
         };
         if self.data.short {
             recipe.epochs = 1;

@@ -71,6 +71,25 @@ impl RecipePreset {
         Self::Paddleseg,
     ];
 
+    /// What a recipe's file calls it: `cityscapes_base`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::CityscapesBase => "cityscapes_base",
+            Self::CityscapesDecoupled => "cityscapes_decoupled",
+            Self::CityscapesWide => "cityscapes_wide",
+            Self::Camvid => "camvid",
+            Self::Kitti => "kitti",
+            Self::Bdd100k => "bdd100k",
+            Self::Paddleseg => "paddleseg",
+        }
+    }
+
+    /// The preset of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|preset| preset.name() == name)
+    }
+
     /// The recipe.
     pub fn recipe(self) -> Recipe {
         match self {
@@ -175,6 +194,9 @@ mod tests {
         for preset in RecipePreset::ALL {
             let recipe = preset.recipe();
             recipe.validate().expect("presets are valid");
+            let file = format!("preset = \"{}\"", preset.name());
+            assert_eq!(Recipe::from_toml(&file).expect("its name"), recipe);
+            assert_eq!(RecipePreset::from_name(preset.name()), Some(preset));
             let text = recipe.to_toml();
             assert_eq!(Recipe::from_toml(&text).expect("written by us"), recipe);
             let text = serde_json::to_string(&recipe).expect("plain data");
