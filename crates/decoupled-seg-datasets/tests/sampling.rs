@@ -1,14 +1,17 @@
 //! What class-uniform sampling promises over whole epochs, from labels to batches.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use decoupled_seg_datasets::augment::{Augmentation, CropSize};
 use decoupled_seg_datasets::loader::{Batch, Loader, LoaderConfig, Pick, Sampling};
 use decoupled_seg_datasets::sampling::{CentroidIndex, ClassUniform, ClassUniformConfig};
+use decoupled_seg_datasets::synthetic::{self, SyntheticConfig};
 use decoupled_seg_datasets::{
-    Class, ClassTable, Dataset, DatasetError, LabelMap, Sample, SegmentationDataset, StreetScenes,
-    StreetScenesConfig,
+    Bdd100k, CamVid, Cityscapes, Class, ClassTable, CustomDataset, Dataset, DatasetError,
+    FileDataset, Kitti, LabelMap, MapillaryVistas, Sample, SegmentationDataset, Split,
+    StreetScenes, StreetScenesConfig,
 };
 use image::RgbImage;
 use rstest::rstest;
@@ -200,4 +203,69 @@ fn crops_show_the_class_that_they_were_drawn_for() {
         (20..=21).contains(&shown(1.0)),
         "half of the epoch is the one spot"
     );
+}
+
+#[test]
+fn every_reader_keeps_its_caches_beside_its_data() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = SyntheticConfig {
+        train: 24,
+        val: 1,
+        test: 1,
+        width: 16,
+        height: 16,
+        seed: 0,
+    };
+    type Write = fn(&Path, &SyntheticConfig) -> Result<(), DatasetError>;
+    type Open = fn(&Path) -> Result<FileDataset, DatasetError>;
+    let readers: [(Write, Open); 7] = [
+        (
+            |root, config| synthetic::write_camvid(root, config),
+            |root| CamVid::open(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_camvid_original(root, config),
+            |root| CamVid::open_original(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_cityscapes(root, config),
+            |root| Cityscapes::open(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_kitti(root, config),
+            |root| Kitti::open(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_bdd100k(root, config),
+            |root| Bdd100k::open(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_mapillary(root, config),
+            |root| MapillaryVistas::open(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_custom(root, config),
+            |root| CustomDataset::open(root.join("dataset.toml"), "train"),
+        ),
+    ];
+    for (number, (write, open)) in readers.into_iter().enumerate() {
+        let root = folder.path().join(number.to_string());
+        write(&root, &config).expect("writable");
+        let dataset = open(&root).expect("a whole layout");
+        assert_eq!(
+            dataset.cache_folder(),
+            Some(root.join(".decoupled-seg")),
+            "{number}"
+        );
+        // Through the pointer that trainers take, and with extra items behind it.
+        let len = dataset.len();
+        let both = dataset.clone().chain_extra(dataset);
+        let both: Arc<dyn SegmentationDataset> = Arc::new(both);
+        assert_eq!((both.len(), both.extra_from()), (2 * len, Some(len)));
+        assert_eq!(
+            both.cache_folder(),
+            Some(root.join(".decoupled-seg")),
+            "{number}"
+        );
+    }
 }
