@@ -293,21 +293,23 @@ impl Project {
             .unwrap_or_else(|| Path::new("runs").join(self.name))
     }
 
+    fn data(&self, args: &DataArgs) -> Result<PathBuf, Anything> {
+        if !args.synthetic {
+            return Ok(args.root.clone().unwrap_or_else(|| self.root.into()));
+        }
+        let root = self.out(args.out.as_ref()).join("synthetic");
+        if !root.exists() {
+            (self.synthesize)(&root)?;
+        }
+        Ok(root)
+    }
+
     fn split(
         &self,
         args: &DataArgs,
         split: Split,
     ) -> Result<Arc<dyn SegmentationDataset>, Anything> {
-        let root = if args.synthetic {
-            let root = self.out(args.out.as_ref()).join("synthetic");
-            if !root.exists() {
-                (self.synthesize)(&root)?;
-            }
-            root
-        } else {
-            args.root.clone().unwrap_or_else(|| self.root.into())
-        };
-        Ok((self.open)(&root, split)?)
+        Ok((self.open)(&self.data(args)?, split)?)
     }
 }
 
@@ -536,18 +538,23 @@ fn predict(project: &Project, args: &PredictArgs) -> Result<ExitCode, Anything> 
 }
 
 fn check(project: &Project, args: &CheckArgs) -> Result<ExitCode, Anything> {
-    let train = project.split(&args.data, Split::Train)?;
-    let validation = project.split(&args.data, Split::Val)?;
-    let splits = [("train", &*train), ("val", &*validation)];
-    let report = datasets::check::check(&splits, |done, total| {
+    let root = project.data(&args.data)?;
+    let open = |split| (split, (project.open)(&root, split));
+    let splits: Vec<_> = [Split::Train, Split::Val, Split::Test].map(open).into();
+    let labelled = splits.iter().filter_map(|(split, opened)| {
+        let opened = opened.as_ref().ok().filter(|opened| opened.is_labelled());
+        Some((split.as_str(), opened?.clone()))
+    });
+    let labelled: Vec<_> = labelled.collect();
+    let report = datasets::check::check_splits(splits, |done, total| {
         if done % 100 == 0 || done == total {
             eprintln!("{done} of {total} images read");
         }
     });
     println!("{report}");
     let folder = project.out(args.data.out.as_ref()).join("check");
-    for (name, split) in splits {
-        for path in datasets::check::write_overlays(split, &folder.join(name), args.overlays)? {
+    for (name, split) in labelled {
+        for path in datasets::check::write_overlays(&*split, &folder.join(name), args.overlays)? {
             println!("{}", path.display());
         }
     }

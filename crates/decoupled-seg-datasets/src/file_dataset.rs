@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use burn_dataset::Dataset;
 use rayon::prelude::*;
 
@@ -159,16 +161,25 @@ impl SegmentationDataset for FileDataset {
         };
         check.mask_format = Some(mask.format);
         check.raw_values = mask.histogram();
-        let label_size = [mask.width, mask.height];
-        if let Some(image_size) = check.size.filter(|&size| size != label_size) {
-            let (image, label) = (pair.image.clone(), path.clone());
-            check.problems.push(DatasetError::SizeMismatch {
-                image,
+        let mismatch = |label: &PathBuf, label_size: [usize; 2]| {
+            let image_size = check.size.filter(|&size| size != label_size)?;
+            Some(DatasetError::SizeMismatch {
+                image: pair.image.clone(),
                 image_size,
-                label,
+                label: label.clone(),
                 label_size,
-            });
+            })
+        };
+        let mut problems: Vec<_> = mismatch(path, [mask.width, mask.height])
+            .into_iter()
+            .collect();
+        if let Some(file) = &pair.instances {
+            match InstanceMap::read(file) {
+                Ok(map) => problems.extend(mismatch(file, [map.width, map.height])),
+                Err(error) => problems.push(error),
+            }
         }
+        check.problems.append(&mut problems);
         let unknown = self.masks.unknown_values(path, &mask);
         if unknown.is_empty() {
             match self.masks.labels(path, mask) {
