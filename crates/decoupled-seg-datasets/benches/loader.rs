@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use decoupled_seg_datasets::augment::{
-    Augmentation, CropSize, ResizeFilter, gaussian_blur, resize_image,
+    Augmentation, CropSize, ResizeFilter, bilateral_blur, gaussian_blur, resize_image,
 };
 use decoupled_seg_datasets::loader::{Loader, LoaderConfig, TargetOptions};
 use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_cityscapes};
@@ -114,6 +114,11 @@ fn parts(criterion: &mut Criterion) {
     criterion.bench_function("blur/sigma0.7/832x832", |bencher| {
         bencher.iter(|| gaussian_blur(black_box(&crop.image), 0.7))
     });
+    for sigma in [0.4, 0.75] {
+        criterion.bench_function(&format!("bilateral/sigma{sigma}/832x832"), |bencher| {
+            bencher.iter(|| bilateral_blur(black_box(&crop.image), sigma, None))
+        });
+    }
     criterion.bench_function("normalize/832x832", |bencher| {
         let normalization = decoupled_seg_datasets::augment::Normalization::default();
         bencher.iter(|| normalization.apply(black_box(&crop.image)));
