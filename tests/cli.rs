@@ -162,7 +162,9 @@ fn mistakes_are_named() {
     assert!(error.contains("cityscapes_wide"), "{error}");
     let error = message(&["train", "--set", "batches=2"]);
     assert!(error.contains("unknown key `batches`"), "{error}");
-    let error = message(&["check"]);
+    let error = run(&["check"]).expect_err("no data");
+    assert!(matches!(error, CliError::Problems), "{error}");
+    let error = message(&["train"]);
     assert!(error.contains("no/such/folder"), "{error}");
     let error = message(&["submit"]);
     assert_eq!(error, "tiny has no benchmark server to submit to");

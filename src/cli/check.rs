@@ -9,22 +9,27 @@ use super::{CliError, Project};
 pub(super) struct CheckArgs {
     #[command(flatten)]
     data: DataArgs,
-    /// Pictures of each split to write with their labels on top.
+    /// Pictures of each labelled split to write with their labels on top.
     #[arg(long, default_value_t = 4)]
     overlays: usize,
 }
 
 pub(super) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
-    let train = project.split(&args.data, Split::Train)?;
-    let validation = project.split(&args.data, Split::Val)?;
-    let splits = [("train", &*train), ("val", &*validation)];
-    let counter = Progress::Auto.count("images read", train.len() + validation.len());
-    let report = check::check(&splits, |done, _| counter.at(done));
+    let open = project.opener(&args.data)?;
+    let splits = [Split::Train, Split::Val, Split::Test].map(|split| (split, open(split)));
+    let readable = splits
+        .iter()
+        .filter_map(|(split, opened)| Some((*split, opened.as_ref().ok()?.clone())));
+    let readable: Vec<_> = readable.collect();
+    let images = readable.iter().map(|(_, split)| split.len()).sum();
+    let counter = Progress::Auto.count("images read", images);
+    let report = check::check_splits(splits.into(), |done, _| counter.at(done));
     counter.finish();
     println!("{report}");
     let folder = project.out(args.data.out.as_deref()).join("check");
-    for (name, split) in splits {
-        for path in check::write_overlays(split, &folder.join(name), args.overlays)? {
+    for (name, split) in readable.iter().filter(|(_, split)| split.is_labelled()) {
+        let folder = folder.join(name.as_str());
+        for path in check::write_overlays(&**split, &folder, args.overlays)? {
             println!("{}", path.display());
         }
     }

@@ -31,7 +31,7 @@ pub enum CliError {
         found: String,
     },
     /// `check` found what would spoil a training.
-    #[error("the labels have problems, listed above")]
+    #[error("the data have problems, listed above")]
     Problems,
     /// The project cannot make data up.
     #[error("{project} has no `--synthetic`")]

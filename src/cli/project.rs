@@ -144,17 +144,27 @@ impl Project {
         Ok(root)
     }
 
+    /// What opens the splits that the arguments name.
+    pub(super) fn opener(
+        &self,
+        args: &DataArgs,
+    ) -> Result<impl Fn(Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError>, CliError>
+    {
+        let open = match args.variant.as_deref() {
+            None | Some(DEFAULT) => &self.open,
+            Some(name) => self.variant(name)?,
+        };
+        let root = self.root(args)?;
+        Ok(move |split| open(&root, split))
+    }
+
     /// Opens a split as the arguments say.
     pub(super) fn split(
         &self,
         args: &DataArgs,
         split: Split,
     ) -> Result<Arc<dyn SegmentationDataset>, CliError> {
-        let open = match args.variant.as_deref() {
-            None | Some(DEFAULT) => &self.open,
-            Some(name) => self.variant(name)?,
-        };
-        Ok(open(&self.root(args)?, split)?)
+        Ok(self.opener(args)?(split)?)
     }
 
     fn variant(&self, name: &str) -> Result<&OpenSplit, CliError> {

@@ -122,6 +122,21 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
         None
     }
 
+    /// A number that changes when image or labels of item `index` do, without reading them, so that what was made of the
+    /// item can be cached; `None` where nothing tells.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of a file that is not there.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `index >= len()`.
+    fn item_key(&self, index: usize) -> Result<Option<u64>, DatasetError> {
+        assert!(index < self.len(), "item {index} of {}", self.len());
+        Ok(None)
+    }
+
     /// Looks for everything that is wrong with item `index`, for [`check`](crate::check::check).
     ///
     /// # Panics
@@ -209,6 +224,10 @@ macro_rules! forward_segmentation {
 
             fn extra_from(&self) -> Option<usize> {
                 self.as_ref().extra_from()
+            }
+
+            fn item_key(&self, index: usize) -> Result<Option<u64>, DatasetError> {
+                self.as_ref().item_key(index)
             }
 
             fn check_item(&self, index: usize) -> ItemCheck {

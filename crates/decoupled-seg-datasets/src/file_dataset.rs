@@ -1,4 +1,5 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use burn_dataset::Dataset;
 use rayon::prelude::*;
@@ -104,6 +105,37 @@ impl FileDataset {
     }
 }
 
+impl FileDataset {
+    /// The same files mean other labels to a reader with another table.
+    fn meaning(&self) -> Fnv {
+        let meaning = format!("{:?} {:?}", self.classes, self.masks);
+        Fnv::new().bytes(meaning.as_bytes())
+    }
+}
+
+/// Place, length and times of a file: whatever is written to it or put in its place changes one of them.
+fn file_key(hash: Fnv, path: &Path) -> std::io::Result<Fnv> {
+    let metadata = std::fs::metadata(path)?;
+    let hash = hash
+        .bytes(path.as_os_str().as_encoded_bytes())
+        .number(metadata.len());
+    let modified = metadata.modified()?;
+    let modified = match modified.duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_nanos(),
+        Err(before) => !before.duration().as_nanos(),
+    };
+    let hash = hash.bytes(&modified.to_le_bytes());
+    // The time of writing can be set back, as unpacking does; that of the change cannot.
+    #[cfg(unix)]
+    let hash = {
+        use std::os::unix::fs::MetadataExt;
+        let [seconds, nanoseconds] = [metadata.ctime(), metadata.ctime_nsec()];
+        hash.bytes(&seconds.to_le_bytes())
+            .bytes(&nanoseconds.to_le_bytes())
+    };
+    Ok(hash)
+}
+
 impl Dataset<Sample, DatasetError> for FileDataset {
     fn get(&self, index: usize) -> Result<Sample, DatasetError> {
         let pair = &self.pairs[index];
@@ -163,10 +195,21 @@ impl SegmentationDataset for FileDataset {
             Ok(Fnv::new().bytes(&bytes).finish())
         });
         let files = files.collect::<Result<Vec<u64>, DatasetError>>()?;
-        // The same files mean other labels to a reader with another table.
-        let meaning = format!("{:?} {:?}", self.classes, self.masks);
-        let hash = Fnv::new().bytes(meaning.as_bytes());
-        Ok(Some(files.into_iter().fold(hash, Fnv::number).finish()))
+        Ok(Some(
+            files.into_iter().fold(self.meaning(), Fnv::number).finish(),
+        ))
+    }
+
+    fn item_key(&self, index: usize) -> Result<Option<u64>, DatasetError> {
+        let pair = &self.pairs[index];
+        let mut hash = self.meaning();
+        for path in [Some(&pair.image), pair.labels.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            hash = file_key(hash, path).map_err(|source| DatasetError::io(path, source))?;
+        }
+        Ok(Some(hash.finish()))
     }
 
     fn cache_folder(&self) -> Option<PathBuf> {
@@ -199,16 +242,25 @@ impl SegmentationDataset for FileDataset {
         };
         check.mask_format = Some(mask.format);
         check.raw_values = mask.histogram();
-        let label_size = [mask.width, mask.height];
-        if let Some(image_size) = check.size.filter(|&size| size != label_size) {
-            let (image, label) = (pair.image.clone(), path.clone());
-            check.problems.push(DatasetError::SizeMismatch {
-                image,
+        let mismatch = |label: &PathBuf, label_size: [usize; 2]| {
+            let image_size = check.size.filter(|&size| size != label_size)?;
+            Some(DatasetError::SizeMismatch {
+                image: pair.image.clone(),
                 image_size,
-                label,
+                label: label.clone(),
                 label_size,
-            });
+            })
+        };
+        let mut problems: Vec<_> = mismatch(path, [mask.width, mask.height])
+            .into_iter()
+            .collect();
+        if let Some(file) = &pair.instances {
+            match InstanceMap::read(file) {
+                Ok(map) => problems.extend(mismatch(file, [map.width, map.height])),
+                Err(error) => problems.push(error),
+            }
         }
+        check.problems.append(&mut problems);
         let unknown = self.masks.unknown_values(path, &mask);
         if unknown.is_empty() {
             match self.masks.labels(path, mask) {
