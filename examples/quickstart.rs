@@ -107,7 +107,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The recipe of the paper but for sizes: batches of 8 whole scenes, mirrored at random.
+/// The recipe of the paper but for sizes: batches of 8 whole scenes, each once an epoch, mirrored at random.
 fn recipe(args: &Args) -> Recipe {
     Recipe {
         seed: args.seed,
@@ -118,6 +118,7 @@ fn recipe(args: &Args) -> Recipe {
             ..SgdRecipe::default()
         },
         augmentation: Augmentation::default().with_flip(0.5),
+        class_uniform: None,
         loss: DecoupledLossConfig::new(),
         validate_every: 0,
         ..Recipe::default()

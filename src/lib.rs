@@ -22,6 +22,8 @@
 //! assert_eq!(supervision.edge_logits.dims(), [1, 1, 64, 96]);
 //! ```
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod cost;
 mod inference;
 pub mod network;

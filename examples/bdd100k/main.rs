@@ -7,25 +7,21 @@
 //!
 //! `--synthetic` runs it without the data.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::Project;
+use decoupled_seg::cli::{self, Project};
 use decoupled_seg::datasets::Bdd100k;
 use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
 use decoupled_seg::engine::{RecipePreset, Submission};
 
 fn main() -> ExitCode {
-    common::main(Project {
-        name: "bdd100k",
-        root: "data/bdd100k",
-        // The authors' script for the wide ResNet-38, which starts from a Cityscapes network (`--from`).
-        recipe: RecipePreset::Bdd100k.recipe(),
-        open: |root, split| Ok(Arc::new(Bdd100k::open(root, split)?)),
-        synthesize: |root| Ok(synthetic::write_bdd100k(root, &SyntheticConfig::default())?),
-        submission: Some(Submission::Bdd100k),
+    // The authors' script for the wide ResNet-38, which starts from a Cityscapes network (`--from`).
+    let recipe = RecipePreset::Bdd100k.recipe();
+    let project = Project::new("bdd100k", "data/bdd100k", recipe, |root, split| {
+        Ok(Arc::new(Bdd100k::open(root, split)?))
     })
+    .with_synthetic(|root| synthetic::write_bdd100k(root, &SyntheticConfig::default()))
+    .with_submission(Submission::Bdd100k);
+    cli::main(&project)
 }

@@ -7,34 +7,23 @@
 //!
 //! `--root` is the folder of the `dataset.toml`; see `CustomDataset` for what it says.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::Project;
+use decoupled_seg::cli::{self, Project};
+use decoupled_seg::datasets::CustomDataset;
 use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
-use decoupled_seg::datasets::{CustomDataset, Split};
 use decoupled_seg::engine::RecipePreset;
+use decoupled_seg::metrics::BoundaryThreshold;
 
 fn main() -> ExitCode {
-    common::main(Project {
-        name: "custom",
-        root: "data/custom",
-        recipe: RecipePreset::Paper.recipe(),
-        open: |root, split| {
-            let name = match split {
-                Split::Train | Split::TrainVal => "train",
-                Split::Val => "val",
-                Split::Test => "test",
-            };
-            Ok(Arc::new(CustomDataset::open(
-                root.join("dataset.toml"),
-                name,
-            )?))
-        },
-        synthesize: |root| Ok(synthetic::write_custom(root, &SyntheticConfig::default())?),
-        submission: None,
+    let recipe = RecipePreset::Paper.recipe();
+    let project = Project::new("custom", "data/custom", recipe, |root, split| {
+        let description = root.join("dataset.toml");
+        Ok(Arc::new(CustomDataset::open(description, split.as_str())?))
     })
+    // The paper's fractions of the diagonal are all one or two pixels on small pictures.
+    .with_boundary([1, 2, 3].map(BoundaryThreshold::Pixels))
+    .with_synthetic(|root| synthetic::write_custom(root, &SyntheticConfig::default()));
+    cli::main(&project)
 }

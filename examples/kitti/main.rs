@@ -6,36 +6,46 @@
 //! cargo run --release --features cuda --example kitti -- submit --root data/kitti --to submission
 //! ```
 //!
-//! `--synthetic` runs it without the data.
+//! Fold 2 validates, as in the authors' scripts; `--variant fold0` and `fold1` take the others. `--synthetic` runs it
+//! without the data.
 
-#[path = "../common/mod.rs"]
-mod common;
-
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use common::Project;
-use decoupled_seg::datasets::Kitti;
+use decoupled_seg::cli::{self, Project};
 use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
+use decoupled_seg::datasets::{DatasetError, KittiConfig, SegmentationDataset, Split};
 use decoupled_seg::engine::{RecipePreset, Submission};
 
+fn fold(
+    number: usize,
+) -> impl Fn(&Path, Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError> {
+    move |root, split| {
+        Ok(Arc::new(
+            KittiConfig::new(root, split).with_fold(number).open()?,
+        ))
+    }
+}
+
 fn main() -> ExitCode {
-    common::main(Project {
-        name: "kitti",
-        root: "data/kitti",
-        // The authors' scripts: a low rate, since they start from a Cityscapes network (`--from`).
-        recipe: RecipePreset::Kitti.recipe(),
-        open: |root, split| Ok(Arc::new(Kitti::open(root, split)?)),
-        // KITTI's folds are lists of indices into 200 images.
-        synthesize: |root| {
-            Ok(synthetic::write_kitti(
-                root,
-                &SyntheticConfig {
-                    train: 200,
-                    ..SyntheticConfig::default()
-                },
-            )?)
-        },
-        submission: Some(Submission::Kitti),
-    })
+    // The authors' scripts: a low rate, since they start from a Cityscapes network (`--from`).
+    let recipe = RecipePreset::Kitti.recipe();
+    let project = Project::new("kitti", "data/kitti", recipe, fold(2))
+        .with_variant(
+            "fold0",
+            "the first 21 validation images of the authors' lists",
+            fold(0),
+        )
+        .with_variant("fold1", "the second", fold(1))
+        // The folds are lists of indices into 200 images.
+        .with_synthetic(|root| {
+            let config = SyntheticConfig {
+                train: 200,
+                ..SyntheticConfig::default()
+            };
+            synthetic::write_kitti(root, &config)
+        })
+        .with_submission(Submission::Kitti);
+    cli::main(&project)
 }

@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use decoupled_seg_datasets::augment::{
-    Augmentation, CropSize, ResizeFilter, gaussian_blur, resize_image,
+    Augmentation, CropSize, ResizeFilter, bilateral_blur, gaussian_blur, resize_image,
+    resize_labels,
 };
 use decoupled_seg_datasets::loader::{Loader, LoaderConfig, TargetOptions};
 use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_cityscapes};
 use decoupled_seg_datasets::targets::{EdgeOptions, RelaxOptions};
 use decoupled_seg_datasets::{
-    CamVid, Cityscapes, Dataset, FileDataset, Split, StreetScenes, StreetScenesConfig,
+    CamVid, Cityscapes, Dataset, FileDataset, ResizedCacheConfig, ResizedTo, Split, StreetScenes,
+    StreetScenesConfig,
 };
 
 fn data() -> PathBuf {
@@ -104,6 +106,32 @@ fn parts(criterion: &mut Criterion) {
     criterion.bench_function("read/2048x1024", |bencher| {
         bencher.iter(|| dataset.get(black_box(0)))
     });
+    let folder = data().with_file_name("cityscapes_half");
+    let half = ResizedCacheConfig::new(folder, ResizedTo::Scale(0.5)).init(dataset.clone());
+    let resized = |index: usize| {
+        let sample = dataset.get(index).expect("readable");
+        (
+            resize_image(&sample.image, 1024, 512, ResizeFilter::Bicubic),
+            resize_labels(&sample.labels, 1024, 512),
+        )
+    };
+    let mut group = criterion.benchmark_group("half_of_2048x1024");
+    group.throughput(Throughput::Elements(1));
+    let mut index = 0;
+    group.bench_function("decoded_and_resized", |bencher| {
+        bencher.iter(|| {
+            index = (index + 1) % dataset.len();
+            resized(index)
+        });
+    });
+    group.bench_function("cached", |bencher| {
+        bencher.iter(|| {
+            index = (index + 1) % dataset.len();
+            half.get(index).expect("readable")
+        });
+    });
+    group.finish();
+    assert!(half.state().unwritable.is_none(), "{:?}", half.state());
     criterion.bench_function("resize/bicubic/2048x1024_to_2560x1280", |bencher| {
         bencher.iter(|| resize_image(black_box(&sample.image), 2560, 1280, ResizeFilter::Bicubic));
     });
@@ -114,6 +142,11 @@ fn parts(criterion: &mut Criterion) {
     criterion.bench_function("blur/sigma0.7/832x832", |bencher| {
         bencher.iter(|| gaussian_blur(black_box(&crop.image), 0.7))
     });
+    for sigma in [0.4, 0.75] {
+        criterion.bench_function(&format!("bilateral/sigma{sigma}/832x832"), |bencher| {
+            bencher.iter(|| bilateral_blur(black_box(&crop.image), sigma, None))
+        });
+    }
     criterion.bench_function("normalize/832x832", |bencher| {
         let normalization = decoupled_seg_datasets::augment::Normalization::default();
         bencher.iter(|| normalization.apply(black_box(&crop.image)));

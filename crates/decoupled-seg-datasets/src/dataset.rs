@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn_dataset::Dataset;
@@ -109,6 +110,33 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
         Ok(None)
     }
 
+    /// The folder beside the data for what is computed from them, whether or not it is there; `None` where the data
+    /// are no files of one folder.
+    fn cache_folder(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// The item from which on all are extra (coarsely labelled), to be drawn for some classes only
+    /// ([`ClassUniformConfig`](crate::sampling::ClassUniformConfig)); `None` where no item is.
+    fn extra_from(&self) -> Option<usize> {
+        None
+    }
+
+    /// A number that changes when image or labels of item `index` do, without reading them, so that what was made of the
+    /// item can be cached; `None` where nothing tells.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of a file that is not there.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `index >= len()`.
+    fn item_key(&self, index: usize) -> Result<Option<u64>, DatasetError> {
+        assert!(index < self.len(), "item {index} of {}", self.len());
+        Ok(None)
+    }
+
     /// Looks for everything that is wrong with item `index`, for [`check`](crate::check::check).
     ///
     /// # Panics
@@ -188,6 +216,18 @@ macro_rules! forward_segmentation {
 
             fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
                 self.as_ref().fingerprint()
+            }
+
+            fn cache_folder(&self) -> Option<PathBuf> {
+                self.as_ref().cache_folder()
+            }
+
+            fn extra_from(&self) -> Option<usize> {
+                self.as_ref().extra_from()
+            }
+
+            fn item_key(&self, index: usize) -> Result<Option<u64>, DatasetError> {
+                self.as_ref().item_key(index)
             }
 
             fn check_item(&self, index: usize) -> ItemCheck {

@@ -1,10 +1,12 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::MaskFormat;
+use crate::{FileDataset, MaskFormat};
 
 /// Why a data set could not be opened, or one of its items not be read.
 ///
-/// Sizes are `width x height` in pixels. Lists of files are complete where the message shows only the first few.
+/// Sizes are `width x height` in pixels. [`Files`](Self::Files) lists everything where its message shows only the first
+/// few.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
@@ -24,20 +26,28 @@ pub enum DatasetError {
         /// The files that were expected, in words.
         looked_for: String,
     },
-    /// Images whose label file is not there.
-    #[error("`{}`: image without label, expected `{}`{}", .images[0].display(), .looked_for.display(), and_more(.images.len()))]
+    /// Files of a split that do not fit together: whatever is wrong with the layout before a file is read.
+    #[error("{}", first_few(.problems))]
+    Files {
+        /// All of it, at least one.
+        problems: Vec<DatasetError>,
+        /// The items that nothing is wrong with, if there are any.
+        usable: Option<Arc<FileDataset>>,
+    },
+    /// An image whose label file is not there.
+    #[error("`{image}`: image without label, expected `{looked_for}`")]
     ImageWithoutLabel {
-        /// All such images.
-        images: Vec<PathBuf>,
-        /// Where the label of the first was expected.
+        /// The image.
+        image: PathBuf,
+        /// Where the label was expected.
         looked_for: PathBuf,
     },
-    /// Label files whose image is not there.
-    #[error("`{}`: label without image, expected `{}`{}", .labels[0].display(), .looked_for.display(), and_more(.labels.len()))]
+    /// A label file whose image is not there.
+    #[error("`{label}`: label without image, expected `{looked_for}`")]
     LabelWithoutImage {
-        /// All such label files.
-        labels: Vec<PathBuf>,
-        /// Where the image of the first was expected.
+        /// The label file.
+        label: PathBuf,
+        /// Where the image was expected.
         looked_for: PathBuf,
     },
     /// Two images claim the same label (`a.png` beside `a.jpg`).
@@ -209,6 +219,22 @@ pub enum DatasetError {
 }
 
 impl DatasetError {
+    /// What is wrong, one by one: the problems of [`Files`](Self::Files), or the error itself.
+    pub fn problems(&self) -> &[Self] {
+        match self {
+            Self::Files { problems, .. } => problems,
+            other => std::slice::from_ref(other),
+        }
+    }
+
+    /// As [`problems`](Self::problems), by value.
+    pub fn into_problems(self) -> Vec<Self> {
+        match self {
+            Self::Files { problems, .. } => problems,
+            other => vec![other],
+        }
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Io {
             path: path.into(),
@@ -217,11 +243,17 @@ impl DatasetError {
     }
 }
 
-/// Tail of a message that shows the first of `count` files.
-fn and_more(count: usize) -> String {
-    match count {
-        0 | 1 => String::new(),
-        count => format!(" (and {} more)", count - 1),
+/// A message of one problem, or of several and their number.
+fn first_few(problems: &[DatasetError]) -> String {
+    const SHOWN: usize = 3;
+    if let [problem] = problems {
+        return problem.to_string();
+    }
+    let shown = problems.iter().take(SHOWN).map(DatasetError::to_string);
+    let shown = shown.collect::<Vec<_>>().join("; ");
+    match problems.len().saturating_sub(SHOWN) {
+        0 => format!("{} problems: {shown}", problems.len()),
+        rest => format!("{} problems: {shown}; and {rest} more", problems.len()),
     }
 }
 
@@ -242,13 +274,26 @@ mod tests {
             error.to_string(),
             "`a/b.png`: label 12 on 7 pixels, expected 0 to 10, or 11 for ignored (11 classes)"
         );
-        let error = DatasetError::ImageWithoutLabel {
-            images: vec!["train/x.png".into(), "train/y.png".into()],
-            looked_for: "trainannot/x.png".into(),
+    }
+
+    #[test]
+    fn many_problems_are_counted_and_the_first_shown() {
+        let message = |names: &[&str]| {
+            let problem = |name: &&str| DatasetError::NonUtf8Name { path: name.into() };
+            let problems = names.iter().map(problem).collect();
+            let usable = None;
+            DatasetError::Files { problems, usable }.to_string()
         };
+        assert_eq!(message(&["a"]), "`a`: file name is not UTF-8");
         assert_eq!(
-            error.to_string(),
-            "`train/x.png`: image without label, expected `trainannot/x.png` (and 1 more)"
+            message(&["a", "b"]),
+            "2 problems: `a`: file name is not UTF-8; `b`: file name is not UTF-8"
+        );
+        let many = message(&["a", "b", "c", "d", "e"]);
+        assert!(many.starts_with("5 problems: `a`"), "{many}");
+        assert!(
+            many.ends_with("`c`: file name is not UTF-8; and 2 more"),
+            "{many}"
         );
     }
 }

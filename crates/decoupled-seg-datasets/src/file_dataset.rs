@@ -1,3 +1,6 @@
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
 use burn_dataset::Dataset;
 use rayon::prelude::*;
 
@@ -12,6 +15,8 @@ pub struct FileDataset {
     pairs: Vec<Pair>,
     classes: ClassTable,
     masks: MaskReader,
+    root: Option<PathBuf>,
+    extra_from: Option<usize>,
 }
 
 impl FileDataset {
@@ -30,7 +35,16 @@ impl FileDataset {
             pairs,
             classes,
             masks,
+            root: None,
+            extra_from: None,
         }
+    }
+
+    /// Says in which folder all the files lie: [`cache_folder`](SegmentationDataset::cache_folder) is
+    /// `root/.decoupled-seg`.
+    pub fn with_root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.root = Some(root.into());
+        self
     }
 
     /// The files, in order.
@@ -43,7 +57,8 @@ impl FileDataset {
         &self.masks
     }
 
-    /// The items of `self` and then those of `other`.
+    /// The items of `self` and then those of `other`, in the folder of `self`. Extra items of either are like any other
+    /// then.
     ///
     /// # Panics
     ///
@@ -51,10 +66,26 @@ impl FileDataset {
     pub fn chain(mut self, other: Self) -> Self {
         assert_eq!(self.classes, other.classes, "data sets of the same classes");
         self.pairs.extend(other.pairs);
-        Self::new(self.pairs, self.classes, self.masks)
+        Self {
+            root: self.root,
+            ..Self::new(self.pairs, self.classes, self.masks)
+        }
     }
 
-    /// The items at `indices`, in that order.
+    /// As [`chain`](Self::chain), with the items of `other` [extra](SegmentationDataset::extra_from).
+    ///
+    /// # Panics
+    ///
+    /// Panics if their classes differ.
+    pub fn chain_extra(self, other: Self) -> Self {
+        let first = self.pairs.len();
+        Self {
+            extra_from: Some(first),
+            ..self.chain(other)
+        }
+    }
+
+    /// The items at `indices`, in that order; none of them is extra.
     ///
     /// # Panics
     ///
@@ -68,8 +99,41 @@ impl FileDataset {
             pairs,
             classes: self.classes.clone(),
             masks: self.masks.clone(),
+            root: self.root.clone(),
+            extra_from: None,
         }
     }
+}
+
+impl FileDataset {
+    /// The same files mean other labels to a reader with another table.
+    fn meaning(&self) -> Fnv {
+        let meaning = format!("{:?} {:?}", self.classes, self.masks);
+        Fnv::new().bytes(meaning.as_bytes())
+    }
+}
+
+/// Place, length and times of a file: whatever is written to it or put in its place changes one of them.
+fn file_key(hash: Fnv, path: &Path) -> std::io::Result<Fnv> {
+    let metadata = std::fs::metadata(path)?;
+    let hash = hash
+        .bytes(path.as_os_str().as_encoded_bytes())
+        .number(metadata.len());
+    let modified = metadata.modified()?;
+    let modified = match modified.duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_nanos(),
+        Err(before) => !before.duration().as_nanos(),
+    };
+    let hash = hash.bytes(&modified.to_le_bytes());
+    // The time of writing can be set back, as unpacking does; that of the change cannot.
+    #[cfg(unix)]
+    let hash = {
+        use std::os::unix::fs::MetadataExt;
+        let [seconds, nanoseconds] = [metadata.ctime(), metadata.ctime_nsec()];
+        hash.bytes(&seconds.to_le_bytes())
+            .bytes(&nanoseconds.to_le_bytes())
+    };
+    Ok(hash)
 }
 
 impl Dataset<Sample, DatasetError> for FileDataset {
@@ -131,10 +195,29 @@ impl SegmentationDataset for FileDataset {
             Ok(Fnv::new().bytes(&bytes).finish())
         });
         let files = files.collect::<Result<Vec<u64>, DatasetError>>()?;
-        // The same files mean other labels to a reader with another table.
-        let meaning = format!("{:?} {:?}", self.classes, self.masks);
-        let hash = Fnv::new().bytes(meaning.as_bytes());
-        Ok(Some(files.into_iter().fold(hash, Fnv::number).finish()))
+        Ok(Some(
+            files.into_iter().fold(self.meaning(), Fnv::number).finish(),
+        ))
+    }
+
+    fn item_key(&self, index: usize) -> Result<Option<u64>, DatasetError> {
+        let pair = &self.pairs[index];
+        let mut hash = self.meaning();
+        for path in [Some(&pair.image), pair.labels.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            hash = file_key(hash, path).map_err(|source| DatasetError::io(path, source))?;
+        }
+        Ok(Some(hash.finish()))
+    }
+
+    fn cache_folder(&self) -> Option<PathBuf> {
+        self.root.as_ref().map(|root| root.join(".decoupled-seg"))
+    }
+
+    fn extra_from(&self) -> Option<usize> {
+        self.extra_from
     }
 
     fn check_item(&self, index: usize) -> ItemCheck {
@@ -159,16 +242,25 @@ impl SegmentationDataset for FileDataset {
         };
         check.mask_format = Some(mask.format);
         check.raw_values = mask.histogram();
-        let label_size = [mask.width, mask.height];
-        if let Some(image_size) = check.size.filter(|&size| size != label_size) {
-            let (image, label) = (pair.image.clone(), path.clone());
-            check.problems.push(DatasetError::SizeMismatch {
-                image,
+        let mismatch = |label: &PathBuf, label_size: [usize; 2]| {
+            let image_size = check.size.filter(|&size| size != label_size)?;
+            Some(DatasetError::SizeMismatch {
+                image: pair.image.clone(),
                 image_size,
-                label,
+                label: label.clone(),
                 label_size,
-            });
+            })
+        };
+        let mut problems: Vec<_> = mismatch(path, [mask.width, mask.height])
+            .into_iter()
+            .collect();
+        if let Some(file) = &pair.instances {
+            match InstanceMap::read(file) {
+                Ok(map) => problems.extend(mismatch(file, [map.width, map.height])),
+                Err(error) => problems.push(error),
+            }
         }
+        check.problems.append(&mut problems);
         let unknown = self.masks.unknown_values(path, &mask);
         if unknown.is_empty() {
             match self.masks.labels(path, mask) {

@@ -1,7 +1,8 @@
 //! Segmentation data sets, exact edge and relaxed targets, augmentation and a parallel loader.
 //!
 //! Nothing here knows tensors: images are 8-bit RGB, labels one byte a pixel with [`IGNORE`] for "no class", and a
-//! [`SegmentationDataset`] is a burn `Dataset`.
+//! [`SegmentationDataset`] is a burn `Dataset`. Readers tell all that is wrong with the files of a split at once
+//! ([`DatasetError::Files`]), [`check`] what is in them; [`ResizedCache`] keeps a data set at another size on disk.
 
 pub mod augment;
 pub mod check;
@@ -15,6 +16,7 @@ mod instance_map;
 mod label_map;
 pub mod loader;
 mod readers;
+mod resized_cache;
 mod sample;
 pub mod sampling;
 mod simd;
@@ -35,5 +37,6 @@ pub use readers::{
     CityscapesConfig, CityscapesLabel, CityscapesTruth, CustomDataset, CustomSplit, Kitti,
     KittiConfig, LabelFiles, MapillaryVistas,
 };
+pub use resized_cache::{ResizedCache, ResizedCacheConfig, ResizedCacheState, ResizedTo};
 pub use sample::Sample;
 pub use street_scenes::{StreetScenes, StreetScenesConfig};

@@ -1,46 +1,190 @@
 //! The check finds every mistake that is planted in a data set, and the known facts of a real one.
 
+#[path = "layouts/mod.rs"]
+mod layouts;
+
 use std::fs;
-use std::path::Path;
+use std::sync::Arc;
 
-use decoupled_seg_datasets::check::{CheckReport, check, write_overlays};
-use decoupled_seg_datasets::synthetic::{
-    self, SyntheticConfig, write_image, write_index_mask, write_mask,
-};
-use decoupled_seg_datasets::{CamVid, FileDataset, IGNORE, LabelMap, SegmentationDataset, Split};
+use decoupled_seg_datasets::check::{CheckReport, Opened, check, check_splits, write_overlays};
+use decoupled_seg_datasets::synthetic::{write_image, write_index_mask, write_mask};
+use decoupled_seg_datasets::{CamVid, DatasetError, IGNORE, LabelMap, SegmentationDataset, Split};
 use image::RgbImage;
+use layouts::{Break, Layout, Written, for_all_layouts};
 
-const CONFIG: SyntheticConfig = SyntheticConfig {
-    train: 6,
-    val: 3,
-    test: 2,
-    width: 48,
-    height: 32,
-    seed: 2,
-};
-
-fn report(root: &Path) -> CheckReport {
-    let open = |split| CamVid::open(root, split).expect("a whole layout");
-    let splits: Vec<(&str, FileDataset)> = [Split::Train, Split::Val, Split::Test]
-        .map(|split| (split.as_str(), open(split)))
-        .into();
-    let splits: Vec<(&str, &dyn SegmentationDataset)> = splits
-        .iter()
-        .map(|(name, split)| (*name, split as &dyn SegmentationDataset))
-        .collect();
-    check(&splits, |done, total| assert!(done >= 1 && done <= total))
+fn opened(written: &Written, split: Split) -> Opened {
+    let opened = written.open(split);
+    opened.map(|split| Arc::new(split) as Arc<dyn SegmentationDataset>)
 }
 
-fn camvid() -> tempfile::TempDir {
-    let root = tempfile::tempdir().expect("a temporary folder");
-    synthetic::write_camvid(root.path(), &CONFIG).expect("writable");
-    root
+fn report(written: &Written) -> CheckReport {
+    let splits = [Split::Train, Split::Val, Split::Test];
+    let splits = splits.map(|split| (split, opened(written, split)));
+    check_splits(splits.into(), |done, total| {
+        assert!(done >= 1 && done <= total)
+    })
+}
+
+fn has_test(layout: Layout) -> bool {
+    !matches!(layout, Layout::CustomFolders | Layout::CustomList)
+}
+
+for_all_layouts! {
+    fn a_sound_data_set(layout) {
+        if layout == Layout::CityscapesCoarse {
+            return; // One split, whatever is asked for.
+        }
+        let written = layout.write(layout.enough());
+        let report = report(&written);
+        assert!(report.is_ok(), "{report}");
+        let names: Vec<&str> = report.splits.iter().map(|split| split.name.as_str()).collect();
+        if has_test(layout) {
+            assert_eq!(names, ["train", "val", "test"]);
+            assert_eq!(report.splits[2].sizes[&[24, 16]], 2);
+            let camvid = matches!(layout, Layout::CamVid | Layout::CamVidLists | Layout::CamVidColors);
+            assert_eq!(report.splits[2].labelled, camvid);
+        } else {
+            assert_eq!(names, ["train", "val"]);
+            assert_eq!(report.missing[0].0, "test");
+            assert!(report.to_string().contains("test: not there; "), "{report}");
+        }
+        let items = report.splits[0].items + report.splits[1].items;
+        assert_eq!(items, layout.enough() + 3);
+        assert!(report.to_string().contains("no problems"), "{report}");
+    }
+
+    /// One item of each kind broken: all are found, though some keep the split from being opened.
+    fn every_breakage_is_found(layout) {
+        // Each city has one more image than is broken.
+        let cities = matches!(layout, Layout::CityscapesIds | Layout::CityscapesTrainIds);
+        let written = layout.write(if cities { 36 } else { 20 });
+        let planted: Vec<(usize, Break)> = (0..)
+            .zip(Break::ALL.into_iter().filter(|what| what.is_possible(layout)))
+            .collect();
+        for &(item, what) in &planted {
+            written.break_item(what, item);
+        }
+        let report = if layout == Layout::CityscapesCoarse {
+            check_splits(vec![(Split::Train, opened(&written, Split::Train))], |_, _| {})
+        } else {
+            report(&written)
+        };
+        let problems: Vec<&DatasetError> = report
+            .splits
+            .iter()
+            .flat_map(|split| split.files.iter().chain(split.problems.iter().map(|(_, problem)| problem)))
+            .collect();
+        for &(item, what) in &planted {
+            let found = problems.iter().filter(|problem| written.tells(problem, what, item)).count();
+            // The readers of one folder for all splits meet what cannot be paired in each.
+            let times = match layout {
+                Layout::Kitti if what.shows_at_once() => 2,
+                Layout::CamVidColors if what.shows_at_once() => 3,
+                _ => 1,
+            };
+            assert_eq!(found, times, "{what:?}:\n{report}");
+        }
+        if !matches!(layout, Layout::Kitti | Layout::CamVidColors) {
+            assert_eq!(problems.len(), planted.len(), "{report}");
+        }
+        assert!(!report.is_ok());
+        let text = report.to_string();
+        for problem in problems {
+            assert!(text.contains(&problem.to_string()), "no `{problem}` in\n{text}");
+        }
+        let count: usize = report.splits.iter().map(|split| split.problem_count()).sum();
+        assert!(text.contains(&format!("{count} problems")), "{text}");
+    }
+
+    /// A training picture that is validated or tested on.
+    fn pictures_in_two_splits_are_found(layout) {
+        let written = layout.write(4);
+        let mut splits = vec![(Split::Train, opened(&written, layout.training()))];
+        // The validation images of KITTI and the coarse annotation are training images anyway.
+        let other = match layout {
+            Layout::CityscapesCoarse => return,
+            Layout::Kitti => Split::Test,
+            _ => Split::Val,
+        };
+        for split in [other, Split::Test] {
+            let Ok(dataset) = written.open(split) else { continue };
+            fs::copy(written.image(3), &dataset.pairs()[0].image).expect("writable");
+            splits.push((split, Ok(Arc::new(dataset))));
+            break;
+        }
+        let report = check_splits(splits, |_, _| {});
+        assert_eq!(report.leaks().count(), 1, "{report}");
+        assert!(!report.is_ok());
+    }
+
+    fn a_split_that_is_gone_hides_no_other(layout) {
+        let written = layout.write(layout.enough());
+        let [images, _] = written.folders();
+        written.break_item(Break::EmptyMask, 1);
+        let gone = written.root().join("gone");
+        let splits = vec![
+            (Split::Val, written.open_at(&gone, layout.training()).map(|_| unreachable!())),
+            (Split::Train, opened(&written, layout.training())),
+            (Split::Test, written.open_at(&gone, Split::Test).map(|_| unreachable!())),
+        ];
+        let report = check_splits(splits, |_, _| {});
+        assert!(images.is_dir());
+        let [val, train, ..] = &report.splits[..] else { panic!("{report}") };
+        assert_eq!((val.name.as_str(), val.items, val.files.len()), ("val", 0, 1));
+        assert!(val.files[0].to_string().contains(&*gone.to_string_lossy()));
+        assert_eq!((train.problems.len(), train.files.len()), (1, 0));
+        assert!(written.tells(&train.problems[0].1, Break::EmptyMask, 1));
+        assert!(!report.is_ok());
+        // A description that cannot be read says nothing about its test split.
+        let described = matches!(layout, Layout::CustomFolders | Layout::CustomList);
+        assert_eq!(report.missing.len(), usize::from(!described));
+    }
 }
 
 #[test]
-fn a_sound_data_set() {
-    let root = camvid();
-    let report = report(root.path());
+fn nothing_at_all_can_be_opened() {
+    let root = std::path::Path::new("/no/such");
+    let open = |split| (split, CamVid::open(root, split).map(|_| unreachable!()));
+    let report = check_splits(
+        [Split::Train, Split::Val, Split::Test].map(open).into(),
+        |_, _| {},
+    );
+    assert!(report.classes.is_none() && !report.is_ok());
+    let text = report.to_string();
+    for part in [
+        "train: `/no/such`: no such folder",
+        "val: `/no/such`: no such folder",
+        "test: not there; `/no/such`",
+        "2 problems",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}
+
+/// Numbers of the objects beside the labels: broken ones are found too.
+#[test]
+fn instance_files_are_read() {
+    let written = Layout::CityscapesIds.write(3);
+    let objects = |item: usize| {
+        let name = written.mask(item).to_string_lossy().into_owned();
+        name.replace("labelIds", "instanceIds")
+    };
+    fs::write(objects(0), "").expect("writable");
+    write_mask(objects(1), &LabelMap::filled(24, 16, 7)).expect("writable");
+    let report = report(&written);
+    let text = report.to_string();
+    assert_eq!(report.splits[0].problems.len(), 2, "{text}");
+    assert!(text.contains("instanceIds.png`: empty file"), "{text}");
+    assert!(
+        text.contains("expected 16-bit grey whose values are instance"),
+        "{text}"
+    );
+}
+
+#[test]
+fn facts_of_a_sound_data_set() {
+    let written = Layout::CamVid.write(6);
+    let report = report(&written);
     assert!(report.is_ok(), "{report}");
     assert_eq!(
         report
@@ -51,10 +195,10 @@ fn a_sound_data_set() {
         [6, 3, 2]
     );
     let train = &report.splits[0];
-    assert_eq!(train.sizes[&[48, 32]], 6);
+    assert_eq!(train.sizes[&[24, 16]], 6);
     assert_eq!(train.mask_formats["8-bit grey"], 6);
-    assert_eq!(train.pixels.iter().sum::<u64>(), 6 * 48 * 32);
-    assert_eq!(train.raw_values.values().sum::<u64>(), 6 * 48 * 32);
+    assert_eq!(train.pixels.iter().sum::<u64>(), 6 * 24 * 16);
+    assert_eq!(train.raw_values.values().sum::<u64>(), 6 * 24 * 16);
     assert_eq!(
         train.raw_values.get(&11).copied().unwrap_or(0),
         train.pixels[usize::from(IGNORE)]
@@ -64,7 +208,7 @@ fn a_sound_data_set() {
     let text = report.to_string();
     for part in [
         "train: 6 images",
-        "sizes: 48x32 (6)",
+        "sizes: 24x16 (6)",
         "masks: 8-bit grey (6)",
         "bicyclist",
         "no problems",
@@ -75,44 +219,38 @@ fn a_sound_data_set() {
 
 #[test]
 fn all_mistakes_are_listed() {
-    let root = camvid();
-    let mask = |number: usize| {
-        root.path()
-            .join(format!("trainannot/0006R0_f{:05}.png", 930 + 30 * number))
-    };
-    let image = |number: usize| {
-        root.path()
-            .join(format!("train/0006R0_f{:05}.png", 930 + 30 * number))
-    };
+    let written = Layout::CamVid.write(6);
     // Two unknown labels in one file; a palette; colours; another size; a truncated and an empty file.
     write_mask(
-        mask(0),
-        &LabelMap::new(48, 32, (0..1536).map(|i| [0, 77, 13][i % 3]).collect()),
+        written.mask(0),
+        &LabelMap::new(24, 16, (0..384).map(|i| [0, 77, 13][i % 3]).collect()),
     )
     .expect("writable");
-    write_index_mask(mask(1), &LabelMap::filled(48, 32, 1), &[[0; 3]; 2]).expect("writable");
-    write_image(mask(2), &RgbImage::new(48, 32)).expect("writable");
-    write_mask(mask(3), &LabelMap::filled(32, 48, 1)).expect("writable");
-    let bytes = fs::read(image(4)).expect("there");
-    fs::write(image(4), &bytes[..bytes.len() - 20]).expect("writable");
-    fs::write(mask(4), "").expect("writable");
+    write_index_mask(written.mask(1), &LabelMap::filled(24, 16, 1), &[[0; 3]; 2])
+        .expect("writable");
+    write_image(written.mask(2), &RgbImage::new(24, 16)).expect("writable");
+    write_mask(written.mask(3), &LabelMap::filled(16, 24, 1)).expect("writable");
+    let bytes = fs::read(written.image(4)).expect("there");
+    fs::write(written.image(4), &bytes[..bytes.len() - 20]).expect("writable");
+    fs::write(written.mask(4), "").expect("writable");
     // A validation picture that is trained on, and one that is there twice.
     let val = |number: usize| {
-        root.path()
+        written
+            .root()
             .join(format!("val/0016E5_{:05}.png", 7959 + 2 * number))
     };
-    fs::copy(image(5), val(0)).expect("writable");
+    fs::copy(written.image(5), val(0)).expect("writable");
     fs::copy(val(1), val(2)).expect("writable");
 
-    let report = report(root.path());
+    let report = report(&written);
     let text = report.to_string();
     assert!(!report.is_ok());
     for part in [
-        "label 13 on 512 pixels",
-        "label 77 on 512 pixels",
+        "label 13 on 128 pixels",
+        "label 77 on 128 pixels",
         "stored as 8-bit palette",
         "stored as 8-bit RGB",
-        "label of 32x48, expected the 48x32",
+        "label of 16x24, expected the 24x16",
         "truncated after",
         "empty file",
         "same picture: train/0006R0_f01080 and val/0016E5_07959",
@@ -128,14 +266,19 @@ fn all_mistakes_are_listed() {
 
 #[test]
 fn overlays_are_written() {
-    let root = camvid();
-    let train = CamVid::open(root.path(), Split::Train).expect("a whole layout");
-    let folder = root.path().join("overlays");
+    let written = Layout::CamVid.write(6);
+    let train = CamVid::open(written.root(), Split::Train).expect("a whole layout");
+    let folder = written.root().join("overlays");
+    // Of each pair of images the first that can be read.
+    written.break_item(Break::CutImage, 2);
+    written.break_item(Break::EmptyMask, 4);
+    written.break_item(Break::EmptyMask, 5);
     let files = write_overlays(&train, &folder, 3).expect("writable");
-    assert_eq!(files.len(), 3);
+    let names = [0, 3].map(|item| folder.join(written.image(item).file_name().expect("a file")));
+    assert_eq!(files, names);
     for file in files {
         let picture = decoupled_seg_datasets::files::read_image(&file).expect("written by us");
-        assert_eq!(picture.dimensions(), (48, 32));
+        assert_eq!(picture.dimensions(), (24, 16));
     }
 }
 

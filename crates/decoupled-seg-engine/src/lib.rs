@@ -102,6 +102,6 @@ pub use recipe::{
     SgdRecipe, TargetsPlace, TargetsRecipe,
 };
 pub use train::{
-    BatchNormMode, EmaRecipe, EpochRecord, Interrupt, InterruptError, LogEntry, LossMeans,
+    BatchNormMode, Counter, EmaRecipe, EpochRecord, Interrupt, InterruptError, LogEntry, LossMeans,
     LossTerm, LossTerms, LossValues, Precision, Progress, Resume, Stop, Trained, Trainer, read_log,
 };

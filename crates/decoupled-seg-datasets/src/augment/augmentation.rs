@@ -1,7 +1,7 @@
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use super::{ColorJitter, GaussianBlur, Geometry, ResizeFilter};
+use super::{Blur, ColorJitter, GaussianBlur, Geometry, ResizeFilter};
 use crate::Sample;
 
 /// Scales by a factor drawn uniformly from a range.
@@ -63,7 +63,7 @@ pub struct Augmentation {
     /// Random colours.
     pub color_jitter: Option<ColorJitter>,
     /// Random blur.
-    pub blur: Option<GaussianBlur>,
+    pub blur: Option<Blur>,
     /// What padding shows in the image: red, green, blue. Labels are ignored there.
     pub fill: [u8; 3],
 }
@@ -81,12 +81,13 @@ impl Augmentation {
         }
     }
 
-    /// What the authors' Cityscapes scripts do: scale from 0.5 to 2, crop, mirror, colours by a quarter, blur always.
+    /// What the authors' Cityscapes scripts do: scale from 0.5 to 2, crop, mirror, colours by a quarter, Gaussian blur
+    /// always. The code can blur [bilaterally](Blur::Bilateral) in its place; no script asks for it.
     pub fn official(crop: CropSize) -> Self {
         Self {
             scale: Some(RandomScale::new(0.5, 2.0)),
             color_jitter: Some(ColorJitter::uniform(0.25)),
-            blur: Some(GaussianBlur::official()),
+            blur: Some(Blur::Gaussian(GaussianBlur::official())),
             ..Self::paper(crop)
         }
     }
@@ -116,7 +117,7 @@ impl Augmentation {
     }
 
     /// Sets [`blur`](Self::blur).
-    pub fn with_blur(mut self, blur: Option<GaussianBlur>) -> Self {
+    pub fn with_blur(mut self, blur: Option<Blur>) -> Self {
         self.blur = blur;
         self
     }
@@ -224,7 +225,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::augment::sample_rng;
+    use crate::augment::{BilateralBlur, sample_rng};
     use crate::{IGNORE, LabelMap};
 
     fn sample(width: usize, height: usize) -> Sample {
@@ -293,6 +294,13 @@ mod tests {
             augmentation
         );
         assert!(toml::from_str::<Augmentation>("flop = 0.5").is_err());
+        let bilateral = augmentation.with_blur(Some(Blur::Bilateral(BilateralBlur::official())));
+        let text = toml::to_string(&bilateral).expect("plain data");
+        assert!(text.contains("[blur.bilateral]"), "{text}");
+        assert_eq!(
+            toml::from_str::<Augmentation>(&text).expect("written by us"),
+            bilateral
+        );
     }
 
     proptest! {

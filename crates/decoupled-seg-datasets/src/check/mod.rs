@@ -8,4 +8,4 @@ mod run;
 pub use item::ItemCheck;
 pub use overlay::{overlay, write_overlays};
 pub use report::{CheckReport, Duplicate, SplitReport};
-pub use run::check;
+pub use run::{Opened, check, check_splits};

@@ -18,22 +18,25 @@ pub fn overlay(sample: &Sample, classes: &ClassTable) -> RgbImage {
     picture
 }
 
-/// Writes overlays of `count` items spread over the data set, as `{folder}/{name}.png`; returns the files.
+/// Writes overlays of `count` items spread over the data set, as `{folder}/{name}.png`; returns the files. An item that
+/// cannot be read gives its place to the next; [`check`](super::check) tells what is wrong with it.
 ///
 /// # Errors
 ///
-/// Returns the error of an item that cannot be read or a file that cannot be written.
+/// Returns the error of a file that cannot be written.
 pub fn write_overlays(
     dataset: &dyn SegmentationDataset,
     folder: &Path,
     count: usize,
 ) -> Result<Vec<PathBuf>, DatasetError> {
     let count = count.min(dataset.len());
-    let write = |number: usize| {
-        let sample = dataset.get(number * dataset.len() / count)?;
+    let first = |number: usize| number * dataset.len() / count;
+    let readable =
+        |number: usize| (first(number)..first(number + 1)).find_map(|at| dataset.get(at).ok());
+    let write = |sample: Sample| {
         let path = folder.join(format!("{}.png", sample.name));
         write_image(&path, &overlay(&sample, dataset.classes()))?;
         Ok(path)
     };
-    (0..count).map(write).collect()
+    (0..count).filter_map(readable).map(write).collect()
 }

@@ -32,6 +32,8 @@ pub struct SplitReport {
     pub pixels: [u64; 256],
     /// Images that show each class.
     pub images: Vec<usize>,
+    /// Everything that is wrong with the layout; the files it is about are no items.
+    pub files: Vec<DatasetError>,
     /// Everything that is wrong, by item.
     pub problems: Vec<(String, DatasetError)>,
 }
@@ -47,6 +49,7 @@ impl SplitReport {
             raw_values: BTreeMap::new(),
             pixels: [0; 256],
             images: vec![0; num_classes],
+            files: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -92,6 +95,11 @@ impl SplitReport {
         }
     }
 
+    /// How much is wrong, with files and items.
+    pub fn problem_count(&self) -> usize {
+        self.files.len() + self.problems.len()
+    }
+
     /// Classes that no readable image of a labelled split shows.
     pub fn absent(&self) -> Vec<u8> {
         if !self.labelled {
@@ -108,19 +116,21 @@ impl SplitReport {
 /// What is found in a data set. [`Display`](fmt::Display) shows all of it.
 #[derive(Debug)]
 pub struct CheckReport {
-    /// The classes.
-    pub classes: ClassTable,
+    /// The classes; `None` where no split could be opened.
+    pub classes: Option<ClassTable>,
     /// The splits, in the order they were given.
     pub splits: Vec<SplitReport>,
     /// Pictures that occur twice, in one split or two.
     pub duplicates: Vec<Duplicate>,
+    /// Test splits that the data set does not have, and what was looked for; no problem.
+    pub missing: Vec<(String, DatasetError)>,
 }
 
 impl CheckReport {
     /// Whether every item can be used for training: no problem, and no picture in two splits. Absent classes and
     /// pictures twice in one split are worth knowing, but no mistake.
     pub fn is_ok(&self) -> bool {
-        self.splits.iter().all(|split| split.problems.is_empty()) && self.leaks().next().is_none()
+        self.splits.iter().all(|split| split.problem_count() == 0) && self.leaks().next().is_none()
     }
 
     /// Pictures that are in two splits.
@@ -169,16 +179,11 @@ impl fmt::Display for CheckReport {
                 writeln!(f, "  values: {}", values.collect::<Vec<_>>().join(", "))?;
             }
         }
-        self.fmt_classes(f)?;
-        for split in self.splits.iter().filter(|split| split.labelled) {
-            let absent: Vec<&str> = split
-                .absent()
-                .into_iter()
-                .map(|class| self.classes.names()[usize::from(class)])
-                .collect();
-            if !absent.is_empty() {
-                writeln!(f, "{}: no pixel of {}", split.name, absent.join(", "))?;
-            }
+        for (name, error) in &self.missing {
+            writeln!(f, "{name}: not there; {error}")?;
+        }
+        if let Some(classes) = &self.classes {
+            self.fmt_classes(classes, f)?;
         }
         for Duplicate { first, second } in &self.duplicates {
             writeln!(
@@ -188,6 +193,9 @@ impl fmt::Display for CheckReport {
             )?;
         }
         for split in &self.splits {
+            for problem in &split.files {
+                writeln!(f, "{}: {problem}", split.name)?;
+            }
             for (name, problem) in &split.problems {
                 write!(f, "{}/{name}: {problem}", split.name)?;
                 match std::error::Error::source(problem) {
@@ -198,7 +206,7 @@ impl fmt::Display for CheckReport {
                 }
             }
         }
-        let problems: usize = self.splits.iter().map(|split| split.problems.len()).sum();
+        let problems: usize = self.splits.iter().map(SplitReport::problem_count).sum();
         match (problems, self.leaks().count()) {
             (0, 0) => writeln!(f, "no problems"),
             (problems, 0) => writeln!(f, "{problems} problems"),
@@ -208,14 +216,14 @@ impl fmt::Display for CheckReport {
 }
 
 impl CheckReport {
-    /// Share of pixels in percent and number of images, for each class and split.
-    fn fmt_classes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Share of pixels in percent and number of images, for each class and split, and what is absent.
+    fn fmt_classes(&self, classes: &ClassTable, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labelled: Vec<&SplitReport> =
             self.splits.iter().filter(|split| split.labelled).collect();
         if labelled.is_empty() {
             return Ok(());
         }
-        let names = self.classes.names();
+        let names = classes.names();
         let width = names
             .iter()
             .map(|name| name.chars().count())
@@ -240,6 +248,13 @@ impl CheckReport {
                 write!(f, "  {:10.4} {images:>7}", 100.0 * split.share(label))?;
             }
             writeln!(f)?;
+        }
+        for split in labelled {
+            let absent = split.absent().into_iter();
+            let absent: Vec<&str> = absent.map(|class| names[usize::from(class)]).collect();
+            if !absent.is_empty() {
+                writeln!(f, "{}: no pixel of {}", split.name, absent.join(", "))?;
+            }
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
 use super::{CheckReport, Duplicate, SplitReport};
-use crate::SegmentationDataset;
+use crate::{ClassTable, DatasetError, SegmentationDataset, Split};
 
 /// Reads every item of every split, in parallel, and reports everything that is wrong with them; an item that cannot
 /// be read stops nothing.
@@ -29,27 +29,105 @@ pub fn check(
     splits: &[(&str, &dyn SegmentationDataset)],
     progress: impl Fn(usize, usize) + Sync,
 ) -> CheckReport {
-    let classes = splits
-        .first()
-        .expect("a data set has a split")
-        .1
-        .classes()
-        .clone();
+    assert!(!splits.is_empty(), "a data set has a split");
+    read_all(splits, progress)
+}
+
+/// A split as its reader opened it.
+pub type Opened = Result<Arc<dyn SegmentationDataset>, DatasetError>;
+
+/// As [`check`], for splits as [`open`](crate::CamVid::open) returned them: what is wrong with the files of a split is
+/// part of the report, and what [can be used](DatasetError::Files) in spite of it is read like the rest.
+///
+/// A test split that is not there is [no problem](CheckReport::missing): not all data sets give theirs away.
+///
+/// # Panics
+///
+/// Panics if splits differ in their classes.
+pub fn check_splits(
+    splits: Vec<(Split, Opened)>,
+    progress: impl Fn(usize, usize) + Sync,
+) -> CheckReport {
+    let order: Vec<&str> = splits.iter().map(|(split, _)| split.as_str()).collect();
+    let mut readable: Vec<(&str, Arc<dyn SegmentationDataset>)> = Vec::new();
+    let mut unusable: Vec<(&str, Vec<DatasetError>)> = Vec::new();
+    let mut missing = Vec::new();
+    for (split, opened) in splits {
+        let name = split.as_str();
+        match opened {
+            Ok(dataset) => readable.push((name, dataset)),
+            Err(error) if split == Split::Test && is_absence(&error) => {
+                missing.push((name.to_string(), error));
+            }
+            Err(error) => {
+                if let DatasetError::Files { usable, .. } = &error
+                    && let Some(usable) = usable.clone()
+                {
+                    readable.push((name, usable));
+                }
+                unusable.push((name, error.into_problems()));
+            }
+        }
+    }
+    let borrowed: Vec<_> = readable
+        .iter()
+        .map(|(name, split)| (*name, &**split))
+        .collect();
+    let mut report = read_all(&borrowed, progress);
+    report.missing = missing;
+    for (name, problems) in unusable {
+        match report.splits.iter_mut().find(|split| split.name == name) {
+            Some(split) => split.files = problems,
+            None => {
+                let mut split = SplitReport::new(name, 0, false, 0);
+                split.files = problems;
+                report.splits.push(split);
+            }
+        }
+    }
+    report
+        .splits
+        .sort_by_key(|split| order.iter().position(|name| *name == split.name));
+    report
+}
+
+/// Whether nothing of a split is there.
+fn is_absence(error: &DatasetError) -> bool {
+    use DatasetError as E;
+    let absent = |problem: &E| {
+        matches!(
+            problem,
+            E::MissingFolder { .. } | E::UnknownSplit { .. } | E::Empty { .. }
+        )
+    };
+    let none = !matches!(
+        error,
+        E::Files {
+            usable: Some(_),
+            ..
+        }
+    );
+    none && error.problems().iter().all(absent)
+}
+
+fn read_all(
+    splits: &[(&str, &dyn SegmentationDataset)],
+    progress: impl Fn(usize, usize) + Sync,
+) -> CheckReport {
+    let classes = splits.first().map(|(_, split)| split.classes().clone());
     assert!(
-        splits.iter().all(|(_, split)| *split.classes() == classes),
+        splits
+            .iter()
+            .all(|(_, split)| Some(split.classes()) == classes.as_ref()),
         "splits have the same classes"
     );
+    let num_classes = classes.as_ref().map_or(0, ClassTable::num_classes);
     let total = splits.iter().map(|(_, split)| split.len()).sum();
     let done = Mutex::new(0);
     let mut reports = Vec::new();
     let mut seen: BTreeMap<u64, Vec<(usize, usize)>> = BTreeMap::new();
     for (number, (name, dataset)) in splits.iter().enumerate() {
-        let mut report = SplitReport::new(
-            name,
-            dataset.len(),
-            dataset.is_labelled(),
-            classes.num_classes(),
-        );
+        let mut report = SplitReport::new(name, dataset.len(), dataset.is_labelled(), num_classes);
         // In blocks: the label maps of a large data set do not fit in memory all at once.
         let indices: Vec<usize> = (0..dataset.len()).collect();
         for block in indices.chunks(BLOCK) {
@@ -80,6 +158,7 @@ pub fn check(
         classes,
         splits: reports,
         duplicates,
+        missing: Vec::new(),
     };
     report.duplicates.sort();
     report

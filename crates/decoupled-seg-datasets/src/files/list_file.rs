@@ -1,7 +1,10 @@
 use std::path::{Path, PathBuf};
 
-use super::pairs::Pair;
+use super::Listing;
 use crate::DatasetError;
+
+/// After so many wrong lines the rest is not read: it is no list, or the root is wrong.
+const MAX_PROBLEMS: usize = 1000;
 
 /// Reads a list of pairs: one image and its label a line, relative to `root`.
 ///
@@ -10,90 +13,94 @@ use crate::DatasetError;
 /// (`/SegNet/CamVid/train/a.png`): leading folders are dropped until the rest exists under `root`.
 /// A list whose lines name one file each is a list of images without labels.
 ///
-/// # Errors
-///
-/// Returns a [`DatasetError`] if the list cannot be read, is not UTF-8, names no image, mixes lines with and without
-/// label, or names an image or label that is not there.
-pub fn read_list(path: &Path, root: &Path) -> Result<Vec<Pair>, DatasetError> {
-    let bytes = std::fs::read(path).map_err(|source| DatasetError::io(path, source))?;
+/// Problems are a list that cannot be read or names no image, and lines that are not UTF-8, name an image or label that
+/// is not there, or have a label where the first line has none; after the thousandth the rest is left.
+pub fn read_list(path: &Path, root: &Path) -> Listing {
+    let mut listing = Listing::default();
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(source) => {
+            listing.problems.push(DatasetError::io(path, source));
+            return listing;
+        }
+    };
     let problem = |line: usize, problem: String| DatasetError::List {
         path: path.to_path_buf(),
         line,
         problem,
     };
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..good]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count()
-            + 1;
-        problem(line, "not UTF-8 text".to_string())
-    })?;
-
-    let mut pairs: Vec<Pair> = Vec::new();
-    let mut without_label = Vec::new();
-    let mut looked_for = PathBuf::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+    for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+        if listing.problems.len() == MAX_PROBLEMS {
+            let rest = "too many wrong lines, the rest is not read".to_string();
+            listing.problems.push(problem(number, rest));
+            break;
+        }
+        let Ok(line) = std::str::from_utf8(line) else {
+            let text = "not UTF-8 text".to_string();
+            listing.problems.push(problem(number, text));
             continue;
-        }
-        let mut fields = fields(line);
-        let Some(image) = fields.next() else {
-            return Err(problem(number, "separators without names".to_string()));
         };
-        let label = fields.next();
-        if let Some(extra) = fields.next() {
-            return Err(problem(
-                number,
-                format!("expected an image and a label, found `{extra}` behind them"),
-            ));
-        }
-        let Some(image) = resolve(root, image) else {
-            return Err(problem(
-                number,
-                format!("no such image: `{}`", root.join(image).display()),
-            ));
-        };
-        let labels = match label {
-            Some(label) => match resolve(root, label) {
-                Some(label) => Some(label),
-                None => {
-                    if without_label.is_empty() {
-                        looked_for = root.join(label.trim_start_matches('/'));
-                    }
-                    without_label.push(image);
-                    continue;
+        match entry(line.trim(), root) {
+            Ok(None) => {}
+            Ok(Some((image, labels))) => {
+                let first = listing.pairs.first();
+                if first.is_some_and(|first| first.labels.is_some() != labels.is_some()) {
+                    let mixed = "lines with and without label in one list".to_string();
+                    listing.problems.push(problem(number, mixed));
+                } else {
+                    listing.add_pair(image, labels);
                 }
-            },
-            None => None,
-        };
-        if pairs
-            .first()
-            .is_some_and(|first| first.labels.is_some() != labels.is_some())
-        {
-            return Err(problem(
-                number,
-                "lines with and without label in one list".to_string(),
-            ));
+            }
+            Err(Wrong::Line(text)) => listing.problems.push(problem(number, text)),
+            Err(Wrong::Label { image, looked_for }) => {
+                let problem = DatasetError::ImageWithoutLabel { image, looked_for };
+                listing.problems.push(problem);
+            }
         }
-        pairs.push(Pair::new(image, labels)?);
     }
-    if !without_label.is_empty() {
-        return Err(DatasetError::ImageWithoutLabel {
-            images: without_label,
-            looked_for,
-        });
-    }
-    if pairs.is_empty() {
-        let looked_for = "lines of an image and a label".to_string();
-        return Err(DatasetError::Empty {
+    if listing.pairs.is_empty() && listing.problems.is_empty() {
+        listing.problems.push(DatasetError::Empty {
             path: path.to_path_buf(),
-            looked_for,
+            looked_for: "lines of an image and a label".to_string(),
         });
     }
-    Ok(pairs)
+    listing
+}
+
+/// Why a line is of no use.
+enum Wrong {
+    Line(String),
+    Label { image: PathBuf, looked_for: PathBuf },
+}
+
+/// The image and the label that a line names; `None` for lines that name nothing.
+fn entry(line: &str, root: &Path) -> Result<Option<(PathBuf, Option<PathBuf>)>, Wrong> {
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let mut fields = fields(line);
+    let Some(image) = fields.next() else {
+        return Err(Wrong::Line("separators without names".to_string()));
+    };
+    let label = fields.next();
+    if let Some(extra) = fields.next() {
+        let text = format!("expected an image and a label, found `{extra}` behind them");
+        return Err(Wrong::Line(text));
+    }
+    let Some(image) = resolve(root, image) else {
+        let text = format!("no such image: `{}`", root.join(image).display());
+        return Err(Wrong::Line(text));
+    };
+    let Some(label) = label else {
+        return Ok(Some((image, None)));
+    };
+    match resolve(root, label) {
+        Some(label) => Ok(Some((image, Some(label)))),
+        None => {
+            let looked_for = root.join(label.trim_start_matches('/'));
+            Err(Wrong::Label { image, looked_for })
+        }
+    }
 }
 
 fn fields(line: &str) -> Box<dyn Iterator<Item = &str> + '_> {
@@ -129,7 +136,7 @@ fn resolve(root: &Path, entry: &str) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    fn with_files(list: &[u8]) -> (tempfile::TempDir, Result<Vec<Pair>, DatasetError>) {
+    fn with_files(list: &[u8]) -> (tempfile::TempDir, Listing) {
         let root = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir_all(root.path().join("train")).expect("writable");
         for name in ["train/a.png", "train/a b.png", "train/a_l.png"] {
@@ -137,62 +144,68 @@ mod tests {
         }
         let path = root.path().join("train.txt");
         std::fs::write(&path, list).expect("writable");
-        let pairs = read_list(&path, root.path());
-        (root, pairs)
+        let listing = read_list(&path, root.path());
+        (root, listing)
     }
 
     #[test]
     fn takes_the_forms_in_circulation() {
         let list = "# a comment\n\ntrain/a.png train/a_l.png\r\n/SegNet/CamVid/train/a.png /SegNet/CamVid/train/a_l.png\n\
                     train/a b.png\ttrain/a_l.png\ntrain/a.png,train/a_l.png";
-        let (root, pairs) = with_files(list.as_bytes());
-        let pairs = pairs.expect("all files are there");
-        assert_eq!(
-            pairs
-                .iter()
-                .map(|pair| pair.name.as_str())
-                .collect::<Vec<_>>(),
-            ["a", "a", "a b", "a"]
-        );
+        let (root, listing) = with_files(list.as_bytes());
+        assert!(listing.problems.is_empty(), "{listing:?}");
+        let names = listing.pairs.iter().map(|pair| pair.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["a", "a", "a b", "a"]);
+        let label = root.path().join("train/a_l.png");
         assert!(
-            pairs
+            listing
+                .pairs
                 .iter()
-                .all(|pair| pair.labels.as_deref() == Some(&root.path().join("train/a_l.png")))
+                .all(|pair| pair.labels.as_deref() == Some(&label))
         );
     }
 
     #[test]
     fn images_alone() {
-        let (_root, pairs) = with_files(b"train/a.png\ntrain/a_l.png\n");
+        let (_root, listing) = with_files(b"train/a.png\ntrain/a_l.png\n");
+        assert!(listing.problems.is_empty(), "{listing:?}");
+        assert_eq!(listing.pairs.len(), 2);
+        assert!(listing.pairs.iter().all(|pair| pair.labels.is_none()));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_with_its_line() {
+        let list =
+            b"train/a.png train/a_l.png\ntrain/b.png train/a_l.png\ntrain/a.png train/b_l.png\n\
+            train/a.png train/a_l.png third\ntrain/a.png\n\xff\xfe\n,\t\ntrain/a.png train/a_l.png";
+        let (_root, listing) = with_files(list);
+        assert_eq!(listing.pairs.len(), 2, "the first and the last line");
+        let messages = listing.problems.iter().map(DatasetError::to_string);
+        let expected = [
+            "line 2: no such image",
+            "image without label, expected",
+            "line 4: expected an image and a label, found `third` behind them",
+            "line 5: lines with and without label",
+            "line 6: not UTF-8 text",
+            "line 7: separators without names",
+        ];
+        let messages: Vec<String> = messages.collect();
+        assert_eq!(messages.len(), expected.len(), "{messages:?}");
+        for (message, expected) in messages.iter().zip(expected) {
+            assert!(message.contains(expected), "{message}");
+        }
+        let (_root, listing) = with_files(b"\n# nothing\n");
         assert!(
-            pairs
-                .expect("both are there")
-                .iter()
-                .all(|pair| pair.labels.is_none())
+            listing.problems[0].to_string().contains("no images"),
+            "{listing:?}"
         );
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line() {
-        let message = |list: &[u8]| {
-            with_files(list)
-                .1
-                .expect_err("not a usable list")
-                .to_string()
-        };
-        assert!(
-            message(b"train/a.png train/a_l.png\ntrain/b.png train/a_l.png")
-                .contains("line 2: no such image")
-        );
-        assert!(message(b"train/a.png train/b_l.png").contains("image without label, expected"));
-        assert!(message(b"train/a.png train/a_l.png third").contains("found `third` behind them"));
-        assert!(
-            message(b"train/a.png train/a_l.png\ntrain/a.png").contains("with and without label")
-        );
-        assert!(message(b"train/a.png\n\xff\xfe").contains("line 2: not UTF-8 text"));
-        assert!(
-            message(b"train/a.png train/a_l.png\n,\t").contains("line 2: separators without names")
-        );
-        assert!(message(b"\n# nothing\n").contains("no images"));
+    fn what_is_no_list_is_not_read_to_its_end() {
+        let (_root, listing) = with_files(&b"?\n".repeat(100_000));
+        assert_eq!(listing.problems.len(), MAX_PROBLEMS + 1);
+        let last = listing.problems[MAX_PROBLEMS].to_string();
+        assert!(last.contains("line 1001: too many wrong lines"), "{last}");
     }
 }

@@ -3,12 +3,14 @@
 mod image_file;
 mod jpeg;
 mod list_file;
+mod listing;
 mod mask;
 mod pairs;
 mod png_file;
 
 pub use image_file::{read_image, read_image_size};
 pub use list_file::read_list;
+pub use listing::Listing;
 pub use mask::{IdMap, MaskEncoding, MaskFormat, MaskReader, RawMask, RawValues};
 pub use pairs::{Folders, IMAGE_SUFFIXES, Pair, list_folder, list_subfolders};
 

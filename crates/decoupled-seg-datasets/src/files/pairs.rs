@@ -1,7 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::Listing;
 use crate::DatasetError;
 
 /// An image file with its label file.
@@ -59,93 +60,134 @@ pub struct Folders<'a> {
 impl Folders<'_> {
     /// Pairs the files of both folders, sorted by name. Other files and hidden ones are left out.
     ///
-    /// # Errors
-    ///
-    /// Returns a [`DatasetError`] if a folder is missing or unreadable, there is no image, an image has no label or a
-    /// label no image, two images share a label, or a name is not UTF-8.
-    pub fn pairs(&self) -> Result<Vec<Pair>, DatasetError> {
-        let images = self.images()?;
+    /// Problems are a folder that is missing or unreadable, no image at all, an image without label, a label without
+    /// image, two files that claim the same name, and a name that is not UTF-8.
+    pub fn pairs(&self) -> Listing {
+        let mut listing = Listing::default();
         let looked_for = format!("label files `*{}`", self.label_suffix);
-        let mut labels = files_by_key(self.labels, &[self.label_suffix], &looked_for)?;
-        let mut pairs = Vec::with_capacity(images.len());
-        let mut without_label = Vec::new();
-        for (key, image) in images {
-            match labels.remove(&key) {
-                Some(label) => pairs.push(Pair::new(image, Some(label))?),
-                None => without_label.push((key, image)),
+        let images = self.images(&mut listing.problems);
+        let labels = Files::list(self.labels, &[self.label_suffix], &looked_for);
+        let labels = labels.map_err(|error| listing.problems.push(error));
+        let (Some(mut images), Ok(mut labels)) = (images, labels) else {
+            return listing;
+        };
+        listing.problems.append(&mut images.problems);
+        listing.problems.append(&mut labels.problems);
+        for (key, image) in images.by_key {
+            match labels.by_key.remove(&key) {
+                Some(label) => listing.add_pair(image, Some(label)),
+                None if labels.spoilt.contains(&key) => {}
+                None => listing.problems.push(DatasetError::ImageWithoutLabel {
+                    image,
+                    looked_for: self.labels.join(format!("{key}{}", self.label_suffix)),
+                }),
             }
         }
-        if let Some((key, _)) = without_label.first() {
-            let looked_for = self.labels.join(format!("{key}{}", self.label_suffix));
-            let images = without_label.into_iter().map(|(_, image)| image).collect();
-            return Err(DatasetError::ImageWithoutLabel { images, looked_for });
+        for (key, label) in labels.by_key {
+            if !images.spoilt.contains(&key) {
+                let looked_for = self.images.join(format!("{key}{}", self.image_suffixes[0]));
+                let problem = DatasetError::LabelWithoutImage { label, looked_for };
+                listing.problems.push(problem);
+            }
         }
-        if let Some(key) = labels.keys().next() {
-            let looked_for = self.images.join(format!("{key}{}", self.image_suffixes[0]));
-            return Err(DatasetError::LabelWithoutImage {
-                labels: labels.into_values().collect(),
-                looked_for,
-            });
-        }
-        Ok(pairs)
+        listing
     }
 
-    /// The images alone, for splits without labels.
-    ///
-    /// # Errors
-    ///
-    /// As [`pairs`](Self::pairs), of what concerns the images.
-    pub fn unlabelled(&self) -> Result<Vec<Pair>, DatasetError> {
-        self.images()?
-            .into_values()
-            .map(|image| Pair::new(image, None))
-            .collect()
+    /// The images alone, for splits without labels; problems as with [`pairs`](Self::pairs).
+    pub fn unlabelled(&self) -> Listing {
+        let mut listing = Listing::default();
+        if let Some(images) = self.images(&mut listing.problems) {
+            listing.problems.extend(images.problems);
+            for image in images.by_key.into_values() {
+                listing.add_pair(image, None);
+            }
+        }
+        listing
     }
 
-    fn images(&self) -> Result<BTreeMap<String, PathBuf>, DatasetError> {
+    fn images(&self, problems: &mut Vec<DatasetError>) -> Option<Files> {
         let looked_for = format!("image files `*{}`", self.image_suffixes.join("`, `*"));
-        let images = files_by_key(self.images, self.image_suffixes, &looked_for)?;
-        if images.is_empty() {
-            return Err(DatasetError::Empty {
-                path: self.images.to_path_buf(),
-                looked_for,
-            });
+        match Files::list(self.images, self.image_suffixes, &looked_for) {
+            Ok(files) if files.by_key.is_empty() && files.problems.is_empty() => {
+                problems.push(DatasetError::Empty {
+                    path: self.images.to_path_buf(),
+                    looked_for,
+                });
+                None
+            }
+            Ok(files) => Some(files),
+            Err(error) => {
+                problems.push(error);
+                None
+            }
         }
-        Ok(images)
     }
 }
 
-/// The files of a folder (not of its sub-folders) whose names end in one of `suffixes`, by what stands before it.
-fn files_by_key(
-    folder: &Path,
-    suffixes: &[&str],
-    looked_for: &str,
-) -> Result<BTreeMap<String, PathBuf>, DatasetError> {
-    let mut files = BTreeMap::new();
-    for path in list_folder(folder, looked_for)? {
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(DatasetError::NonUtf8Name { path });
-        };
-        let Some(key) = suffixes
-            .iter()
-            .find_map(|suffix| strip_suffix(name, suffix))
-        else {
-            continue;
-        };
-        // Follows links: a loop is an error here, not a surprise in the middle of an epoch.
-        let metadata =
-            std::fs::metadata(&path).map_err(|source| DatasetError::io(&path, source))?;
-        if !metadata.is_file() {
-            continue;
-        }
-        if let Some(first) = files.insert(key.to_string(), path.clone()) {
-            return Err(DatasetError::AmbiguousImage {
-                first,
-                second: path,
-            });
+impl Listing {
+    pub(super) fn add_pair(&mut self, image: PathBuf, labels: Option<PathBuf>) {
+        match Pair::new(image, labels) {
+            Ok(pair) => self.pairs.push(pair),
+            Err(error) => self.problems.push(error),
         }
     }
-    Ok(files)
+}
+
+/// The files of a folder (not of its sub-folders) whose names end in one of several suffixes.
+#[derive(Default)]
+struct Files {
+    /// By what stands before the suffix.
+    by_key: BTreeMap<String, PathBuf>,
+    /// What is there, but of no use; not missing, so its counterpart is not reported.
+    spoilt: BTreeSet<String>,
+    problems: Vec<DatasetError>,
+}
+
+impl Files {
+    fn list(folder: &Path, suffixes: &[&str], looked_for: &str) -> Result<Self, DatasetError> {
+        let mut files = Self::default();
+        for path in list_folder(folder, looked_for)? {
+            let name = path.file_name().unwrap_or_default();
+            let Some(name) = name.to_str() else {
+                let name = name.to_string_lossy();
+                if suffixes
+                    .iter()
+                    .any(|suffix| strip_suffix(&name, suffix).is_some())
+                {
+                    files.problems.push(DatasetError::NonUtf8Name { path });
+                }
+                continue;
+            };
+            let key = suffixes
+                .iter()
+                .find_map(|suffix| strip_suffix(name, suffix));
+            if let Some(key) = key.map(str::to_string) {
+                files.add(key, path);
+            }
+        }
+        Ok(files)
+    }
+
+    fn add(&mut self, key: String, path: PathBuf) {
+        // Follows links: a loop is an error here, not a surprise in the middle of an epoch.
+        match std::fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() => {}
+            Ok(_) if self.spoilt.contains(&key) => {}
+            Ok(_) => match self.by_key.remove(&key) {
+                Some(first) => {
+                    let second = path;
+                    let problem = DatasetError::AmbiguousImage { first, second };
+                    self.problems.push(problem);
+                    self.spoilt.insert(key);
+                }
+                None => drop(self.by_key.insert(key, path)),
+            },
+            Err(source) => {
+                self.problems.push(DatasetError::io(path, source));
+                self.spoilt.insert(key);
+            }
+        }
+    }
 }
 
 fn strip_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::cityscapes_labels::train_classes;
 use super::first_folder;
-use crate::files::{Folders, IdMap, MaskEncoding, MaskReader};
+use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
 use crate::{ClassTable, DatasetError, FileDataset, IGNORE, Split};
 
 /// BDD100K's semantic segmentation: 7000 training, 1000 validation and 2000 test images of 1280x720.
@@ -22,65 +22,56 @@ impl Bdd100k {
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if a folder is missing, a split has no image, an image no label or a label no image.
+    /// Returns a [`DatasetError`] if a folder is missing or a split has no image; [`DatasetError::Files`] with all images
+    /// without label, labels without image and files that cannot be used.
     pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
-        let mut pairs = Vec::new();
+        let mut listing = Listing::default();
         for part in split.parts() {
-            let part = part.as_str();
-            let images = first_folder(
-                root.as_ref(),
-                &[
-                    &format!("images/10k/{part}"),
-                    &format!("images/{part}"),
-                    &format!("seg/images/{part}"),
-                ],
-                "the images of BDD100K",
-            )?;
-            let newer = images.ends_with(format!("10k/{part}"));
-            let suffix = if newer { ".png" } else { "_train_id.png" };
-            if split == Split::Test {
-                let folders = Folders {
-                    images: &images,
-                    image_suffixes: &[".jpg"],
-                    labels: &images,
-                    label_suffix: suffix,
-                };
-                pairs.extend(folders.unlabelled()?);
-                continue;
-            }
-            let candidates = if newer {
-                [
-                    format!("labels/sem_seg/masks/{part}"),
-                    format!("seg/labels/{part}"),
-                ]
-            } else {
-                [format!("labels/{part}"), format!("seg/labels/{part}")]
-            };
-            let labels = first_folder(
-                root.as_ref(),
-                &candidates.each_ref().map(String::as_str),
-                "the labels of BDD100K",
-            )?;
-            let folders = Folders {
-                images: &images,
-                image_suffixes: &[".jpg"],
-                labels: &labels,
-                label_suffix: suffix,
-            };
-            pairs.extend(folders.pairs()?);
+            listing.add(list(root.as_ref(), *part));
         }
         let classes = Self::classes();
         let num_classes = classes.num_classes();
         let ids = IdMap::identity(num_classes, &[IGNORE]);
-        Ok(FileDataset::new(
-            pairs,
-            classes,
-            MaskReader::new(MaskEncoding::Grey, ids, num_classes),
-        ))
+        let masks = MaskReader::new(MaskEncoding::Grey, ids, num_classes);
+        Ok(listing.open(classes, masks)?.with_root(root.as_ref()))
     }
 
     /// The 19 classes, those of Cityscapes.
     pub fn classes() -> ClassTable {
         train_classes()
     }
+}
+
+fn list(root: &Path, split: Split) -> Result<Listing, DatasetError> {
+    let images = first_folder(
+        root,
+        &[
+            &format!("images/10k/{split}"),
+            &format!("images/{split}"),
+            &format!("seg/images/{split}"),
+        ],
+        "the images of BDD100K",
+    )?;
+    let newer = images.ends_with(format!("10k/{split}"));
+    let folders = Folders {
+        images: &images,
+        image_suffixes: &[".jpg"],
+        labels: &images,
+        label_suffix: if newer { ".png" } else { "_train_id.png" },
+    };
+    if split == Split::Test {
+        return Ok(folders.unlabelled());
+    }
+    let own = if newer {
+        format!("labels/sem_seg/masks/{split}")
+    } else {
+        format!("labels/{split}")
+    };
+    let candidates = [own.as_str(), &format!("seg/labels/{split}")];
+    let labels = first_folder(root, &candidates, "the labels of BDD100K")?;
+    Ok(Folders {
+        labels: &labels,
+        ..folders
+    }
+    .pairs())
 }

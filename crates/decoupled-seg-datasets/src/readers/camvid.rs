@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::files::{Folders, IMAGE_SUFFIXES, IdMap, MaskEncoding, MaskReader, Pair, read_list};
+use crate::files::{Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_list};
 use crate::{Class, ClassTable, DatasetError, FileDataset, Split};
 
 /// CamVid: 701 frames of driving through Cambridge, in the split and the 11 classes of the SegNet tutorial.
@@ -24,13 +24,13 @@ impl CamVid {
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if a folder is missing or without images, an image has no label or a label no image,
-    /// or a list names a file that is not there. The files themselves are read by
-    /// [`get`](burn_dataset::Dataset::get).
+    /// Returns a [`DatasetError`] if a folder is missing or without images; [`DatasetError::Files`] with all images
+    /// without label, labels without image, files that cannot be used and wrong lines of a list. The files themselves
+    /// are read by [`get`](burn_dataset::Dataset::get).
     pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
-        let mut pairs = Vec::new();
+        let mut listing = Listing::default();
         for part in split.parts() {
-            pairs.extend(pairs_of(root.as_ref(), *part)?);
+            listing.add(list(root.as_ref(), *part));
         }
         let classes = Self::classes();
         let num_classes = classes.num_classes();
@@ -39,7 +39,7 @@ impl CamVid {
             IdMap::identity(num_classes, &[VOID]),
             num_classes,
         );
-        Ok(FileDataset::new(pairs, classes, masks))
+        Ok(listing.open(classes, masks)?.with_root(root.as_ref()))
     }
 
     /// The 11 classes in the order of the label values, with the colours of the SegNet tutorial.
@@ -60,7 +60,7 @@ impl CamVid {
     }
 }
 
-fn pairs_of(root: &Path, split: Split) -> Result<Vec<Pair>, DatasetError> {
+fn list(root: &Path, split: Split) -> Result<Listing, DatasetError> {
     if !root.is_dir() {
         return Err(DatasetError::MissingFolder {
             path: root.to_path_buf(),
@@ -69,7 +69,7 @@ fn pairs_of(root: &Path, split: Split) -> Result<Vec<Pair>, DatasetError> {
     }
     let list = root.join(format!("{split}.txt"));
     if list.is_file() {
-        return read_list(&list, root);
+        return Ok(read_list(&list, root));
     }
     let folders = Folders {
         images: &root.join(split.as_str()),
@@ -77,5 +77,5 @@ fn pairs_of(root: &Path, split: Split) -> Result<Vec<Pair>, DatasetError> {
         labels: &root.join(format!("{split}annot")),
         label_suffix: ".png",
     };
-    folders.pairs()
+    Ok(folders.pairs())
 }

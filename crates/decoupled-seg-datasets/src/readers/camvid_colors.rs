@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::camvid::CamVid;
-use crate::files::{Folders, MaskEncoding, MaskReader, Pair};
+use crate::files::{Folders, Listing, MaskEncoding, MaskReader};
 use crate::{DatasetError, FileDataset, IGNORE, Split};
 
 /// A class of the original CamVid labels.
@@ -55,6 +55,9 @@ pub const CAMVID_COLORS: [CamVidColor; 32] = [
     class([64, 192, 0], "Wall", 1),
 ];
 
+const IMAGES: &str = "701_StillsRaw_full";
+const LABELS: &str = "LabeledApproved_full";
+
 impl CamVid {
     /// Opens a split of the original release: 701 frames of 960x720 with labels in 32 colours, mapped to the 11
     /// classes.
@@ -74,31 +77,38 @@ impl CamVid {
         root: impl AsRef<Path>,
         split: Split,
     ) -> Result<FileDataset, DatasetError> {
-        let (images, labels) = (
-            root.as_ref().join("701_StillsRaw_full"),
-            root.as_ref().join("LabeledApproved_full"),
-        );
+        let root = root.as_ref();
+        if !root.is_dir() {
+            return Err(DatasetError::MissingFolder {
+                path: root.to_path_buf(),
+                looked_for: format!("the CamVid folder with `{IMAGES}/` and `{LABELS}/`"),
+            });
+        }
+        let (images, labels) = (root.join(IMAGES), root.join(LABELS));
         let folders = Folders {
             images: &images,
             image_suffixes: &[".png"],
             labels: &labels,
             label_suffix: "_L.png",
         };
-        let mut pairs: Vec<Pair> = Vec::new();
-        for pair in folders.pairs()? {
-            let Some(part) = split_of(&pair.name) else {
-                return Err(DatasetError::UnknownSplit {
+        let Listing {
+            pairs,
+            mut problems,
+        } = folders.pairs();
+        let mut chosen = Vec::new();
+        for pair in pairs {
+            match split_of(&pair.name) {
+                Some(part) if split.parts().contains(&part) => chosen.push(pair),
+                Some(_) => {}
+                None => problems.push(DatasetError::UnknownSplit {
                     path: pair.image,
                     split: pair.name,
                     expected: "a frame of 0001TP, 0006R0, 0016E5 or Seq05VD",
-                });
-            };
-            if split.parts().contains(&part) {
-                pairs.push(pair);
+                }),
             }
         }
-        if pairs.is_empty() {
-            return Err(DatasetError::Empty {
+        if chosen.is_empty() && problems.is_empty() {
+            problems.push(DatasetError::Empty {
                 path: images,
                 looked_for: format!("frames of the split `{split}`"),
             });
@@ -112,7 +122,10 @@ impl CamVid {
                 .collect(),
             ..MaskReader::colors(&classes, &[])
         };
-        Ok(FileDataset::new(pairs, classes, masks))
+        let pairs = chosen;
+        Ok(Listing { pairs, problems }
+            .open(classes, masks)?
+            .with_root(root))
     }
 }
 

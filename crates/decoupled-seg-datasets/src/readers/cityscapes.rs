@@ -1,10 +1,11 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::cityscapes_labels::{id_pairs, train_classes};
 use super::first_folder;
-use crate::files::{Folders, IdMap, MaskEncoding, MaskReader, Pair, list_subfolders};
+use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader, list_subfolders};
 use crate::{ClassTable, DatasetError, FileDataset, IGNORE, Split};
 
 /// Which of the label files are read.
@@ -108,34 +109,37 @@ impl CityscapesConfig {
             LabelFiles::LabelTrainIds => IdMap::identity(num_classes, &[IGNORE]),
         };
         let masks = MaskReader::new(MaskEncoding::Grey, ids, num_classes);
-        Ok(FileDataset::new(self.pairs()?, classes, masks))
+        Ok(self.list().open(classes, masks)?.with_root(&self.root))
     }
 
-    fn pairs(&self) -> Result<Vec<Pair>, DatasetError> {
-        let mut pairs = Vec::new();
-        for (part, city) in self.cities()? {
-            pairs.extend(self.pairs_of(&part, &city)?);
+    fn list(&self) -> Listing {
+        let mut listing = Listing::default();
+        for (part, city) in self.cities(&mut listing.problems) {
+            listing.add(self.list_city(&part, &city));
         }
-        if pairs.is_empty() {
+        if listing.pairs.is_empty() && listing.problems.is_empty() {
             let looked_for = format!("city folders of the split `{}`", self.split);
-            return Err(DatasetError::Empty {
+            listing.problems.push(DatasetError::Empty {
                 path: self.root.clone(),
                 looked_for,
             });
         }
-        Ok(pairs)
+        listing
     }
 
-    fn pairs_of(&self, part: &str, city: &str) -> Result<Vec<Pair>, DatasetError> {
+    /// Whether the split has labels. Those of the public test split are all void: reading them would look like labels.
+    fn is_labelled(&self) -> bool {
+        self.split != Split::Test || self.annotation == Annotation::CoarseExtra
+    }
+
+    fn list_city(&self, part: &str, city: &str) -> Result<Listing, DatasetError> {
         let images = self.images_of(part)?.join(city);
         let kind = if self.annotation == Annotation::Fine {
             "gtFine"
         } else {
             "gtCoarse"
         };
-        // The public test labels are all void: reading them would look like labels.
-        let labelled = self.split != Split::Test || self.annotation == Annotation::CoarseExtra;
-        let labels = if labelled {
+        let labels = if self.is_labelled() {
             self.labels_of(part)?.join(city)
         } else {
             images.clone()
@@ -146,32 +150,37 @@ impl CityscapesConfig {
             labels: &labels,
             label_suffix: &format!("_{kind}_{}", self.label_files.suffix()),
         };
-        if !labelled {
-            return folders.unlabelled();
+        if !self.is_labelled() {
+            return Ok(folders.unlabelled());
         }
-        let mut pairs = folders.pairs()?;
-        for pair in &mut pairs {
+        let mut listing = folders.pairs();
+        for pair in &mut listing.pairs {
             let instances = pair.labels.as_deref().and_then(instance_file);
             pair.instances = instances.filter(|file| file.is_file());
         }
-        Ok(pairs)
+        Ok(listing)
     }
 
     /// The cities of the split, each with the folder it lies in.
-    fn cities(&self) -> Result<Vec<(String, String)>, DatasetError> {
+    fn cities(&self, problems: &mut Vec<DatasetError>) -> Vec<(String, String)> {
+        let mut cities_in = |part: &str| {
+            self.cities_in(part, problems).unwrap_or_else(|error| {
+                problems.push(error);
+                Vec::new()
+            })
+        };
         if self.annotation == Annotation::CoarseExtra {
-            return self.cities_in("train_extra");
+            return cities_in("train_extra");
         }
         if self.split == Split::Test {
-            return self.cities_in("test");
+            return cities_in("test");
         }
         if self.fold == 0 && self.split != Split::TrainVal {
-            return self.cities_in(self.split.as_str());
+            return cities_in(self.split.as_str());
         }
-        let val = self.cities_in("val")?;
-        let count = val.len();
-        let mut all = val;
-        all.extend(self.cities_in("train")?);
+        let mut all = cities_in("val");
+        let count = all.len();
+        all.extend(cities_in("train"));
         let offset = self.fold * all.len() / FOLDS;
         let validates = |index: usize| (offset..offset + count).contains(&index);
         let chosen = all
@@ -182,19 +191,30 @@ impl CityscapesConfig {
                 Split::Val => validates(*index),
                 Split::TrainVal | Split::Test => true,
             });
-        Ok(chosen.map(|(_, city)| city).collect())
+        chosen.map(|(_, city)| city).collect()
     }
 
-    fn cities_in(&self, part: &str) -> Result<Vec<(String, String)>, DatasetError> {
-        let folder = self.images_of(part)?;
-        let city = |path: PathBuf| match path.file_name().and_then(|name| name.to_str()) {
-            Some(name) => Ok((part.to_string(), name.to_string())),
-            None => Err(DatasetError::NonUtf8Name { path }),
-        };
-        list_subfolders(&folder, "a folder for each city")?
-            .into_iter()
-            .map(city)
-            .collect()
+    /// The cities that have images or labels: where one of the two is missing, listing the city tells.
+    fn cities_in(
+        &self,
+        part: &str,
+        problems: &mut Vec<DatasetError>,
+    ) -> Result<Vec<(String, String)>, DatasetError> {
+        let mut folders = vec![self.images_of(part)?];
+        if self.is_labelled() {
+            folders.push(self.labels_of(part)?);
+        }
+        let mut cities = BTreeSet::new();
+        for folder in folders {
+            for path in list_subfolders(&folder, "a folder for each city")? {
+                match path.file_name().and_then(|name| name.to_str()) {
+                    Some(name) => drop(cities.insert(name.to_string())),
+                    None => problems.push(DatasetError::NonUtf8Name { path }),
+                }
+            }
+        }
+        let city = |name| (part.to_string(), name);
+        Ok(cities.into_iter().map(city).collect())
     }
 
     fn images_of(&self, part: &str) -> Result<PathBuf, DatasetError> {
@@ -265,7 +285,8 @@ impl Cityscapes {
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if a folder is missing, a split has no image, an image no label or a label no image.
+    /// Returns a [`DatasetError`] if a folder is missing or a split has no image; [`DatasetError::Files`] with all images
+    /// without label, labels without image and files that cannot be used.
     pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
         CityscapesConfig::new(root.as_ref(), split).open()
     }

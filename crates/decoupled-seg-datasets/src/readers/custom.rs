@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{Folders, IMAGE_SUFFIXES, IdMap, MaskEncoding, MaskReader, Pair, read_list};
+use crate::files::{Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_list};
 use crate::{Class, ClassTable, DatasetError, FileDataset, IGNORE, MAX_CLASSES};
 
 /// Where the files of one split are: two folders, or a list.
@@ -109,8 +109,9 @@ impl CustomDataset {
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if there is no such split, a folder or list is missing, an image has no label, a
-    /// label no image, or the class table contradicts itself.
+    /// Returns a [`DatasetError`] if there is no such split, a folder or list is missing, or the class table contradicts
+    /// itself; [`DatasetError::Files`] with all images without label, labels without image, files that cannot be used
+    /// and wrong lines of a list.
     pub fn open_split(&self, root: &Path, split: &str) -> Result<FileDataset, DatasetError> {
         self.check().map_err(|problem| DatasetError::ClassTable {
             path: root.to_path_buf(),
@@ -134,7 +135,7 @@ impl CustomDataset {
             let ignored = self.ignored.iter().map(|&id| (id, IGNORE));
             MaskReader::new(self.encoding, IdMap::new(ids.chain(ignored)), num_classes)
         };
-        Ok(FileDataset::new(files.pairs(root)?, classes, masks))
+        Ok(files.list(root)?.open(classes, masks)?.with_root(root))
     }
 
     fn check(&self) -> Result<(), String> {
@@ -174,9 +175,9 @@ impl CustomDataset {
 }
 
 impl CustomSplit {
-    fn pairs(&self, root: &Path) -> Result<Vec<Pair>, DatasetError> {
+    fn list(&self, root: &Path) -> Result<Listing, DatasetError> {
         match (&self.list, &self.images) {
-            (Some(list), None) => read_list(&root.join(list), root),
+            (Some(list), None) => Ok(read_list(&root.join(list), root)),
             (None, Some(images)) => {
                 let images = root.join(images);
                 let own = self.image_suffix.as_deref().map(|suffix| [suffix]);
@@ -187,11 +188,11 @@ impl CustomSplit {
                     labels: labels.as_deref().unwrap_or(&images),
                     label_suffix: self.label_suffix.as_deref().unwrap_or(".png"),
                 };
-                if labels.is_some() {
+                Ok(if labels.is_some() {
                     folders.pairs()
                 } else {
                     folders.unlabelled()
-                }
+                })
             }
             _ => Err(DatasetError::ClassTable {
                 path: root.to_path_buf(),

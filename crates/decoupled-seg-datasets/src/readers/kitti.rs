@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cityscapes_labels::{id_pairs, train_classes};
 use super::first_folder;
-use crate::files::{Folders, IdMap, MaskEncoding, MaskReader};
+use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
 use crate::{ClassTable, DatasetError, FileDataset, Split};
 
 /// The images that validate in each fold, by sorted file index.
@@ -91,25 +91,32 @@ impl KittiConfig {
             classes.num_classes(),
         );
         if self.split == Split::Test {
-            return Ok(FileDataset::new(folders.unlabelled()?, classes, masks));
+            return Ok(folders
+                .unlabelled()
+                .open(classes, masks)?
+                .with_root(&self.root));
         }
-        let all = FileDataset::new(folders.pairs()?, classes, masks);
+        let Listing {
+            pairs,
+            mut problems,
+        } = folders.pairs();
         let validation = VALIDATION[self.fold];
-        let indices: Vec<usize> = (0..all.pairs().len())
-            .filter(|index| match self.split {
-                Split::Train => !validation.contains(index),
-                Split::Val => validation.contains(index),
-                Split::TrainVal | Split::Test => true,
-            })
-            .collect();
-        if indices.is_empty() {
+        let chosen = (0..).zip(pairs).filter(|(index, _)| match self.split {
+            Split::Train => !validation.contains(index),
+            Split::Val => validation.contains(index),
+            Split::TrainVal | Split::Test => true,
+        });
+        let pairs: Vec<_> = chosen.map(|(_, pair)| pair).collect();
+        if pairs.is_empty() && problems.is_empty() {
             let looked_for = format!("images of the split `{}`, fold {}", self.split, self.fold);
-            return Err(DatasetError::Empty {
+            problems.push(DatasetError::Empty {
                 path: images,
                 looked_for,
             });
         }
-        Ok(all.select(&indices))
+        Ok(Listing { pairs, problems }
+            .open(classes, masks)?
+            .with_root(&self.root))
     }
 }
 
@@ -130,7 +137,8 @@ impl Kitti {
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if a folder is missing, a split has no image, an image no label or a label no image.
+    /// Returns a [`DatasetError`] if a folder is missing or a split has no image; [`DatasetError::Files`] with all images
+    /// without label, labels without image and files that cannot be used.
     pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
         KittiConfig::new(root.as_ref(), split).open()
     }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::first_folder;
-use crate::files::{Folders, IdMap, MaskEncoding, MaskReader};
+use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
 use crate::{Class, ClassTable, DatasetError, FileDataset, MAX_CLASSES, Split};
 
 /// Mapillary Vistas (research edition), for pre-training: 18,000 training, 2000 validation and 5000 test images of
@@ -41,8 +41,9 @@ impl MapillaryVistas {
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if the configuration file is missing or not usable, a folder is missing, a split has
-    /// no image, an image no label or a label no image.
+    /// Returns a [`DatasetError`] if the configuration file is missing or not usable, a folder is missing or a split has
+    /// no image; [`DatasetError::Files`] with all images without label, labels without image and files that cannot be
+    /// used.
     pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
         Self::open_version(root.as_ref(), split, "v1.2")
     }
@@ -58,44 +59,47 @@ impl MapillaryVistas {
 
     fn open_version(root: &Path, split: Split, version: &str) -> Result<FileDataset, DatasetError> {
         let classes = read_config(root, version)?;
-        let mut pairs = Vec::new();
+        let mut listing = Listing::default();
         for part in split.parts() {
-            let part = match part {
-                Split::Train => "training",
-                Split::Val => "validation",
-                _ => "testing",
-            };
-            let folder = first_folder(root, &[part], "a split of Mapillary Vistas")?;
-            let images = folder.join("images");
-            let labels = if split == Split::Test {
-                images.clone()
-            } else {
-                let nested = format!("{version}/labels");
-                let candidates: &[&str] = if version == "v1.2" {
-                    &[&nested, "labels"]
-                } else {
-                    &[&nested]
-                };
-                first_folder(&folder, candidates, "the labels of Mapillary Vistas")?
-            };
-            let folders = Folders {
-                images: &images,
-                image_suffixes: &[".jpg"],
-                labels: &labels,
-                label_suffix: ".png",
-            };
-            pairs.extend(if split == Split::Test {
-                folders.unlabelled()?
-            } else {
-                folders.pairs()?
-            });
+            listing.add(list(root, *part, version));
         }
         let num_classes = classes.num_classes();
         let unlabelled = u8::try_from(num_classes).expect("a table holds at most 254 classes");
         let ids = IdMap::identity(num_classes, &[unlabelled]);
         let masks = MaskReader::new(MaskEncoding::GreyOrPaletteIndex, ids, num_classes);
-        Ok(FileDataset::new(pairs, classes, masks))
+        Ok(listing.open(classes, masks)?.with_root(root))
     }
+}
+
+fn list(root: &Path, split: Split, version: &str) -> Result<Listing, DatasetError> {
+    let part = match split {
+        Split::Train => "training",
+        Split::Val => "validation",
+        _ => "testing",
+    };
+    let folder = first_folder(root, &[part], "a split of Mapillary Vistas")?;
+    let images = folder.join("images");
+    let folders = Folders {
+        images: &images,
+        image_suffixes: &[".jpg"],
+        labels: &images,
+        label_suffix: ".png",
+    };
+    if split == Split::Test {
+        return Ok(folders.unlabelled());
+    }
+    let nested = format!("{version}/labels");
+    let candidates: &[&str] = if version == "v1.2" {
+        &[&nested, "labels"]
+    } else {
+        &[&nested]
+    };
+    let labels = first_folder(&folder, candidates, "the labels of Mapillary Vistas")?;
+    Ok(Folders {
+        labels: &labels,
+        ..folders
+    }
+    .pairs())
 }
 
 fn read_config(root: &Path, version: &str) -> Result<ClassTable, DatasetError> {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,12 +17,36 @@ const VERSION: u32 = 1;
 pub enum CacheState {
     /// The index was read from this file.
     Read(PathBuf),
-    /// The index was made and written to this file.
-    Written(PathBuf),
-    /// The index was made; the folder cannot be written.
-    Unwritable(DatasetError),
+    /// The index was made and written.
+    Written {
+        /// The file.
+        path: PathBuf,
+        /// Why it is not in a folder that was named earlier.
+        refused: Vec<DatasetError>,
+    },
+    /// The index was made; none of the folders can be written.
+    Unwritable(Vec<DatasetError>),
     /// The index was made; the data set has no fingerprint, so that a stale cache could not be told.
     Uncached,
+}
+
+impl fmt::Display for CacheState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(path) => write!(f, "read from `{}`", path.display()),
+            Self::Written { path, refused } => {
+                write!(f, "made and written to `{}`", path.display())?;
+                let mut refused = refused.iter();
+                refused.try_for_each(|error| write!(f, "; not kept in {error}"))
+            }
+            Self::Unwritable(refused) => {
+                write!(f, "made")?;
+                let mut refused = refused.iter();
+                refused.try_for_each(|error| write!(f, "; not kept in {error}"))
+            }
+            Self::Uncached => write!(f, "made; labels without a fingerprint are not cached"),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -33,11 +58,11 @@ struct Cached {
 }
 
 impl CentroidIndex {
-    /// Reads the index from `folder`, or makes it and writes it there.
+    /// Reads the index from one of `folders`, or makes it and writes it to the first that lets it.
     ///
     /// The file is named and filled after a hash of all labels and of the tile, so that other labels never meet an
-    /// old index. It is written to a temporary name and renamed, so that no other process sees half of it. A folder
-    /// that cannot be written costs the time to make the index, no more.
+    /// old index. It is written to a temporary name and renamed, so that no other process sees half of it. Folders
+    /// that cannot be written cost the time to make the index, no more.
     ///
     /// # Errors
     ///
@@ -49,7 +74,7 @@ impl CentroidIndex {
     pub fn cached(
         dataset: &dyn SegmentationDataset,
         tile: usize,
-        folder: &Path,
+        folders: &[PathBuf],
         progress: impl Fn(usize, usize) + Sync,
     ) -> Result<(Self, CacheState), DatasetError> {
         let Some(fingerprint) = dataset.fingerprint()? else {
@@ -60,9 +85,11 @@ impl CentroidIndex {
             .number(tile as u64)
             .number(VERSION.into())
             .finish();
-        let path = folder.join(format!("centroids_tile{tile}_{key:016x}.json"));
-        if let Some(index) = read(&path, key, tile, dataset) {
-            return Ok((index, CacheState::Read(path)));
+        let name = format!("centroids_tile{tile}_{key:016x}.json");
+        for path in folders.iter().map(|folder| folder.join(&name)) {
+            if let Some(index) = read(&path, key, tile, dataset) {
+                return Ok((index, CacheState::Read(path)));
+            }
         }
         let index = Self::build(dataset, tile, progress)?;
         let cached = Cached {
@@ -70,11 +97,14 @@ impl CentroidIndex {
             key,
             index,
         };
-        let state = match write(&path, &cached) {
-            Ok(()) => CacheState::Written(path),
-            Err(error) => CacheState::Unwritable(error),
-        };
-        Ok((cached.index, state))
+        let mut refused = Vec::new();
+        for path in folders.iter().map(|folder| folder.join(&name)) {
+            match write(&path, &cached) {
+                Ok(()) => return Ok((cached.index, CacheState::Written { path, refused })),
+                Err(error) => refused.push(error),
+            }
+        }
+        Ok((cached.index, CacheState::Unwritable(refused)))
     }
 }
 
@@ -142,19 +172,20 @@ mod tests {
         write_camvid(root.path(), &config).expect("writable");
         let train = CamVid::open(root.path(), Split::Train).expect("a whole layout");
         let folder = root.path().join("cache");
+        let folders = [folder.clone()];
         let cached = |tile| {
-            CentroidIndex::cached(&train, tile, &folder, |_, _| {}).expect("readable labels")
+            CentroidIndex::cached(&train, tile, &folders, |_, _| {}).expect("readable labels")
         };
 
         let (first, state) = cached(16);
-        let CacheState::Written(path) = state else {
+        let CacheState::Written { path, .. } = state else {
             panic!("{state:?}")
         };
         let (second, state) = cached(16);
         assert!(matches!(state, CacheState::Read(_)));
         assert_eq!(first, second);
         assert!(
-            matches!(cached(8).1, CacheState::Written(other) if other != path),
+            matches!(cached(8).1, CacheState::Written { path: other, .. } if other != path),
             "another tile, another file"
         );
 
@@ -162,14 +193,14 @@ mod tests {
         for broken in [&bytes[..bytes.len() / 2], b"", b"{}", b"\xff\xfe"] {
             fs::write(&path, broken).expect("writable");
             let (again, state) = cached(16);
-            assert!(matches!(state, CacheState::Written(_)), "{state:?}");
+            assert!(matches!(state, CacheState::Written { .. }), "{state:?}");
             assert_eq!(again, first);
         }
 
         let mask = train.pairs()[0].labels.clone().expect("labelled");
         write_mask(&mask, &LabelMap::filled(32, 24, 10)).expect("writable");
         let (changed, state) = cached(16);
-        assert!(matches!(state, CacheState::Written(_)), "{state:?}");
+        assert!(matches!(state, CacheState::Written { .. }), "{state:?}");
         assert_ne!(changed, first);
         assert!(fs::read_dir(&folder).expect("there").all(|entry| {
             let name = entry.expect("readable").file_name();
@@ -178,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn works_where_nothing_can_be_written() {
+    fn the_next_folder_serves_where_one_cannot_be_written() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let config = SyntheticConfig {
             train: 2,
@@ -190,12 +221,39 @@ mod tests {
         };
         write_camvid(root.path(), &config).expect("writable");
         let train = CamVid::open(root.path(), Split::Train).expect("a whole layout");
+        let beside = train.cache_folder().expect("a data set of files");
+        assert_eq!(beside, root.path().join(".decoupled-seg"));
         // A file in the place of the folder.
-        let blocked = root.path().join("train.lock");
-        fs::write(&blocked, "").expect("writable");
-        let (index, state) =
-            CentroidIndex::cached(&train, 16, &blocked, |_, _| {}).expect("readable labels");
+        fs::write(&beside, "").expect("writable");
+        let cached = |folders: &[PathBuf]| {
+            CentroidIndex::cached(&train, 16, folders, |_, _| {}).expect("readable labels")
+        };
+
+        let (index, state) = cached(std::slice::from_ref(&beside));
         assert!(matches!(state, CacheState::Unwritable(_)), "{state:?}");
         assert_eq!(index.items, 2);
+        let text = state.to_string();
+        assert!(text.starts_with("made; not kept in `"), "{text}");
+        assert!(text.contains(".decoupled-seg"), "{text}");
+
+        let folders = [beside.clone(), root.path().join("run")];
+        let (again, state) = cached(&folders);
+        assert_eq!(again, index);
+        let text = state.to_string();
+        let CacheState::Written { path, refused } = state else {
+            panic!("{text}")
+        };
+        assert!(path.starts_with(root.path().join("run")), "{text}");
+        assert_eq!(refused.len(), 1, "{text}");
+        assert!(
+            text.starts_with("made and written to") && text.contains("; not kept in"),
+            "{text}"
+        );
+        assert!(matches!(cached(&folders).1, CacheState::Read(found) if found == path));
+
+        // Once it can be written, what is elsewhere still serves.
+        fs::remove_file(&beside).expect("just written");
+        assert!(matches!(cached(&folders).1, CacheState::Read(found) if found == path));
+        assert!(matches!(cached(&[]).1, CacheState::Unwritable(errors) if errors.is_empty()));
     }
 }

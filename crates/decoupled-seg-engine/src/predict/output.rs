@@ -26,7 +26,23 @@ pub enum PredictionKind {
 }
 
 impl PredictionKind {
-    /// The folder it is written to.
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::ClassIndex,
+        Self::LabelId,
+        Self::Color,
+        Self::Overlay,
+        Self::Edge,
+        Self::Body,
+        Self::Flow,
+    ];
+
+    /// The kind that is written to a folder of this name.
+    pub fn from_folder(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.folder() == name)
+    }
+
+    /// The folder it is written to, which is its name too.
     pub const fn folder(self) -> &'static str {
         match self {
             Self::ClassIndex => "class_index",

@@ -86,6 +86,28 @@ fn check_keys(over: &Value, known: &Value, path: &mut Vec<String>) -> Result<(),
     Ok(())
 }
 
+/// The keys that have a value in `base` and none in `value`, as dotted paths.
+pub(super) fn emptied<T: Serialize>(value: &T, base: &T) -> Vec<String> {
+    let plain = |recipe| serde_json::to_value(recipe).expect("recipes are plain data");
+    let mut keys = Vec::new();
+    collect_emptied(&plain(value), &plain(base), &mut Vec::new(), &mut keys);
+    keys
+}
+
+fn collect_emptied(value: &Value, base: &Value, path: &mut Vec<String>, keys: &mut Vec<String>) {
+    match (value, base) {
+        (Value::Null, base) if !base.is_null() => keys.push(path.join(".")),
+        (Value::Object(value), Value::Object(base)) if same_variant(base, value) => {
+            for (key, value) in value {
+                path.push(key.clone());
+                collect_emptied(value, base.get(key).unwrap_or(&Value::Null), path, keys);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
 /// `a.b.c` and a value, as an object in an object in an object.
 pub(super) fn nested(key: &str, value: Value) -> Value {
     key.split('.').rev().fold(value, |value, part| {
@@ -152,6 +174,18 @@ mod tests {
         );
         let result = overlay(&base(), json!({"choice": "Off"})).expect("known keys");
         assert_eq!(result.choice, Choice::Off);
+    }
+
+    #[test]
+    fn emptied_keys_are_found() {
+        let empty = Config {
+            maybe: None,
+            ..base()
+        };
+        assert_eq!(emptied(&empty, &base()), ["maybe"]);
+        assert_eq!(emptied(&base(), &empty), [""; 0]);
+        let laid = overlay(&base(), nested("maybe", Value::Null)).expect("a known key");
+        assert_eq!(laid, empty);
     }
 
     #[test]

@@ -33,8 +33,8 @@ use crate::train::{BatchNormMode, EmaRecipe, Precision};
 ///
 /// [`Default`] is the paper's recipe (section 4.1 of Li et al., ECCV 2020,
 /// [arXiv:2007.10035](https://arxiv.org/abs/2007.10035)): SGD at 0.01 with momentum 0.9 and weight decay 5e-4, poly decay
-/// with power 0.9 per iteration, batches of 8 crops of 832 pixels, scales 0.75 to 2, 175 epochs. Others are in
-/// [`RecipePreset`].
+/// with power 0.9 per iteration, batches of 8 crops of 832 pixels, scales 0.75 to 2, half of each epoch drawn by class, 175
+/// epochs. Others are in [`RecipePreset`].
 ///
 /// Files name only what differs from a preset:
 ///
@@ -52,6 +52,8 @@ use crate::train::{BatchNormMode, EmaRecipe, Precision};
 /// assert_eq!(recipe.schedule, Schedule::Poly { power: 0.9 });
 /// # Ok::<(), decoupled_seg_engine::RecipeError>(())
 /// ```
+///
+/// TOML has no word for "none": `none = ["class_uniform", "augmentation.scale"]` takes away what the preset has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -83,8 +85,8 @@ pub struct Recipe {
     pub ema: Option<EmaRecipe>,
     /// Random scale, crop, flip and colours. Paper: scales 0.75 to 2, crops of 832, flip.
     pub augmentation: Augmentation,
-    /// Draws part of each epoch by class; none: every image once. Paper: named among the tricks of its baseline, without
-    /// figures; the authors' scripts draw half.
+    /// Draws part of each epoch by class; none: every image once. Paper: used by its baselines, without figures; the
+    /// authors' scripts draw half.
     pub class_uniform: Option<ClassUniformRecipe>,
     /// How pixels become numbers. Mean and standard deviation of ImageNet, as the authors' code.
     pub normalization: Normalization,
@@ -121,7 +123,8 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// Reads a recipe from TOML: an optional `preset`, and what differs from it.
+    /// Reads a recipe from TOML: an optional `preset`, what differs from it, and `none`, a list of what it has and this
+    /// recipe has not.
     ///
     /// # Errors
     ///
@@ -197,7 +200,13 @@ impl Recipe {
     ///
     /// Panics on a seed that TOML cannot hold, which is not [valid](Self::validate) either.
     pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).expect("recipes are plain data")
+        let text = toml::to_string_pretty(self).expect("recipes are plain data");
+        let none = layers::emptied(self, &Self::default());
+        if none.is_empty() {
+            return text;
+        }
+        // Ahead of the tables, or it would belong to the last one.
+        format!("none = {none:?}\n{text}")
     }
 
     /// The recipe with one value replaced: `recipe.with("optimizer.learning_rate", "0.005")?`. The value is TOML, or `null`
@@ -232,6 +241,19 @@ impl Recipe {
                 })?
                 .recipe(),
         };
+        let none = value
+            .as_object_mut()
+            .and_then(|object| object.remove("none"));
+        let none: Vec<String> = match none {
+            None => Vec::new(),
+            Some(keys) => serde_json::from_value(keys).map_err(|error| RecipeError::Parse {
+                path: None,
+                message: format!("none: {error}"),
+            })?,
+        };
+        let base = none.iter().try_fold(base, |base, key| {
+            layers::overlay(&base, layers::nested(key, Value::Null))
+        })?;
         let recipe = layers::overlay(&base, value)?;
         recipe.validate()?;
         Ok(recipe)
@@ -370,11 +392,33 @@ mod tests {
         "unknown key `loss.edge.balanced`"
     )]
     #[case("preset = \"imagenet\"", "preset: unknown variant `imagenet`")]
+    #[case("none = [\"class_uniforms\"]", "unknown key `class_uniforms`")]
+    #[case("none = \"ema\"", "none: invalid type: string \"ema\"")]
+    #[case("none = [\"batch\"]", "invalid type: null")]
     #[case("epochs = \"many\"", "invalid type: string \"many\"")]
     #[case("epochs = ", "string values must be quoted")]
     fn mistakes_are_named(#[case] text: &str, #[case] expected: &str) {
         let error = Recipe::from_toml(text).expect_err("a mistake").to_string();
         assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn what_is_none_stays_none_in_toml() {
+        let recipe = Recipe {
+            class_uniform: None,
+            augmentation: Augmentation::default(),
+            ..Recipe::default()
+        };
+        assert!(recipe.augmentation.scale.is_none() && recipe.augmentation.crop.is_none());
+        let text = recipe.to_toml();
+        assert_eq!(Recipe::from_toml(&text).expect("written by us"), recipe);
+        let text =
+            "preset = \"cityscapes_wide\"\nnone = [\"class_uniform\", \"augmentation.blur\"]";
+        let recipe = Recipe::from_toml(text).expect("valid");
+        let mut expected = RecipePreset::CityscapesWide.recipe();
+        expected.class_uniform = None;
+        expected.augmentation.blur = None;
+        assert_eq!(recipe, expected);
     }
 
     #[test]

@@ -30,5 +30,5 @@ pub use interrupt::{Interrupt, InterruptError};
 pub use log::{EpochRecord, LogEntry, read_log};
 pub use losses::{LossMeans, LossTerm, LossTerms, LossValues};
 pub use precision::Precision;
-pub use progress::Progress;
+pub use progress::{Counter, Progress};
 pub use trainer::{Resume, Stop, Trained, Trainer};

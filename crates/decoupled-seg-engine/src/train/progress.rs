@@ -1,4 +1,5 @@
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -37,14 +38,58 @@ enum Kind {
     Silent,
 }
 
+/// Reports on a count that several threads move on; made by [`Progress::count`].
+pub struct Counter {
+    what: &'static str,
+    total: usize,
+    kind: CounterKind,
+}
+
+enum CounterKind {
+    Bar(ProgressBar),
+    /// When the last line was written, or the count began.
+    Lines(Mutex<Instant>),
+    Silent,
+}
+
 impl Progress {
+    /// Whether to draw a bar; `None`: to say nothing.
+    fn wants_bar(self) -> Option<bool> {
+        match self {
+            Self::Auto => Some(std::io::stderr().is_terminal()),
+            Self::Bar => Some(true),
+            Self::Lines => Some(false),
+            Self::Silent => None,
+        }
+    }
+
+    /// Starts reporting on `total` items of which none is done; `what` is done with them, in a word or two.
+    pub fn count(self, what: &'static str, total: usize) -> Counter {
+        let kind = match self.wants_bar() {
+            Some(true) => {
+                let bar = bar(0, total);
+                bar.set_prefix(what);
+                CounterKind::Bar(bar)
+            }
+            Some(false) => CounterKind::Lines(Mutex::new(Instant::now())),
+            None => CounterKind::Silent,
+        };
+        Counter { what, total, kind }
+    }
+
+    /// Something worth a line of its own.
+    pub(crate) fn note(self, text: &str) {
+        if self != Self::Silent {
+            eprintln!("{text}");
+        }
+    }
+
     /// Starts reporting on `total` optimizer steps of which `done` are done.
     pub(crate) fn start(self, done: usize, total: usize, epochs: usize) -> Reporter {
-        let kind = match self {
-            Self::Auto if std::io::stderr().is_terminal() => Kind::Bar(bar(done, total)),
-            Self::Bar => Kind::Bar(bar(done, total)),
-            Self::Auto | Self::Lines => Kind::Lines { last: None },
-            Self::Silent => Kind::Silent,
+        let kind = match self.wants_bar() {
+            Some(true) => Kind::Bar(bar(done, total)),
+            Some(false) => Kind::Lines { last: None },
+            None => Kind::Silent,
         };
         Reporter {
             kind,
@@ -53,6 +98,30 @@ impl Progress {
             epochs,
             started: Instant::now(),
             done_before: done,
+        }
+    }
+}
+
+impl Counter {
+    /// So many are done; calls may come out of order.
+    pub fn at(&self, done: usize) {
+        match &self.kind {
+            CounterKind::Bar(bar) if done as u64 > bar.position() => bar.set_position(done as u64),
+            CounterKind::Bar(_) | CounterKind::Silent => {}
+            CounterKind::Lines(last) => {
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                if last.elapsed() >= LINE_INTERVAL {
+                    *last = Instant::now();
+                    eprintln!("{}: {done} of {}", self.what, self.total);
+                }
+            }
+        }
+    }
+
+    /// All that will be done is.
+    pub fn finish(&self) {
+        if let CounterKind::Bar(bar) = &self.kind {
+            bar.finish_and_clear();
         }
     }
 }

@@ -73,6 +73,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             model,
             device,
             run_folder,
+            cache_folder,
             resume,
             progress,
             interrupt,
@@ -99,7 +100,16 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         }
         let images = train.len();
         let sampling = match (sampling, &recipe.class_uniform) {
-            (None, Some(rule)) => Some(rule.sampling(&*train, run_folder.as_deref())?),
+            (None, Some(rule)) => {
+                let folders: Vec<PathBuf> = match cache_folder {
+                    Some(folder) => vec![folder],
+                    None => [train.cache_folder(), run_folder.clone()]
+                        .into_iter()
+                        .flatten()
+                        .collect(),
+                };
+                Some(rule.sampling(&*train, &folders, progress)?)
+            }
             (sampling, _) => sampling,
         };
         let feed = Feed::new(train, sampling, &recipe)?;

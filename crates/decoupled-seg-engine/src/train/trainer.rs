@@ -55,6 +55,7 @@ pub struct Trainer<M> {
     pub(super) model: M,
     pub(super) device: Device,
     pub(super) run_folder: Option<PathBuf>,
+    pub(super) cache_folder: Option<PathBuf>,
     pub(super) resume: Resume,
     pub(super) progress: Progress,
     pub(super) interrupt: Interrupt,
@@ -116,6 +117,7 @@ impl<M: SegmentationModel> Trainer<M> {
                 device.clone().autodiff()
             },
             run_folder: None,
+            cache_folder: None,
             resume: Resume::Never,
             progress: Progress::Silent,
             interrupt: Interrupt::new(),
@@ -128,6 +130,13 @@ impl<M: SegmentationModel> Trainer<M> {
     /// Keeps log and checkpoints in a folder, which is made if need be.
     pub fn with_run_folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.run_folder = Some(folder.as_ref().to_path_buf());
+        self
+    }
+
+    /// Keeps what is computed from the data (the index of class-uniform sampling) in a folder of its own. Without this it
+    /// is kept beside the data ([`SegmentationDataset::cache_folder`]), or in the run's folder where that cannot be written.
+    pub fn with_cache_folder(mut self, folder: impl AsRef<Path>) -> Self {
+        self.cache_folder = Some(folder.as_ref().to_path_buf());
         self
     }
 

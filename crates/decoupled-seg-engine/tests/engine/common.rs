@@ -186,6 +186,7 @@ pub fn recipe() -> Recipe {
             ..SgdRecipe::default()
         },
         augmentation: Augmentation::paper(CropSize::square(16)),
+        class_uniform: None,
         log_every: 4,
         workers: 1,
         ..RecipePreset::Paper.recipe()

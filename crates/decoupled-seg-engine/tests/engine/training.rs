@@ -1,8 +1,12 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
 use decoupled_seg_datasets::augment::Augmentation;
+use decoupled_seg_datasets::files::{IdMap, MaskEncoding, MaskReader, Pair};
+use decoupled_seg_datasets::synthetic::{write_image, write_mask};
+use decoupled_seg_datasets::{FileDataset, IGNORE, SegmentationDataset};
 use decoupled_seg_engine::{
     BatchNormMode, CheckpointStore, ClassUniformRecipe, EmaRecipe, EngineError, EvaluationRecipe,
     Evaluator, LossTerm, Precision, RateGroup, Recipe, Resume, Stop, Trainer,
@@ -290,4 +294,66 @@ fn class_uniform_epochs_are_another_draw() {
     assert_eq!(uniform, run("again", &recipe));
     recipe.class_uniform = None;
     assert_ne!(uniform, run("each_once", &recipe));
+}
+
+/// `Rectangles` as files.
+fn on_disk(root: &Path) -> Arc<dyn SegmentationDataset> {
+    let rectangles = train_set();
+    let pair = |index| {
+        let sample = rectangles.sample(index);
+        let place = |kind: &str| root.join(format!("{kind}/{index:02}.png"));
+        write_image(place("images"), &sample.image).expect("writable");
+        write_mask(place("masks"), &sample.labels).expect("writable");
+        Pair::new(place("images"), Some(place("masks"))).expect("a UTF-8 name")
+    };
+    let pairs = (0..rectangles.len).map(pair).collect();
+    let masks = MaskReader::new(
+        MaskEncoding::Grey,
+        IdMap::identity(CLASSES, &[IGNORE]),
+        CLASSES,
+    );
+    Arc::new(FileDataset::new(pairs, classes(), masks).with_root(root))
+}
+
+#[test]
+fn the_class_index_lies_beside_the_data_or_where_it_can() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dataset = on_disk(&folder.path().join("data"));
+    let beside = dataset.cache_folder().expect("files of one folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    recipe.class_uniform = Some(ClassUniformRecipe::new(12));
+    let indices = |folder: &Path| {
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return 0;
+        };
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("readable").file_name();
+        let is_index = |name: &std::ffi::OsString| name.to_string_lossy().starts_with("centroids_");
+        entries.map(name).filter(is_index).count()
+    };
+    let run = |name: &str, cache: Option<&Path>| {
+        let run = folder.path().join(name);
+        let mut trainer = trainer(recipe.clone(), Some(&run));
+        if let Some(cache) = cache {
+            trainer = trainer.with_cache_folder(cache);
+        }
+        trainer.fit(dataset.clone(), None).expect("trains");
+        (indices(&run), indices(&beside), logged_losses(&run))
+    };
+
+    let given = folder.path().join("given");
+    let (in_run, in_data, first) = run("given_run", Some(&given));
+    assert_eq!((indices(&given), in_run, in_data), (1, 0, 0));
+
+    // A file in the place of the folder: as good as read-only.
+    std::fs::write(&beside, "").expect("writable");
+    let (in_run, _, losses) = run("read_only", None);
+    assert_eq!((in_run, &losses), (1, &first));
+    std::fs::remove_file(&beside).expect("just written");
+
+    let (in_run, in_data, losses) = run("beside", None);
+    assert_eq!((in_run, in_data, &losses), (0, 1, &first));
+    let (_, in_data, losses) = run("read_back", None);
+    assert_eq!((in_data, &losses), (1, &first));
 }

@@ -1,0 +1,329 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use burn_dataset::Dataset;
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+
+use crate::augment::{ResizeFilter, nearest_indices, resize_image, resize_labels};
+use crate::check::ItemCheck;
+use crate::files::{MaskFormat, RawMask, RawValues, read_image};
+use crate::hash::Fnv;
+use crate::synthetic::{write_image, write_mask};
+use crate::{ClassTable, DatasetError, InstanceMap, LabelMap, Sample, SegmentationDataset};
+
+/// Raised when the meaning of a cached file changes.
+const VERSION: u64 = 1;
+
+/// The size that a [`ResizedCache`] gives its items.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResizedTo {
+    /// Each side times this factor, rounded.
+    Scale(f64),
+    /// This width and height, in pixels.
+    Exactly([usize; 2]),
+}
+
+/// Configuration of a [`ResizedCache`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResizedCacheConfig {
+    /// Where the resized items are kept.
+    pub folder: PathBuf,
+    /// Their size.
+    pub size: ResizedTo,
+    /// How images are resized; labels take the nearest.
+    #[serde(default)]
+    pub filter: ResizeFilter,
+}
+
+impl ResizedCacheConfig {
+    /// Bicubic images of `size` in `folder`.
+    pub fn new(folder: impl Into<PathBuf>, size: ResizedTo) -> Self {
+        Self {
+            folder: folder.into(),
+            size,
+            filter: ResizeFilter::default(),
+        }
+    }
+
+    /// Sets [`filter`](Self::filter).
+    pub fn with_filter(mut self, filter: ResizeFilter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Wraps a data set.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the scale is not positive or the size has no pixels.
+    pub fn init<D: SegmentationDataset>(&self, dataset: D) -> ResizedCache<D> {
+        match self.size {
+            ResizedTo::Scale(scale) => {
+                assert!(
+                    scale > 0.0 && scale.is_finite(),
+                    "a scale is positive, got {scale}"
+                );
+            }
+            ResizedTo::Exactly(size) => {
+                assert!(!size.contains(&0), "a size has pixels, got {size:?}");
+            }
+        }
+        ResizedCache {
+            dataset,
+            config: self.clone(),
+            read: AtomicUsize::new(0),
+            made: AtomicUsize::new(0),
+            unwritable: OnceLock::new(),
+        }
+    }
+}
+
+/// What became of a [`ResizedCache`] so far.
+#[derive(Debug, Clone)]
+pub struct ResizedCacheState {
+    /// Images and label maps that were read from the folder.
+    pub read: usize,
+    /// Images and label maps that were resized, as the folder had none, an old or a broken one.
+    pub made: usize,
+    /// Why nothing is written any more, if so. What is in the folder is still read.
+    pub unwritable: Option<Arc<DatasetError>>,
+}
+
+/// A data set at another size, resized once and kept on disk.
+///
+/// Each item is resized when it is first asked for and written as two PNGs, `{key}_image.png` and `{key}_labels.png`;
+/// later it is read from there. The key is a hash of the item's [`item_key`](SegmentationDataset::item_key) and of the
+/// size, so that an old file is never taken for a new item; a broken file is made anew. Files are written to another
+/// name and renamed: any number of loaders and processes may share a folder. In a folder that cannot be written, and
+/// for data sets without keys, items are resized each time.
+///
+/// Nothing is ever removed: delete the folder when the data changed much. Objects
+/// ([`instances`](SegmentationDataset::instances)) are resized each time; [`check`](crate::check::check) looks at the
+/// data set as it is. Built by [`ResizedCacheConfig`].
+///
+/// ```
+/// use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_kitti};
+/// use decoupled_seg_datasets::{Dataset, Kitti, ResizedCacheConfig, ResizedTo, Split};
+///
+/// let folder = tempfile::tempdir()?;
+/// write_kitti(folder.path(), &SyntheticConfig::default())?;
+/// let kitti = Kitti::open(folder.path(), Split::TrainVal)?;
+/// let half = ResizedCacheConfig::new(folder.path().join("half"), ResizedTo::Scale(0.5)).init(kitti);
+/// assert_eq!((half.get(0)?.width(), half.get(0)?.height()), (48, 32));
+/// assert_eq!((half.state().made, half.state().read), (2, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ResizedCache<D> {
+    dataset: D,
+    config: ResizedCacheConfig,
+    read: AtomicUsize,
+    made: AtomicUsize,
+    unwritable: OnceLock<Arc<DatasetError>>,
+}
+
+/// The two files of an item.
+struct Files {
+    image: PathBuf,
+    labels: PathBuf,
+}
+
+impl<D: SegmentationDataset> ResizedCache<D> {
+    /// The data set behind it.
+    pub fn inner(&self) -> &D {
+        &self.dataset
+    }
+
+    /// What it does.
+    pub fn config(&self) -> &ResizedCacheConfig {
+        &self.config
+    }
+
+    /// What was read, made and written so far.
+    pub fn state(&self) -> ResizedCacheState {
+        ResizedCacheState {
+            read: self.read.load(Ordering::Relaxed),
+            made: self.made.load(Ordering::Relaxed),
+            unwritable: self.unwritable.get().cloned(),
+        }
+    }
+
+    fn files(&self, index: usize) -> Result<Option<Files>, DatasetError> {
+        let Some(key) = self.dataset.item_key(index)? else {
+            return Ok(None);
+        };
+        let key = self.with_size(Fnv::new().number(VERSION).number(key));
+        let file = |what: &str| {
+            let name = format!("{:016x}_{what}.png", key.finish());
+            self.config.folder.join(name)
+        };
+        Ok(Some(Files {
+            image: file("image"),
+            labels: file("labels"),
+        }))
+    }
+
+    fn with_size(&self, hash: Fnv) -> Fnv {
+        let numbers = match self.config.size {
+            ResizedTo::Scale(scale) => [0, scale.to_bits(), 0],
+            ResizedTo::Exactly([width, height]) => [1, width as u64, height as u64],
+        };
+        let hash = numbers.into_iter().fold(hash, Fnv::number);
+        hash.number(self.config.filter as u64)
+    }
+
+    fn size_of(&self, [width, height]: [usize; 2]) -> [usize; 2] {
+        match self.config.size {
+            ResizedTo::Scale(scale) => {
+                [width, height].map(|side| ((side as f64 * scale).round() as usize).max(1))
+            }
+            ResizedTo::Exactly(size) => size,
+        }
+    }
+
+    fn resized(&self, labels: &LabelMap) -> LabelMap {
+        let [width, height] = self.size_of([labels.width, labels.height]);
+        resize_labels(labels, width, height)
+    }
+
+    /// Counts what was resized and writes it, until that fails.
+    fn keep(&self, file: Option<&Path>, write: impl FnOnce(&Path) -> Result<(), DatasetError>) {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        let Some(file) = file.filter(|_| self.unwritable.get().is_none()) else {
+            return;
+        };
+        if let Err(error) = write_atomic(file, write) {
+            // Of several threads the first error counts.
+            let _ = self.unwritable.set(Arc::new(error));
+        }
+    }
+
+    fn count_read(&self, files: usize) {
+        self.read.fetch_add(files, Ordering::Relaxed);
+    }
+}
+
+fn write_atomic(
+    file: &Path,
+    write: impl FnOnce(&Path) -> Result<(), DatasetError>,
+) -> Result<(), DatasetError> {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let temporary = file.with_extension(format!("{}-{number}.tmp", std::process::id()));
+    let written = write(&temporary).and_then(|()| {
+        fs::rename(&temporary, file).map_err(|source| DatasetError::io(file, source))
+    });
+    if written.is_err() {
+        // Best effort: the error that matters is the one returned.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// A label map that we wrote; `None` for anything else.
+fn read_labels(file: &Path) -> Option<LabelMap> {
+    let mask = RawMask::read(file).ok()?;
+    match (mask.format, mask.values) {
+        (MaskFormat::Grey(8), RawValues::Bytes(data)) => {
+            Some(LabelMap::new(mask.width, mask.height, data))
+        }
+        _ => None,
+    }
+}
+
+impl<D: SegmentationDataset> Dataset<Sample, DatasetError> for ResizedCache<D> {
+    fn get(&self, index: usize) -> Result<Sample, DatasetError> {
+        let files = self.files(index)?;
+        let kept = files.as_ref().and_then(|files| {
+            let (image, labels) = (read_image(&files.image).ok()?, read_labels(&files.labels)?);
+            let size = (image.width() as usize, image.height() as usize);
+            let sound = size == (labels.width, labels.height)
+                && labels.data.iter().all(|&label| self.classes().knows(label));
+            sound.then_some((image, labels))
+        });
+        if let Some((image, labels)) = kept {
+            self.count_read(2);
+            return Ok(Sample::new(self.name(index), image, labels));
+        }
+        let sample = self.dataset.get(index)?;
+        let [width, height] = self.size_of([sample.width(), sample.height()]);
+        let image: RgbImage = resize_image(&sample.image, width, height, self.config.filter);
+        let labels = self.resized(&sample.labels);
+        self.keep(files.as_ref().map(|files| files.image.as_path()), |file| {
+            write_image(file, &image)
+        });
+        self.keep(files.as_ref().map(|files| files.labels.as_path()), |file| {
+            write_mask(file, &labels)
+        });
+        Ok(Sample::new(sample.name, image, labels))
+    }
+
+    fn len(&self) -> usize {
+        self.dataset.len()
+    }
+}
+
+impl<D: SegmentationDataset> SegmentationDataset for ResizedCache<D> {
+    fn classes(&self) -> &ClassTable {
+        self.dataset.classes()
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.dataset.name(index)
+    }
+
+    fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {
+        let file = self.files(index)?.map(|files| files.labels);
+        if let Some(labels) = file.as_deref().and_then(read_labels) {
+            self.count_read(1);
+            return Ok(labels);
+        }
+        let labels = self.resized(&self.dataset.labels(index)?);
+        self.keep(file.as_deref(), |file| write_mask(file, &labels));
+        Ok(labels)
+    }
+
+    fn instances(&self, index: usize) -> Result<Option<InstanceMap>, DatasetError> {
+        let resized = |map: InstanceMap| {
+            let [width, height] = self.size_of([map.width, map.height]);
+            let columns = nearest_indices(map.width, width);
+            let row = |y: usize| columns.iter().map(move |&x| y * map.width + x);
+            let places = nearest_indices(map.height, height)
+                .into_iter()
+                .flat_map(row);
+            InstanceMap::new(width, height, places.map(|at| map.data[at]).collect())
+        };
+        Ok(self.dataset.instances(index)?.map(resized))
+    }
+
+    fn is_labelled(&self) -> bool {
+        self.dataset.is_labelled()
+    }
+
+    fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
+        let inner = self.dataset.fingerprint()?;
+        Ok(inner.map(|inner| self.with_size(Fnv::new().number(inner)).finish()))
+    }
+
+    fn item_key(&self, index: usize) -> Result<Option<u64>, DatasetError> {
+        let inner = self.dataset.item_key(index)?;
+        Ok(inner.map(|inner| self.with_size(Fnv::new().number(inner)).finish()))
+    }
+
+    fn cache_folder(&self) -> Option<PathBuf> {
+        self.dataset.cache_folder()
+    }
+
+    fn extra_from(&self) -> Option<usize> {
+        self.dataset.extra_from()
+    }
+
+    fn check_item(&self, index: usize) -> ItemCheck {
+        self.dataset.check_item(index)
+    }
+}

@@ -1,0 +1,271 @@
+//! What class-uniform sampling promises over whole epochs, from labels to batches.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use decoupled_seg_datasets::augment::{Augmentation, CropSize};
+use decoupled_seg_datasets::loader::{Batch, Loader, LoaderConfig, Pick, Sampling};
+use decoupled_seg_datasets::sampling::{CentroidIndex, ClassUniform, ClassUniformConfig};
+use decoupled_seg_datasets::synthetic::{self, SyntheticConfig};
+use decoupled_seg_datasets::{
+    Bdd100k, CamVid, Cityscapes, Class, ClassTable, CustomDataset, Dataset, DatasetError,
+    FileDataset, Kitti, LabelMap, MapillaryVistas, Sample, SegmentationDataset, Split,
+    StreetScenes, StreetScenesConfig,
+};
+use image::RgbImage;
+use rstest::rstest;
+
+const TILE: usize = 32;
+
+fn scenes(len: usize) -> StreetScenes {
+    StreetScenes::new(StreetScenesConfig {
+        len,
+        width: 96,
+        height: 64,
+        seed: 0,
+    })
+}
+
+fn index(scenes: &StreetScenes) -> Arc<CentroidIndex> {
+    Arc::new(CentroidIndex::build(scenes, TILE, |_, _| {}).expect("scenes are always readable"))
+}
+
+fn sampler(index: &Arc<CentroidIndex>, fraction: f64) -> ClassUniform {
+    let config = ClassUniformConfig {
+        fraction,
+        ..ClassUniformConfig::default()
+    };
+    ClassUniform::new(Arc::clone(index), config)
+}
+
+/// How many crops were drawn for each class; `None` if that does not come out at `crops`. A centroid that several classes share counts for the first of them
+/// that is still short of `crops`: which one it was drawn for is not told.
+fn by_class(index: &CentroidIndex, picks: &[Pick], crops: usize) -> Option<Vec<usize>> {
+    let mut drawn: HashMap<(u32, u32, u32), usize> = HashMap::new();
+    for pick in picks {
+        if let Some([x, y]) = pick.centroid {
+            *drawn
+                .entry((pick.index as u32, x as u32, y as u32))
+                .or_default() += 1;
+        }
+    }
+    let owners = |key: &(u32, u32, u32)| -> Vec<usize> {
+        let holds = |class: &usize| {
+            let centroids = &index.classes[*class];
+            centroids.iter().any(|c| (c.index, c.x, c.y) == *key)
+        };
+        (0..index.classes.len()).filter(holds).collect()
+    };
+    let mut counts = vec![0; index.classes.len()];
+    let mut keys: Vec<_> = drawn
+        .into_iter()
+        .map(|(key, count)| (owners(&key), count))
+        .collect();
+    keys.sort();
+    keys.sort_by_key(|(owners, _)| owners.len());
+    for (owners, count) in keys {
+        for _ in 0..count {
+            let class = owners.iter().find(|&&class| counts[class] < crops)?;
+            counts[*class] += 1;
+        }
+    }
+    Some(counts)
+}
+
+/// 240 scenes of 10 classes that all occur, some in every tile and some in few.
+#[rstest]
+fn every_class_gets_the_share_that_was_asked_for(#[values(0.0, 0.25, 0.5, 1.0)] fraction: f64) {
+    let scenes = scenes(240);
+    let index = index(&scenes);
+    let sampler = sampler(&index, fraction);
+    let per_class = 240.0 * fraction / 10.0;
+    for epoch in 0..3 {
+        let picks = sampler.epoch(7, epoch);
+        assert_eq!(picks.len(), 240);
+        let plain = picks.iter().filter(|pick| pick.centroid.is_none()).count();
+        assert_eq!(plain, 240 - 10 * per_class as usize);
+        let counts =
+            by_class(&index, &picks, per_class as usize).expect("every pick has a class to be of");
+        assert_eq!(counts, vec![per_class as usize; 10]);
+    }
+}
+
+#[test]
+fn every_tile_of_a_class_is_as_likely_as_any_other() {
+    let scenes = scenes(20);
+    let index = index(&scenes);
+    let sampler = sampler(&index, 0.5);
+    assert_eq!(sampler.crops_per_class(), 1);
+    let epochs = 2000;
+    let mut drawn: HashMap<(usize, [usize; 2]), f64> = HashMap::new();
+    for epoch in 0..epochs {
+        for pick in sampler.epoch(1, epoch) {
+            if let Some(centroid) = pick.centroid {
+                *drawn.entry((pick.index, centroid)).or_default() += 1.0;
+            }
+        }
+    }
+    // What is expected of a place is the sum over the classes whose centroid it is.
+    let mut expected: HashMap<(usize, [usize; 2]), f64> = HashMap::new();
+    for centroids in &index.classes {
+        for centroid in centroids {
+            let place = (
+                centroid.index as usize,
+                [centroid.x as usize, centroid.y as usize],
+            );
+            *expected.entry(place).or_default() += epochs as f64 / centroids.len() as f64;
+        }
+    }
+    assert_eq!(
+        drawn.len(),
+        expected.len(),
+        "every tile of every class has its turn"
+    );
+    for (place, expected) in expected {
+        // Draws in turn vary less than independent ones; 5 standard deviations of those.
+        let off = (drawn[&place] - expected).abs();
+        assert!(
+            off <= 5.0 * expected.sqrt(),
+            "{place:?}: {} of {expected}",
+            drawn[&place]
+        );
+    }
+}
+
+#[test]
+fn a_seed_fixes_the_batches_whatever_the_number_of_workers() {
+    let scenes = Arc::new(scenes(24));
+    let batches = |seed: u64, epoch: u64, workers: usize| -> Vec<Batch> {
+        // The index is made anew each time, in parallel.
+        let sampling = Arc::new(sampler(&index(&scenes), 1.0));
+        let augmentation = Augmentation::paper(CropSize::square(TILE));
+        let config = LoaderConfig::training(4, seed, augmentation).with_workers(workers);
+        let loader = Loader::with_sampling(Arc::clone(&scenes) as _, sampling, config);
+        loader
+            .epoch(epoch)
+            .map(|batch| batch.expect("readable"))
+            .collect()
+    };
+    let first = batches(3, 1, 1);
+    assert_eq!(first.len(), 6);
+    assert_eq!(batches(3, 1, 3), first);
+    assert_ne!(batches(3, 2, 1), first);
+    assert_ne!(batches(4, 1, 1), first);
+}
+
+/// 40 images of class 0, of which the first has a spot of class 1.
+struct Spot(ClassTable);
+
+impl Dataset<Sample, DatasetError> for Spot {
+    fn get(&self, index: usize) -> Result<Sample, DatasetError> {
+        let spot =
+            |x: usize, y: usize| index == 0 && (40..46).contains(&x) && (20..26).contains(&y);
+        let labels = (0..64 * 64)
+            .map(|i| u8::from(spot(i % 64, i / 64)))
+            .collect();
+        let labels = LabelMap::new(64, 64, labels);
+        Ok(Sample::new(self.name(index), RgbImage::new(64, 64), labels))
+    }
+
+    fn len(&self) -> usize {
+        40
+    }
+}
+
+impl SegmentationDataset for Spot {
+    fn classes(&self) -> &ClassTable {
+        &self.0
+    }
+
+    fn name(&self, index: usize) -> String {
+        index.to_string()
+    }
+}
+
+#[test]
+fn crops_show_the_class_that_they_were_drawn_for() {
+    let classes = vec![Class::new("ground", [0; 3]), Class::new("spot", [255; 3])];
+    let dataset = Arc::new(Spot(ClassTable::new(classes)));
+    let index = CentroidIndex::build(&*dataset, 64, |_, _| {}).expect("always readable");
+    let index = Arc::new(index);
+    let shown = |fraction: f64| -> usize {
+        let augmentation = Augmentation::default().with_crop(Some(CropSize::square(16)));
+        let config = LoaderConfig::training(1, 0, augmentation);
+        let sampling = Arc::new(sampler(&index, fraction));
+        let loader = Loader::with_sampling(Arc::clone(&dataset) as _, sampling, config);
+        let shows = |batch: &Batch| batch.labels.contains(&1);
+        let batches = loader.epoch(0).map(|batch| batch.expect("readable"));
+        batches.filter(shows).count()
+    };
+    assert!(shown(0.0) <= 1);
+    assert!(
+        (20..=21).contains(&shown(1.0)),
+        "half of the epoch is the one spot"
+    );
+}
+
+#[test]
+fn every_reader_keeps_its_caches_beside_its_data() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = SyntheticConfig {
+        train: 24,
+        val: 1,
+        test: 1,
+        width: 16,
+        height: 16,
+        seed: 0,
+    };
+    type Write = fn(&Path, &SyntheticConfig) -> Result<(), DatasetError>;
+    type Open = fn(&Path) -> Result<FileDataset, DatasetError>;
+    let readers: [(Write, Open); 7] = [
+        (
+            |root, config| synthetic::write_camvid(root, config),
+            |root| CamVid::open(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_camvid_original(root, config),
+            |root| CamVid::open_original(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_cityscapes(root, config),
+            |root| Cityscapes::open(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_kitti(root, config),
+            |root| Kitti::open(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_bdd100k(root, config),
+            |root| Bdd100k::open(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_mapillary(root, config),
+            |root| MapillaryVistas::open(root, Split::Train),
+        ),
+        (
+            |root, config| synthetic::write_custom(root, config),
+            |root| CustomDataset::open(root.join("dataset.toml"), "train"),
+        ),
+    ];
+    for (number, (write, open)) in readers.into_iter().enumerate() {
+        let root = folder.path().join(number.to_string());
+        write(&root, &config).expect("writable");
+        let dataset = open(&root).expect("a whole layout");
+        assert_eq!(
+            dataset.cache_folder(),
+            Some(root.join(".decoupled-seg")),
+            "{number}"
+        );
+        // Through the pointer that trainers take, and with extra items behind it.
+        let len = dataset.len();
+        let both = dataset.clone().chain_extra(dataset);
+        let both: Arc<dyn SegmentationDataset> = Arc::new(both);
+        assert_eq!((both.len(), both.extra_from()), (2 * len, Some(len)));
+        assert_eq!(
+            both.cache_folder(),
+            Some(root.join(".decoupled-seg")),
+            "{number}"
+        );
+    }
+}

@@ -1,0 +1,230 @@
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::tensor::Device;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use decoupled_seg_datasets::Split;
+use decoupled_seg_datasets::augment::{CropSize, RandomScale};
+use decoupled_seg_engine::{
+    Interrupt, Progress, Recipe, RecipePreset, Resume, Stop, Trainer, load_weights_partially,
+};
+
+use super::args::DataArgs;
+use super::network::NetworkName;
+use super::{CliError, Project, checkpoint, variant_file};
+use crate::weights::{LoadPolicy, WeightsError};
+use crate::{DecoderConfig, DecoupledSegNet, DecoupledSegNetConfig};
+
+#[derive(Args)]
+pub(super) struct TrainArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// The network.
+    #[arg(long, value_enum, default_value = "tiny")]
+    network: NetworkName,
+    /// Without the body/edge module: the twin to compare with.
+    #[arg(long)]
+    plain: bool,
+    /// Start from what fits of a `.pth` or `.safetensors` file with the authors' names, or of a torchvision ResNet.
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// Start from what fits of the best weights of another run, or of a `.safetensors` file.
+    #[arg(long)]
+    from: Option<PathBuf>,
+    /// Go on from the newest checkpoint of the run.
+    #[arg(long)]
+    resume: bool,
+    /// A recipe of the paper, the authors' scripts or PaddleSeg, in place of that of the data set.
+    #[arg(long, value_parser = presets(), value_name = "NAME")]
+    preset: Option<RecipePreset>,
+    /// A file with a preset and what differs from it, in place of the recipe of the data set (TOML or JSON).
+    #[arg(long, conflicts_with = "preset")]
+    recipe: Option<PathBuf>,
+    /// Changes one value of the recipe: `clip_norm=2.5`, `class_uniform=null`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Passes over the training images.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Images a batch.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Learning rate at the start.
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Random seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Size of the random crops, in pixels.
+    #[arg(long, num_args = 2, value_names = ["WIDTH", "HEIGHT"])]
+    crop: Option<Vec<usize>>,
+    /// Range of the random scale.
+    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"])]
+    scale: Option<Vec<f64>>,
+    /// Scale at which images are validated.
+    #[arg(long)]
+    validation_scale: Option<f64>,
+    /// Steps between two checkpoints inside an epoch.
+    #[arg(long)]
+    checkpoint_every: Option<usize>,
+    /// Validate every so many epochs.
+    #[arg(long)]
+    validate_every: Option<usize>,
+    /// Where the index of class-uniform sampling is kept; beside the data, or in the run's folder, unless given.
+    #[arg(long, value_name = "FOLDER")]
+    cache: Option<PathBuf>,
+}
+
+fn presets() -> impl TypedValueParser<Value = RecipePreset> {
+    PossibleValuesParser::new(RecipePreset::ALL.map(RecipePreset::name))
+        .map(|name| RecipePreset::from_name(&name).expect("one of the possible values"))
+}
+
+pub(super) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError> {
+    let recipe = args.recipe_of(project)?;
+    let out = project.out(args.data.out.as_deref());
+    if args.resume {
+        variant_file::read(&mut args.data, &out)?;
+    }
+    let train = project.split(&args.data, Split::Train)?;
+    let validation = project.split(&args.data, Split::Val)?;
+    let mut network = args.network.config(train.classes().num_classes());
+    if args.plain {
+        network = network.with_decoder(DecoderConfig::Plain);
+    }
+    let device = Device::default();
+    device.seed(recipe.seed);
+    let mut model = network.init(&device);
+    if let Some(file) = &args.weights {
+        official(&network, &mut model, file)?;
+    }
+    if let Some(from) = &args.from {
+        model = start(model, from)?;
+    }
+    let images = match train.extra_from() {
+        Some(first) => format!("{first} and {} extra images", train.len() - first),
+        None => format!("{} images", train.len()),
+    };
+    println!(
+        "{}: {images} to train on, {} to validate; {} parameters on {device:?}",
+        project.name,
+        validation.len(),
+        model.num_params()
+    );
+    // Another run's folder is refused below, and left as it is here.
+    if args.resume || checkpoint::best(&out).is_err() {
+        variant_file::write(&args.data, &out)?;
+    }
+    let description = serde_json::to_value(&network).expect("a network's config is plain data");
+    let mut trainer = Trainer::new(recipe, model, &device)
+        .with_network(description)
+        .with_run_folder(&out)
+        .with_resume(if args.resume {
+            Resume::IfPresent
+        } else {
+            Resume::Never
+        })
+        .with_progress(Progress::Auto)
+        .with_interrupt(Interrupt::on_ctrl_c()?);
+    if let Some(cache) = &args.cache {
+        trainer = trainer.with_cache_folder(cache);
+    }
+    let trained = trainer.fit(train, Some(&*validation))?;
+    match trained.stop {
+        Stop::Interrupted => println!(
+            "stopped at step {}; go on with --resume",
+            trained.position.step
+        ),
+        Stop::Finished => println!(
+            "finished; `eval` judges the best checkpoint of {}",
+            out.display()
+        ),
+    }
+    Ok(())
+}
+
+impl TrainArgs {
+    fn recipe_of(&self, project: &Project) -> Result<Recipe, CliError> {
+        let mut recipe = match (&self.recipe, self.preset) {
+            (Some(path), _) => Recipe::read(path)?,
+            (None, Some(preset)) => preset.recipe(),
+            (None, None) => project.recipe.clone(),
+        };
+        if self.data.short {
+            recipe.epochs = 1;
+            recipe.batch = 2;
+            recipe.augmentation.crop = Some(CropSize::square(64));
+        }
+        recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
+        recipe.batch = self.batch.unwrap_or(recipe.batch);
+        recipe.seed = self.seed.unwrap_or(recipe.seed);
+        recipe.optimizer.learning_rate = self.lr.unwrap_or(recipe.optimizer.learning_rate);
+        recipe.validate_every = self.validate_every.unwrap_or(recipe.validate_every);
+        if let Some([width, height]) = self.crop.as_deref() {
+            recipe.augmentation.crop = Some(CropSize {
+                width: *width,
+                height: *height,
+            });
+        }
+        if let Some([min, max]) = self.scale.as_deref() {
+            recipe.augmentation.scale = Some(RandomScale::new(*min, *max));
+        }
+        if let Some(scale) = self.validation_scale {
+            recipe.validation.protocol.scales = vec![scale];
+        }
+        if self.checkpoint_every.is_some() {
+            recipe.checkpoints.every_steps = self.checkpoint_every;
+        }
+        if recipe.validation.boundary.is_empty() {
+            recipe.validation.boundary = project.boundary.clone();
+        }
+        for pair in &self.set {
+            let Some((key, value)) = pair.split_once('=') else {
+                return Err(CliError::NotAPair {
+                    found: pair.clone(),
+                });
+            };
+            recipe = recipe.with(key, value)?;
+        }
+        recipe.validate()?;
+        Ok(recipe)
+    }
+}
+
+/// Loads what fits of a file with the authors' names: a whole network, or else an ImageNet classifier.
+fn official(
+    network: &DecoupledSegNetConfig,
+    model: &mut DecoupledSegNet,
+    file: &Path,
+) -> Result<(), CliError> {
+    let report = match network.load_weights(model, file, LoadPolicy::Partial) {
+        Err(WeightsError::Mismatch { .. }) => {
+            network.load_backbone(model, file, LoadPolicy::Whole)?
+        }
+        report => report?,
+    };
+    println!("{}: {} tensors loaded", file.display(), report.loaded.len());
+    if !report.left_out.is_empty() {
+        println!("{}", report.left_out);
+    }
+    Ok(())
+}
+
+/// The network with what fits of the weights of a run or a file.
+fn start(model: DecoupledSegNet, from: &Path) -> Result<DecoupledSegNet, CliError> {
+    let file = if from.is_dir() {
+        checkpoint::best(from)?.model_path()
+    } else {
+        from.to_path_buf()
+    };
+    let (model, report) = load_weights_partially(model, &file)?;
+    println!(
+        "{}: {} tensors loaded, {} left as they were, {} not used",
+        file.display(),
+        report.loaded.len(),
+        report.missing.len() + report.mismatched.len(),
+        report.unexpected.len()
+    );
+    Ok(model)
+}

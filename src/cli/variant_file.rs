@@ -1,0 +1,41 @@
+//! A run's folder remembers which variant it was trained on: judged on another fold, a network would be judged on what it
+//! was trained on.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::CliError;
+use super::args::DataArgs;
+
+const NAME: &str = "variant.txt";
+
+/// Writes the variant into the folder of the run that begins.
+pub(super) fn write(args: &DataArgs, out: &Path) -> Result<(), CliError> {
+    let path = out.join(NAME);
+    let written = match &args.variant {
+        Some(name) => fs::create_dir_all(out).and_then(|()| fs::write(&path, name)),
+        None => match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+    };
+    written.map_err(|source| CliError::Io { path, source })
+}
+
+/// Takes the variant from the folder of a run where the arguments name none, and says so.
+pub(super) fn read(args: &mut DataArgs, out: &Path) -> Result<(), CliError> {
+    if args.variant.is_some() {
+        return Ok(());
+    }
+    let path = out.join(NAME);
+    match fs::read_to_string(&path) {
+        Ok(name) => {
+            println!("--variant {name}, as the run was trained");
+            args.variant = Some(name);
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(CliError::Io { path, source }),
+    }
+}
