@@ -207,5 +207,9 @@ fn networks(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decoders, heads, backbones, networks);
+fn memory(_: &mut Criterion) {
+    decoupled_seg::keep_freed_memory();
+}
+
+criterion_group!(benches, memory, decoders, heads, backbones, networks);
 criterion_main!(benches);

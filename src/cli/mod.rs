@@ -76,7 +76,10 @@ enum Command {
 }
 
 /// Runs the command that the program was called with, and says on standard error why it failed.
+///
+/// It [keeps freed memory](crate::keep_freed_memory).
 pub fn main(project: &Project) -> ExitCode {
+    crate::keep_freed_memory();
     match run(project, std::env::args_os()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError::Arguments(error)) => error.exit(),
