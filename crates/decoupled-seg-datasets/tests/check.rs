@@ -161,6 +161,34 @@ fn nothing_at_all_can_be_opened() {
     }
 }
 
+#[test]
+fn all_unknown_colours_are_listed() {
+    let written = Layout::CamVidColors.write(3);
+    let color = |x: u32, y: u32| match (x, y) {
+        (0..5, 0) => image::Rgb([1, 2, 3]),
+        (5, 0..7) => image::Rgb([3, 2, 1]),
+        (23, 15) => image::Rgb([250, 250, 250]),
+        _ => image::Rgb(Layout::SOUND),
+    };
+    write_image(written.mask(0), &RgbImage::from_fn(24, 16, color)).expect("writable");
+    let smoothed = |x: u32, y: u32| image::Rgb([x as u8, y as u8, 7]);
+    write_image(written.mask(1), &RgbImage::from_fn(24, 16, smoothed)).expect("writable");
+    let report = report(&written);
+    let found: Vec<([u8; 3], usize)> = report.splits[0]
+        .problems
+        .iter()
+        .map(|(_, problem)| match problem {
+            DatasetError::UnknownColor { color, count, .. } => (*color, *count),
+            other => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(found.len(), 3 + 16, "{report}");
+    assert_eq!(
+        found[..3],
+        [([3, 2, 1], 7), ([1, 2, 3], 5), ([250, 250, 250], 1)]
+    );
+}
+
 /// Numbers of the objects beside the labels: broken ones are found too.
 #[test]
 fn instance_files_are_read() {
