@@ -141,6 +141,24 @@ for_all_layouts! {
     }
 }
 
+/// Not all copies of CamVid have its test split; one with images and lost labels is no copy without.
+#[test]
+fn a_test_split_is_there_or_not() {
+    let written = Layout::CamVid.write(3);
+    let root = written.root();
+    fs::remove_file(root.join("testannot/Seq05VD_f00000.png")).expect("there");
+    let half = report(&written);
+    assert!(!half.is_ok() && half.missing.is_empty(), "{half}");
+    assert_eq!((half.splits[2].items, half.splits[2].files.len()), (1, 1));
+
+    for folder in ["test", "testannot"] {
+        fs::remove_dir_all(root.join(folder)).expect("there");
+    }
+    let without = report(&written);
+    assert!(without.is_ok(), "{without}");
+    assert_eq!((without.splits.len(), without.missing.len()), (2, 1));
+}
+
 #[test]
 fn nothing_at_all_can_be_opened() {
     let root = std::path::Path::new("/no/such");
