@@ -141,6 +141,24 @@ for_all_layouts! {
     }
 }
 
+/// Not all copies of CamVid have its test split; one with images and lost labels is no copy without.
+#[test]
+fn a_test_split_is_there_or_not() {
+    let written = Layout::CamVid.write(3);
+    let root = written.root();
+    fs::remove_file(root.join("testannot/Seq05VD_f00000.png")).expect("there");
+    let half = report(&written);
+    assert!(!half.is_ok() && half.missing.is_empty(), "{half}");
+    assert_eq!((half.splits[2].items, half.splits[2].files.len()), (1, 1));
+
+    for folder in ["test", "testannot"] {
+        fs::remove_dir_all(root.join(folder)).expect("there");
+    }
+    let without = report(&written);
+    assert!(without.is_ok(), "{without}");
+    assert_eq!((without.splits.len(), without.missing.len()), (2, 1));
+}
+
 #[test]
 fn nothing_at_all_can_be_opened() {
     let root = std::path::Path::new("/no/such");
@@ -159,6 +177,34 @@ fn nothing_at_all_can_be_opened() {
     ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
+}
+
+#[test]
+fn all_unknown_colours_are_listed() {
+    let written = Layout::CamVidColors.write(3);
+    let color = |x: u32, y: u32| match (x, y) {
+        (0..5, 0) => image::Rgb([1, 2, 3]),
+        (5, 0..7) => image::Rgb([3, 2, 1]),
+        (23, 15) => image::Rgb([250, 250, 250]),
+        _ => image::Rgb(Layout::SOUND),
+    };
+    write_image(written.mask(0), &RgbImage::from_fn(24, 16, color)).expect("writable");
+    let smoothed = |x: u32, y: u32| image::Rgb([x as u8, y as u8, 7]);
+    write_image(written.mask(1), &RgbImage::from_fn(24, 16, smoothed)).expect("writable");
+    let report = report(&written);
+    let found: Vec<([u8; 3], usize)> = report.splits[0]
+        .problems
+        .iter()
+        .map(|(_, problem)| match problem {
+            DatasetError::UnknownColor { color, count, .. } => (*color, *count),
+            other => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(found.len(), 3 + 16, "{report}");
+    assert_eq!(
+        found[..3],
+        [([3, 2, 1], 7), ([1, 2, 3], 5), ([250, 250, 250], 1)]
+    );
 }
 
 /// Numbers of the objects beside the labels: broken ones are found too.

@@ -1,5 +1,7 @@
-//! Whatever a file holds, reading it ends in a value or an error: no panic, no runaway memory.
+//! Whatever a file holds, reading it ends in a value or an error: no panic, and no more memory than its length allows.
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
@@ -9,6 +11,56 @@ use decoupled_seg_datasets::files::{
 use decoupled_seg_datasets::{CustomDataset, DatasetError, MapillaryVistas, Split};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 use proptest::prelude::*;
+use rstest::rstest;
+
+/// Counts what each thread allocates, and the most there was. The other tests run at the same time.
+struct Counting;
+
+thread_local! {
+    static IN_USE: Cell<usize> = const { Cell::new(0) };
+    static MOST: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is handed to the system's allocator; the counters change no memory.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let in_use = IN_USE.get().wrapping_add(layout.size());
+        IN_USE.set(in_use);
+        MOST.set(MOST.get().max(in_use));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let in_use = IN_USE.get().wrapping_add(layout.size());
+        IN_USE.set(in_use);
+        MOST.set(MOST.get().max(in_use));
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // What another thread allocated is no part of any measurement.
+        IN_USE.set(IN_USE.get().saturating_sub(layout.size()));
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The most memory that `run` holds at a time, in bytes.
+fn memory_of(run: impl FnOnce()) -> usize {
+    let before = IN_USE.get();
+    MOST.set(before);
+    run();
+    MOST.get().saturating_sub(before)
+}
+
+/// What a reader may take beside the pixels: tables of the decoders, messages, the file itself.
+const BESIDE: usize = 1 << 20;
+
+/// What the pixels may take for each byte of the file. Deflate packs at most 1032 bytes into one; each may be eight
+/// pixels of a bit, which become a byte of grey and three of RGB.
+const PER_BYTE: usize = 1032 * 8 * 4;
 
 fn encoded(image: DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -38,6 +90,12 @@ fn written(bytes: &[u8], read: impl FnOnce(&Path)) {
 }
 
 fn read_as_everything(bytes: &[u8]) {
+    let most = memory_of(|| read_each_way(bytes));
+    let allowed = BESIDE + PER_BYTE * bytes.len();
+    assert!(most <= allowed, "{} bytes took {most}", bytes.len());
+}
+
+fn read_each_way(bytes: &[u8]) {
     written(bytes, |path| {
         if let Ok(image) = read_image(path) {
             assert_eq!(
@@ -129,6 +187,11 @@ proptest! {
     }
 
     #[test]
+    fn any_size_in_the_header_of_a_jpeg(width in any::<u16>(), height in any::<u16>(), kind in 0xC0..=0xCF_u8) {
+        read_as_everything(&jpeg_of_size(width, height, kind));
+    }
+
+    #[test]
     fn random_text(text in "[ -~\t\n\\[\\]=\"]{0,200}") {
         read_as_everything(text.as_bytes());
     }
@@ -139,6 +202,7 @@ proptest! {
         bytes[16..20].copy_from_slice(&width.to_be_bytes());
         bytes[20..24].copy_from_slice(&height.to_be_bytes());
         repair_checksums(&mut bytes);
+        read_as_everything(&bytes);
         written(&bytes, |path| {
             // A few hundred bytes are at most a few hundred thousand pixels.
             if u64::from(width) * u64::from(height) > 1 << 21 {
@@ -153,4 +217,80 @@ proptest! {
             }
         });
     }
+}
+
+/// A sound JPEG whose frame header says another size and kind (`0xC0`: baseline, `0xC2`: progressive).
+fn jpeg_of_size(width: u16, height: u16, kind: u8) -> Vec<u8> {
+    let [_, mut bytes, _] = sound();
+    let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]);
+    let frame = frame.expect("the encoder writes a baseline frame");
+    bytes[frame + 1] = kind;
+    bytes[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+    bytes[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+    bytes
+}
+
+fn png_of_size(width: u32, height: u32) -> Vec<u8> {
+    let [mut bytes, ..] = sound();
+    bytes[16..20].copy_from_slice(&width.to_be_bytes());
+    bytes[20..24].copy_from_slice(&height.to_be_bytes());
+    repair_checksums(&mut bytes);
+    bytes
+}
+
+/// A JPEG with a second frame header, of another size than the first.
+fn jpeg_of_two_frames(width: u16, height: u16) -> Vec<u8> {
+    let [_, sound, _] = sound();
+    let bomb = jpeg_of_size(width, height, 0xC0);
+    let frame = sound.windows(2).position(|pair| pair == [0xFF, 0xC0]);
+    let frame = frame.expect("the encoder writes a baseline frame");
+    let end = frame + 2 + usize::from(u16::from_be_bytes([sound[frame + 2], sound[frame + 3]]));
+    [&sound[..end], &bomb[frame..end], &sound[end..]].concat()
+}
+
+/// Headers that promise what the file cannot hold.
+#[rstest]
+#[case::jpeg(jpeg_of_size(65535, 65535, 0xC0))]
+#[case::progressive_jpeg(jpeg_of_size(65535, 65535, 0xC2))]
+#[case::wide_jpeg(jpeg_of_size(65535, 1000, 0xC0))]
+#[case::jpeg_below_the_limit(jpeg_of_size(8000, 8000, 0xC0))]
+#[case::jpeg_with_a_second_frame(jpeg_of_two_frames(65535, 65535))]
+#[case::png(png_of_size(65535, 65535))]
+#[case::largest_png(png_of_size(u32::MAX >> 1, u32::MAX >> 1))]
+#[case::png_below_the_limit(png_of_size(8000, 8000))]
+fn bombs_are_refused_unread(#[case] bytes: Vec<u8>) {
+    let most = memory_of(|| {
+        written(&bytes, |path| {
+            let error = read_image(path).expect_err("more than the file can hold");
+            assert!(
+                matches!(
+                    error,
+                    DatasetError::TooLarge { .. }
+                        | DatasetError::Truncated { .. }
+                        | DatasetError::Decode { .. }
+                ),
+                "{error:?}"
+            );
+            assert!(error.to_string().contains("file"), "{error}");
+        });
+    });
+    assert!(most < BESIDE, "{} bytes took {most}", bytes.len());
+}
+
+/// Texts that are long or deep, where a list or a description is expected.
+#[rstest]
+#[case::lines("?\n", 200_000)]
+#[case::one_line("a,", 200_000)]
+#[case::deep_path("a/", 100_000)]
+#[case::deepest_path("a/", 4_000)]
+#[case::deep_list("[", 100_000)]
+#[case::deep_table("a.", 100_000)]
+#[case::deep_value("a={", 100_000)]
+#[case::tables("[[classes]]\n", 50_000)]
+fn long_and_deep_texts(#[case] part: &str, #[case] times: usize) {
+    let text = part.repeat(times);
+    let most = memory_of(|| read_each_way(text.as_bytes()));
+    // What a parser makes of a byte is larger than a byte, but not by much.
+    let allowed = BESIDE + 200 * text.len();
+    assert!(most <= allowed, "{} bytes took {most}", text.len());
 }

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::Listing;
@@ -5,6 +6,12 @@ use crate::DatasetError;
 
 /// After so many wrong lines the rest is not read: it is no list, or the root is wrong.
 const MAX_PROBLEMS: usize = 1000;
+
+/// Longer lines, in bytes, name nothing that a file system has.
+const MAX_LINE: usize = 8 << 10;
+
+/// So many folders are remembered: about as many as the lists of Cityscapes name, few enough for any memory.
+const MAX_FOLDERS: usize = 256;
 
 /// Reads a list of pairs: one image and its label a line, relative to `root`.
 ///
@@ -29,6 +36,10 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
         line,
         problem,
     };
+    let mut resolver = Resolver {
+        root,
+        folders: HashMap::new(),
+    };
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
         if listing.problems.len() == MAX_PROBLEMS {
             let rest = "too many wrong lines, the rest is not read".to_string();
@@ -40,7 +51,7 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
             listing.problems.push(problem(number, text));
             continue;
         };
-        match entry(line.trim(), root) {
+        match entry(line.trim(), &mut resolver) {
             Ok(None) => {}
             Ok(Some((image, labels))) => {
                 let first = listing.pairs.first();
@@ -74,9 +85,16 @@ enum Wrong {
 }
 
 /// The image and the label that a line names; `None` for lines that name nothing.
-fn entry(line: &str, root: &Path) -> Result<Option<(PathBuf, Option<PathBuf>)>, Wrong> {
+fn entry(
+    line: &str,
+    files: &mut Resolver<'_>,
+) -> Result<Option<(PathBuf, Option<PathBuf>)>, Wrong> {
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
+    }
+    if line.len() > MAX_LINE {
+        let text = format!("{} bytes, expected an image and a label", line.len());
+        return Err(Wrong::Line(text));
     }
     let mut fields = fields(line);
     let Some(image) = fields.next() else {
@@ -87,17 +105,17 @@ fn entry(line: &str, root: &Path) -> Result<Option<(PathBuf, Option<PathBuf>)>, 
         let text = format!("expected an image and a label, found `{extra}` behind them");
         return Err(Wrong::Line(text));
     }
-    let Some(image) = resolve(root, image) else {
-        let text = format!("no such image: `{}`", root.join(image).display());
+    let Some(image) = files.find(image) else {
+        let text = format!("no such image: `{}`", files.root.join(image).display());
         return Err(Wrong::Line(text));
     };
     let Some(label) = label else {
         return Ok(Some((image, None)));
     };
-    match resolve(root, label) {
+    match files.find(label) {
         Some(label) => Ok(Some((image, Some(label)))),
         None => {
-            let looked_for = root.join(label.trim_start_matches('/'));
+            let looked_for = files.root.join(label.trim_start_matches('/'));
             Err(Wrong::Label { image, looked_for })
         }
     }
@@ -117,18 +135,44 @@ fn fields(line: &str) -> Box<dyn Iterator<Item = &str> + '_> {
     }
 }
 
-fn resolve(root: &Path, entry: &str) -> Option<PathBuf> {
-    let whole = root.join(entry);
-    if whole.is_file() {
-        return Some(whole);
-    }
-    let mut rest = entry.trim_start_matches('/');
-    loop {
-        let path = root.join(rest);
-        if path.is_file() {
-            return Some(path);
+/// Finds what a list names.
+struct Resolver<'a> {
+    root: &'a Path,
+    /// Whether folders are there: asked once, not for each line.
+    folders: HashMap<PathBuf, bool>,
+}
+
+impl Resolver<'_> {
+    fn find(&mut self, entry: &str) -> Option<PathBuf> {
+        let whole = self.root.join(entry);
+        if self.is_file(&whole) {
+            return Some(whole);
         }
-        rest = rest.split_once('/')?.1;
+        let mut rest = entry.trim_start_matches('/');
+        loop {
+            let path = self.root.join(rest);
+            if self.is_file(&path) {
+                return Some(path);
+            }
+            rest = rest.split_once('/')?.1;
+        }
+    }
+
+    fn is_file(&mut self, path: &Path) -> bool {
+        let Some(folder) = path.parent() else {
+            return false;
+        };
+        let is_there = match self.folders.get(folder) {
+            Some(&is_there) => is_there,
+            None => {
+                let is_there = folder.is_dir();
+                if self.folders.len() < MAX_FOLDERS {
+                    self.folders.insert(folder.to_path_buf(), is_there);
+                }
+                is_there
+            }
+        };
+        is_there && path.is_file()
     }
 }
 

@@ -1,4 +1,5 @@
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -373,28 +374,51 @@ impl MaskReader {
         Ok(LabelMap::new(width, height, data))
     }
 
-    /// An error for every value of an id mask that has no meaning, where reading stops at the first.
+    /// An error for every value of a mask that has no meaning, where reading stops at the first; of colours, of which a
+    /// smoothed mask has thousands, for the 16 with the most pixels.
     pub fn unknown_values(&self, path: &Path, mask: &RawMask) -> Vec<DatasetError> {
         use MaskEncoding as E;
-        let ids = matches!(
-            (self.encoding, mask.format),
-            (E::Grey | E::GreyOrPaletteIndex, MaskFormat::Grey(8))
-                | (
-                    E::PaletteIndex | E::GreyOrPaletteIndex,
-                    MaskFormat::Palette(_)
-                )
-                | (E::Grey16, MaskFormat::Grey(16))
-        );
-        if !ids {
-            return Vec::new();
+        match (self.encoding, mask.format, &mask.values) {
+            (E::Grey | E::GreyOrPaletteIndex, MaskFormat::Grey(8), _)
+            | (E::PaletteIndex | E::GreyOrPaletteIndex, MaskFormat::Palette(_), _)
+            | (E::Grey16, MaskFormat::Grey(16), _) => {
+                let counts = mask.histogram().into_iter();
+                let unknown = counts.filter(|(id, _)| self.ids.get(*id).is_none());
+                unknown
+                    .map(|(id, count)| self.unknown(path, id, count as usize))
+                    .collect()
+            }
+            (E::Color, MaskFormat::Rgb(8), RawValues::Colors(values)) => {
+                self.unknown_colors(path, values.iter().copied())
+            }
+            (E::Color, MaskFormat::Palette(_), RawValues::Bytes(indices)) => {
+                let color = |&index: &u8| mask.palette.get(usize::from(index)).copied();
+                self.unknown_colors(path, indices.iter().filter_map(color))
+            }
+            _ => Vec::new(),
         }
-        let unknown = mask
-            .histogram()
-            .into_iter()
-            .filter(|(id, _)| self.ids.get(*id).is_none());
-        unknown
-            .map(|(id, count)| self.unknown(path, id, count as usize))
-            .collect()
+    }
+
+    fn unknown_colors(
+        &self,
+        path: &Path,
+        values: impl Iterator<Item = [u8; 3]>,
+    ) -> Vec<DatasetError> {
+        const TOLD: usize = 16;
+        let known: BTreeSet<[u8; 3]> = self.colors.iter().map(|&(color, _)| color).collect();
+        let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
+        values
+            .filter(|color| !known.contains(color))
+            .for_each(|color| *counts.entry(color).or_default() += 1);
+        let mut unknown: Vec<([u8; 3], usize)> = counts.into_iter().collect();
+        unknown.sort_by_key(|&(_, count)| Reverse(count));
+        let problem = |(color, count)| DatasetError::UnknownColor {
+            path: path.to_path_buf(),
+            color,
+            count,
+            num_classes: self.num_classes,
+        };
+        unknown.into_iter().take(TOLD).map(problem).collect()
     }
 
     fn map_bytes(&self, path: &Path, mut values: Vec<u8>) -> Result<Vec<u8>, DatasetError> {

@@ -121,7 +121,7 @@ impl CustomDataset {
             return Err(DatasetError::UnknownSplit {
                 path: root.to_path_buf(),
                 split: split.to_string(),
-                expected: "a table under [splits]",
+                expected: "the tables under [splits]",
             });
         };
         let classes = ClassTable::new(self.classes.clone());
