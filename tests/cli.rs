@@ -55,6 +55,32 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn resized_images_are_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (out, cache) = (path("run"), path("cache"));
+    let train = [
+        "train",
+        "--synthetic",
+        "--short",
+        "--out",
+        &out,
+        "--resized",
+        "0.5",
+        "--cache",
+        &cache,
+    ];
+    run(&train).expect("trains");
+    // An image and its labels of each of four items.
+    let kept = files(&folder.path().join("cache/resized"));
+    assert_eq!(kept.len(), 8, "{kept:?}");
+    let image = folder.path().join("cache/resized").join(&kept[0]);
+    let size = image::image_dimensions(image).expect("a PNG");
+    assert_eq!(size, (32, 32));
+    assert!(message(&["train", "--resized", "0"]).contains("a number above 0"));
+}
+
+#[test]
 fn a_data_set_goes_through_every_command() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| {

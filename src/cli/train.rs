@@ -1,11 +1,14 @@
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use decoupled_seg_datasets::Split;
 use decoupled_seg_datasets::augment::{CropSize, RandomScale};
+use decoupled_seg_datasets::{
+    ResizedCache, ResizedCacheConfig, ResizedTo, SegmentationDataset, Split,
+};
 use decoupled_seg_engine::{
     Interrupt, Progress, Recipe, RecipePreset, Resume, Stop, Trainer, load_weights_partially,
 };
@@ -71,9 +74,20 @@ pub(super) struct TrainArgs {
     /// Validate every so many epochs.
     #[arg(long)]
     validate_every: Option<usize>,
-    /// Where the index of class-uniform sampling is kept; beside the data, or in the run's folder, unless given.
+    /// Train on the images at this scale, made once and kept on disk. Pixels in the recipe are then those.
+    #[arg(long, value_name = "SCALE", value_parser = positive)]
+    resized: Option<f64>,
+    /// Where resized images and the index of class-uniform sampling are kept; beside the data, or in the run's folder,
+    /// unless given.
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
+        _ => Err("expected a number above 0".to_string()),
+    }
 }
 
 fn presets() -> impl TypedValueParser<Value = RecipePreset> {
@@ -88,6 +102,11 @@ pub(super) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         variant_file::read(&mut args.data, &out)?;
     }
     let train = project.split(&args.data, Split::Train)?;
+    let resized = args.resized(&train, &out).map(Arc::new);
+    let train = match &resized {
+        Some(resized) => Arc::clone(resized) as Arc<dyn SegmentationDataset>,
+        None => train,
+    };
     let validation = project.split(&args.data, Split::Val)?;
     let mut network = args.network.config(train.classes().num_classes());
     if args.plain {
@@ -131,6 +150,9 @@ pub(super) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         trainer = trainer.with_cache_folder(cache);
     }
     let trained = trainer.fit(train, Some(&*validation))?;
+    if let Some(resized) = resized {
+        println!("{}", resized.state());
+    }
     match trained.stop {
         Stop::Interrupted => println!(
             "stopped at step {}; go on with --resume",
@@ -145,6 +167,19 @@ pub(super) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
 }
 
 impl TrainArgs {
+    /// The images at another scale, if they are asked for.
+    fn resized(
+        &self,
+        images: &Arc<dyn SegmentationDataset>,
+        out: &Path,
+    ) -> Option<ResizedCache<Arc<dyn SegmentationDataset>>> {
+        let scale = self.resized?;
+        let folder = self.cache.clone().or_else(|| images.cache_folder());
+        let folder = folder.unwrap_or_else(|| out.to_path_buf()).join("resized");
+        let config = ResizedCacheConfig::new(folder, ResizedTo::Scale(scale));
+        Some(config.init(Arc::clone(images)))
+    }
+
     fn recipe_of(&self, project: &Project) -> Result<Recipe, CliError> {
         let mut recipe = match (&self.recipe, self.preset) {
             (Some(path), _) => Recipe::read(path)?,

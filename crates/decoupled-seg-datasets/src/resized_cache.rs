@@ -1,7 +1,7 @@
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::{fmt, fs};
 
 use burn_dataset::Dataset;
 use image::RgbImage;
@@ -92,6 +92,24 @@ pub struct ResizedCacheState {
     pub made: usize,
     /// Why nothing is written any more, if so. What is in the folder is still read.
     pub unwritable: Option<Arc<DatasetError>>,
+}
+
+impl fmt::Display for ResizedCacheState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            read,
+            made,
+            unwritable,
+        } = self;
+        write!(
+            f,
+            "resized images and labels: {read} read from disk, {made} made"
+        )?;
+        match unwritable {
+            Some(error) => write!(f, ", not kept: {error}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A data set at another size, resized once and kept on disk.
