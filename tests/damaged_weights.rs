@@ -1,39 +1,14 @@
 //! Files that are no checkpoints, broken ones, and ones made to do harm: each is a typed error, none is executed, and
 //! none takes more memory than four times its size (4 MiB for small ones).
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use decoupled_seg::weights::{Checkpoint, WeightsError, convert};
 use decoupled_seg_fixtures::default_folder;
+use decoupled_seg_fixtures::memory::{Counting, most_held};
 use rstest::rstest;
 use tempfile::TempDir;
-
-/// Counts what each thread allocates, and the most there was. The other tests run at the same time.
-struct Counting;
-
-thread_local! {
-    static IN_USE: Cell<usize> = const { Cell::new(0) };
-    static MOST: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is handed to the system's allocator; the counters change no memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let in_use = IN_USE.get().wrapping_add(layout.size());
-        IN_USE.set(in_use);
-        MOST.set(MOST.get().max(in_use));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // What another thread allocated is no part of any measurement.
-        IN_USE.set(IN_USE.get().saturating_sub(layout.size()));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -46,15 +21,13 @@ const BESIDE: usize = 64 << 10;
 /// Opens a file and reads every tensor of it, within the memory that its size allows.
 fn read_all(path: &Path) -> Result<(), WeightsError> {
     let length = fs::metadata(path).map_or(0, |metadata| metadata.len() as usize);
-    let before = IN_USE.get();
-    MOST.set(before);
-    let result = Checkpoint::open(path).and_then(|checkpoint| {
+    let (result, most) = most_held(|| {
+        let checkpoint = Checkpoint::open(path)?;
         for entry in checkpoint.entries() {
             checkpoint.read(&entry.key)?;
         }
         Ok(())
     });
-    let most = MOST.get().saturating_sub(before);
     let allowed = (FACTOR * length).max(FLOOR) + BESIDE;
     assert!(
         most <= allowed,

@@ -1,7 +1,5 @@
 //! Whatever a file holds, reading it ends in a value or an error: no panic, and no more memory than its length allows.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
@@ -9,51 +7,13 @@ use decoupled_seg_datasets::files::{
     IdMap, MaskEncoding, MaskReader, RawMask, read_image, read_image_size, read_list,
 };
 use decoupled_seg_datasets::{CustomDataset, DatasetError, MapillaryVistas, Split};
+use decoupled_seg_fixtures::memory::{Counting, most_held};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 use proptest::prelude::*;
 use rstest::rstest;
 
-/// Counts what each thread allocates, and the most there was. The other tests run at the same time.
-struct Counting;
-
-thread_local! {
-    static IN_USE: Cell<usize> = const { Cell::new(0) };
-    static MOST: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is handed to the system's allocator; the counters change no memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let in_use = IN_USE.get().wrapping_add(layout.size());
-        IN_USE.set(in_use);
-        MOST.set(MOST.get().max(in_use));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let in_use = IN_USE.get().wrapping_add(layout.size());
-        IN_USE.set(in_use);
-        MOST.set(MOST.get().max(in_use));
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // What another thread allocated is no part of any measurement.
-        IN_USE.set(IN_USE.get().saturating_sub(layout.size()));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// The most memory that `run` holds at a time, in bytes.
-fn memory_of(run: impl FnOnce()) -> usize {
-    let before = IN_USE.get();
-    MOST.set(before);
-    run();
-    MOST.get().saturating_sub(before)
-}
 
 /// What a reader may take beside the pixels: tables of the decoders, messages, the file itself.
 const BESIDE: usize = 1 << 20;
@@ -90,7 +50,7 @@ fn written(bytes: &[u8], read: impl FnOnce(&Path)) {
 }
 
 fn read_as_everything(bytes: &[u8]) {
-    let most = memory_of(|| read_each_way(bytes));
+    let ((), most) = most_held(|| read_each_way(bytes));
     let allowed = BESIDE + PER_BYTE * bytes.len();
     assert!(most <= allowed, "{} bytes took {most}", bytes.len());
 }
@@ -259,7 +219,7 @@ fn jpeg_of_two_frames(width: u16, height: u16) -> Vec<u8> {
 #[case::largest_png(png_of_size(u32::MAX >> 1, u32::MAX >> 1))]
 #[case::png_below_the_limit(png_of_size(8000, 8000))]
 fn bombs_are_refused_unread(#[case] bytes: Vec<u8>) {
-    let most = memory_of(|| {
+    let ((), most) = most_held(|| {
         written(&bytes, |path| {
             let error = read_image(path).expect_err("more than the file can hold");
             assert!(
@@ -289,7 +249,7 @@ fn bombs_are_refused_unread(#[case] bytes: Vec<u8>) {
 #[case::tables("[[classes]]\n", 50_000)]
 fn long_and_deep_texts(#[case] part: &str, #[case] times: usize) {
     let text = part.repeat(times);
-    let most = memory_of(|| read_each_way(text.as_bytes()));
+    let ((), most) = most_held(|| read_each_way(text.as_bytes()));
     // What a parser makes of a byte is larger than a byte, but not by much.
     let allowed = BESIDE + 200 * text.len();
     assert!(most <= allowed, "{} bytes took {most}", text.len());

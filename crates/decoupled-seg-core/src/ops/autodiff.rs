@@ -108,6 +108,19 @@ where
     }
 }
 
+/// Hands the gradients of features and flow to those of both that are tracked.
+fn register<B: Backend>(
+    grads: &mut Gradients,
+    [features, flow]: [Option<NodeId>; 2],
+    (features_grad, flow_grad): (FloatTensor<B>, FloatTensor<B>),
+) {
+    for (node, grad) in [(features, features_grad), (flow, flow_grad)] {
+        if let Some(node) = node {
+            grads.register::<B>(node, grad);
+        }
+    }
+}
+
 #[derive(Debug)]
 struct BilinearBackward;
 
@@ -144,18 +157,13 @@ impl<B: Backend + SamplingGradients> Backward<B, 2> for WarpBackward {
         grads: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
-        let [features_node, flow_node] = ops.parents;
+        let ids = ops.parents.map(|node| node.map(|node| node.id));
         let grad = grads.consume::<B>(&ops.node);
         let (features, flow, options) = ops.state;
         let features = checkpointer.retrieve_node_output::<FloatTensor<B>>(features);
         let flow = checkpointer.retrieve_node_output::<FloatTensor<B>>(flow);
-        let (features_grad, flow_grad) = B::warp_backward(features, flow, grad, options);
-        if let Some(node) = features_node {
-            grads.register::<B>(node.id, features_grad);
-        }
-        if let Some(node) = flow_node {
-            grads.register::<B>(node.id, flow_grad);
-        }
+        let found = B::warp_backward(features, flow, grad, options);
+        register::<B>(grads, ids, found);
     }
 }
 
@@ -213,7 +221,7 @@ impl<B: Backend + SamplingGradients> Backward<B, 2> for WarpSplitBackward {
         grads: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
-        let [features_node, flow_node] = ops.parents;
+        let ids = ops.parents.map(|node| node.map(|node| node.id));
         let state = ops.state;
         grads.consume::<B>(&ops.node);
         let [body, edge] =
@@ -221,7 +229,7 @@ impl<B: Backend + SamplingGradients> Backward<B, 2> for WarpSplitBackward {
         let features = checkpointer.retrieve_node_output::<FloatTensor<B>>(state.features);
         let flow = checkpointer.retrieve_node_output::<FloatTensor<B>>(state.flow);
         let options = state.options;
-        let (features_grad, flow_grad) = match (body, edge) {
+        let found = match (body, edge) {
             (Some(body), Some(edge)) => B::warp_split_backward(features, flow, body, edge, options),
             (Some(body), None) => B::warp_backward(features, flow, body, options),
             (None, Some(edge)) => {
@@ -231,11 +239,6 @@ impl<B: Backend + SamplingGradients> Backward<B, 2> for WarpSplitBackward {
             }
             (None, None) => unreachable!("a part is there before its node is reached"),
         };
-        if let Some(node) = features_node {
-            grads.register::<B>(node.id, features_grad);
-        }
-        if let Some(node) = flow_node {
-            grads.register::<B>(node.id, flow_grad);
-        }
+        register::<B>(grads, ids, found);
     }
 }

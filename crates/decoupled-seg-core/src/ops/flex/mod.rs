@@ -133,15 +133,7 @@ impl SamplingGradients for Flex {
         grad: Primitive,
         options: WarpOptions,
     ) -> (Primitive, Primitive) {
-        let (extents, shapes) = (extents(&features), (features.shape(), flow.shape()));
-        let (features, flow) = (features.to_contiguous(), flow.to_contiguous());
-        let grad = grad.to_contiguous();
-        with_storage!(features.dtype(), S => {
-            let (features, flow) = (elements!(features, S), elements!(flow, S));
-            let grads = Grads { body: elements!(grad, S), edge: None };
-            let (features, flow) = warp::warp_backward(features, flow, grads, extents, options);
-            (tensor(features, shapes.0), tensor(flow, shapes.1))
-        })
+        warp_gradients(features, flow, grad, None, options)
     }
 
     fn warp_split_backward(
@@ -151,14 +143,28 @@ impl SamplingGradients for Flex {
         edge: Primitive,
         options: WarpOptions,
     ) -> (Primitive, Primitive) {
-        let (extents, shapes) = (extents(&features), (features.shape(), flow.shape()));
-        let (features, flow) = (features.to_contiguous(), flow.to_contiguous());
-        let (body, edge) = (body.to_contiguous(), edge.to_contiguous());
-        with_storage!(features.dtype(), S => {
-            let (features, flow) = (elements!(features, S), elements!(flow, S));
-            let grads = Grads { body: elements!(body, S), edge: Some(elements!(edge, S)) };
-            let (features, flow) = warp::warp_backward(features, flow, grads, extents, options);
-            (tensor(features, shapes.0), tensor(flow, shapes.1))
-        })
+        warp_gradients(features, flow, body, Some(edge), options)
     }
+}
+
+/// The gradients of features and flow from that of the body and, after a split, of the edge.
+fn warp_gradients(
+    features: Primitive,
+    flow: Primitive,
+    body: Primitive,
+    edge: Option<Primitive>,
+    options: WarpOptions,
+) -> (Primitive, Primitive) {
+    let (extents, shapes) = (extents(&features), (features.shape(), flow.shape()));
+    let (features, flow) = (features.to_contiguous(), flow.to_contiguous());
+    let (body, edge) = (body.to_contiguous(), edge.map(|edge| edge.to_contiguous()));
+    with_storage!(features.dtype(), S => {
+        let (features, flow) = (elements!(features, S), elements!(flow, S));
+        let grads = Grads {
+            body: elements!(body, S),
+            edge: edge.as_ref().map(|edge| elements!(edge, S)),
+        };
+        let (features, flow) = warp::warp_backward(features, flow, grads, extents, options);
+        (tensor(features, shapes.0), tensor(flow, shapes.1))
+    })
 }
