@@ -6,6 +6,7 @@ mod common;
 
 use std::sync::Arc;
 
+use burn::tensor::distributed::{DistributedConfig, ReduceOperation};
 use burn::tensor::{Device, Int, Tensor};
 use burn_train::metric::{Metric, MetricMetadata, Numeric};
 use burn_train::{ExecutionStrategy, Learner, MultiDeviceOptim, SupervisedTraining};
@@ -16,6 +17,7 @@ use decoupled_seg_engine::learner::{
 };
 use decoupled_seg_engine::{EvaluationRecipe, Evaluator};
 use decoupled_seg_metrics::BoundaryThreshold;
+use rstest::rstest;
 
 fn train(strategy: ExecutionStrategy, devices: usize) -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -61,13 +63,25 @@ fn one_device() {
     assert!(mean_iou > 0.5, "mean IoU {mean_iou}");
 }
 
-#[test]
-fn two_devices() {
+#[rstest]
+#[case(MultiDeviceOptim::OptimMainDevice)]
+#[case(MultiDeviceOptim::OptimSharded)]
+fn two_devices(#[case] optim: MultiDeviceOptim) {
     let _turn = alone();
     let devices = vec![Device::default().autodiff(), Device::default().autodiff()];
-    let strategy = ExecutionStrategy::multi(devices, MultiDeviceOptim::OptimMainDevice);
-    let mean_iou = train(strategy, 2);
+    let mean_iou = train(ExecutionStrategy::multi(devices, optim), 2);
     assert!(mean_iou > 0.5, "mean IoU {mean_iou}");
+}
+
+/// Burn 0.22 reduces gradients between CUDA devices only, and says so.
+#[test]
+#[should_panic(expected = "Distributed operations are not supported for device Flex")]
+fn data_parallel_training_is_not_for_cpus() {
+    let devices = vec![Device::default().autodiff(), Device::default().autodiff()];
+    let config = DistributedConfig {
+        all_reduce_op: ReduceOperation::Mean,
+    };
+    let _strategy = ExecutionStrategy::ddp(devices, config);
 }
 
 /// Two batches of one image each.

@@ -2,8 +2,9 @@
 //! with the feature `dashboard`, its terminal dashboard.
 //!
 //! [`Trainer`](crate::Trainer) is what the project's own figures come from; it resumes within an epoch and writes whole
-//! checkpoints. The `Learner` resumes by epoch and shows one loss. On several devices
-//! (`ExecutionStrategy::multi` and `ddp`) each device normalises by the statistics of its own crops: Burn 0.22 has no
+//! checkpoints. The `Learner` resumes by epoch and shows one loss. `ExecutionStrategy::multi` trains on several devices of any
+//! kind; `ExecutionStrategy::ddp` needs CUDA devices in Burn 0.22 and panics on others (it has not been run here). On
+//! several devices each normalises by the statistics of its own crops: Burn 0.22 has no
 //! batch norm that shares them, so freeze them ([`BatchNormMode`](crate::BatchNormMode)) or give each device several
 //! crops. Gradients of several devices are added up, not averaged: see
 //! [`LearnerNet::with_gradients_shared_by`].

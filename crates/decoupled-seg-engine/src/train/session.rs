@@ -226,6 +226,9 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                 group.push(batch);
             }
             let start = Instant::now();
+            if self.position.step == self.first_step {
+                self.announce_warm_up();
+            }
             let losses = self.stepper.step(group, self.position.step);
             let learning_rate = self.stepper.learning_rate(self.position.step);
             self.position.batch += per_step;
@@ -255,13 +258,21 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         self.read_losses()
     }
 
-    /// The first step of a session compiles and tunes kernels for the size of the crops; all others have that size too.
+    /// The first step of a session compiles and tunes kernels for the size of the crops, where the device has any to
+    /// compile; all others have that size too.
+    fn announce_warm_up(&self) {
+        if self.stepper.compiles_kernels() {
+            self.reporter
+                .note("first step: kernels are compiled and tuned for this size of crops");
+        }
+    }
+
     fn note_warm_up(&mut self, start: Instant) {
         self.stepper.wait();
         let taken = start.elapsed();
         if taken > NOTEWORTHY {
             self.reporter.note(&format!(
-                "the first step took {:.0} s: kernels are tuned once for this size of crops",
+                "the first step took {:.0} s; those that follow take less",
                 taken.as_secs_f64()
             ));
         }

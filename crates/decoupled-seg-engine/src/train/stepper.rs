@@ -124,6 +124,11 @@ impl<M: SegmentationModel> Stepper<M> {
             .expect("the device finishes what it was given");
     }
 
+    /// Whether the device runs kernels that are compiled for it, as GPUs do.
+    pub fn compiles_kernels(&self) -> bool {
+        !format!("{:?}", self.device).contains("Flex")
+    }
+
     pub fn device(&self) -> &Device {
         &self.device
     }

@@ -1,0 +1,80 @@
+//! The recipe of the authors' scripts: the network without the module first, then the module from its weights.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use decoupled_seg::datasets::augment::{Augmentation, CropSize};
+use decoupled_seg::datasets::{StreetScenes, StreetScenesConfig};
+use decoupled_seg::engine::{
+    CheckpointRecipe, CheckpointStore, LossTerm, Progress, Recipe, RecipePreset, Trainer,
+    load_weights_partially,
+};
+use decoupled_seg::prelude::*;
+
+fn recipe(stage: RecipePreset, epochs: usize) -> Recipe {
+    Recipe {
+        epochs,
+        batch: 2,
+        augmentation: Augmentation::default().with_crop(Some(CropSize::square(64))),
+        class_uniform: None,
+        validate_every: 0,
+        workers: 1,
+        ..stage.recipe()
+    }
+}
+
+#[test]
+fn the_module_starts_from_the_plain_network() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let device = Device::default();
+    device.seed(5);
+    let scenes = Arc::new(StreetScenes::new(StreetScenesConfig {
+        len: 4,
+        width: 64,
+        height: 64,
+        seed: 7,
+    }));
+    let config = DecoupledSegNetConfig::tiny(10);
+    let plain = config.clone().with_decoder(DecoderConfig::Plain);
+
+    let first = recipe(RecipePreset::CityscapesBase, 2);
+    Trainer::new(first.clone(), plain.init(&device), &device)
+        .with_run_folder(folder.path())
+        .with_progress(Progress::Silent)
+        .fit(scenes.clone(), None)
+        .expect("trains");
+    let store = CheckpointStore::open(
+        folder.path().join("checkpoints"),
+        CheckpointRecipe::default(),
+    );
+    let weights = store.latest().expect("a finished run").model_path();
+
+    let (model, report) =
+        load_weights_partially(config.init(&device), &weights).expect("whole weights");
+    let is_backbone = |name: &str| name.starts_with("backbone");
+    let loaded = report.loaded.iter().filter(|name| is_backbone(name));
+    assert!(loaded.count() > 50, "{report:?}");
+    let missing = report
+        .missing
+        .iter()
+        .filter(|tensor| is_backbone(&tensor.name));
+    assert_eq!(missing.count(), 0, "{report:?}");
+    assert!(!report.missing.is_empty(), "the module is new");
+
+    let second = recipe(RecipePreset::CityscapesDecoupled, 8);
+    assert!(second.optimizer.learning_rate < first.optimizer.learning_rate);
+    let trained = Trainer::new(second, model, &device)
+        .with_progress(Progress::Silent)
+        .fit(scenes, None)
+        .expect("trains");
+    let [start, end] = [&trained.history[0], &trained.history[7]].map(|record| &record.loss);
+    for term in [
+        LossTerm::Segmentation,
+        LossTerm::Body,
+        LossTerm::Edge,
+        LossTerm::Attention,
+    ] {
+        assert!(start.get(term).is_some_and(f32::is_finite), "{term}");
+    }
+    assert!(end.total < start.total, "{} to {}", start.total, end.total);
+}
