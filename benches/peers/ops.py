@@ -11,10 +11,13 @@ Time PyTorch alone, or run our bench in the same go and print the ratios:
     python benches/peers/ops.py --ours                            # also `cargo bench -p decoupled-seg-core`
     python benches/peers/ops.py --ours --device cuda              # both on the GPU, with fusion
     python benches/peers/ops.py --ours --device cuda --features cuda --bench-name cuda-eager
+    python benches/peers/ops.py --ours --device cuda --backend vulkan --features vulkan,fusion
 
 With `--ours` the two take turns, shape by shape: what else the machine does hits both alike. Times are medians. The
 training times contain the forward pass, making a gradient of ones of the result's size, and the backward pass; ours of
 the split also contain the sum of its two results, since Burn starts a backward pass from one tensor.
+
+The last column is the throughput of our forward pass as a share of that of a copy (`x + 1`) of the same map.
 
 Our bench keeps freed memory (`decoupled_seg_core::keep_freed_memory`), PyTorch is measured as it comes; with `--keep-memory`
 both keep it.
@@ -116,6 +119,12 @@ def ours(bench, name, pass_name, case, baseline):
     return json.loads(path.read_text())["median"]["point_estimate"] / 1e9
 
 
+def maps_moved(name, case):
+    """What a warp reads and writes, in feature maps: features, flow, body and, after a split, edge."""
+    channels = int(case.split("x")[1])
+    return (3 if name == "warp_split" else 2) + 2 / channels
+
+
 def build(features):
     """Builds our bench and returns the path of its program."""
     command = ["cargo", "bench", "-p", "decoupled-seg-core", "--bench", "ops", "--no-run"]
@@ -134,6 +143,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2, help="threads of both on the CPU")
     parser.add_argument("--seconds", type=float, default=2.0, help="time for each of PyTorch's measurements")
     parser.add_argument("--ours", action="store_true", help="also run our bench and print ratios")
+    parser.add_argument("--backend", help="BURN_DEVICE of our bench, by default as the device")
     parser.add_argument("--features", help="cargo features of our bench, by default those of the device")
     parser.add_argument("--bench-name", default="peer", help="criterion baseline to save under")
     parser.add_argument("--keep-memory", action="store_true", help="PyTorch keeps freed memory too (glibc), as ours does")
@@ -146,21 +156,27 @@ def main():
     torch.manual_seed(0)
     torch.set_num_threads(arguments.threads)
     os.environ["RAYON_NUM_THREADS"] = str(arguments.threads)
-    os.environ["BURN_DEVICE"] = "cuda" if arguments.device == "cuda" else "flex"
+    backend = arguments.backend or ("cuda" if arguments.device == "cuda" else "flex")
+    os.environ["BURN_DEVICE"] = backend
     features = arguments.features or ("cuda,fusion" if arguments.device == "cuda" else "")
     bench = build(features) if arguments.ours else None
 
     what = torch.cuda.get_device_name() if arguments.device == "cuda" else f"{arguments.threads} threads"
     print(f"PyTorch {torch.__version__}, {arguments.device} ({what})", flush=True)
     if bench:
-        print("| operation | shape | pass | PyTorch ms | ours ms | ratio |\n|---|---|---|---:|---:|---:|")
+        print(f"Ours: {backend}, {features or 'default features'}\n", flush=True)
+        print("| operation | shape | pass | PyTorch ms | ours ms | ratio | of a copy |\n|---|---|---|---:|---:|---:|---:|")
     for name, case, inputs, operation in cases(arguments.device):
         if arguments.only not in f"{name}/{case}":
             continue
         for pass_name, theirs in peer(inputs, operation, arguments.device, arguments.seconds).items():
             if bench:
                 own = ours(bench, name, pass_name, case, arguments.bench_name)
-                row = f"{theirs * 1e3:.2f} | {own * 1e3:.2f} | {theirs / own:.2f}"
+                share = ""
+                if name.startswith("warp") and pass_name == "forward":
+                    copy = ours(bench, "copy", "forward", case, arguments.bench_name)
+                    share = f"{100 * (maps_moved(name, case) / own) / (2 / copy):.0f} %"
+                row = f"{theirs * 1e3:.2f} | {own * 1e3:.2f} | {theirs / own:.2f} | {share}"
                 print(f"| {name} | {case} | {pass_name} | {row} |", flush=True)
             else:
                 print(json.dumps({"name": name, "case": case, "pass": pass_name, "seconds": theirs}), flush=True)
