@@ -260,20 +260,22 @@ pub(super) fn warp_backward<S: Storage>(
 
     let scales = [extents.frame.width, extents.frame.height]
         .map(|length| S::Real::from_f64(FlowAxis::new(length, options).scale));
-    let flow_grad = (0..flow.len() / plane)
-        .into_par_iter()
-        .flat_map_iter(|index| {
+    let flow_grad = written(flow.len(), |flow_grad| {
+        let axes = flow_grad.par_chunks_exact_mut(plane).enumerate();
+        axes.for_each(|(index, flow_grad)| {
             let (image, axis) = (index / 2, index % 2);
-            let sums = &sums[image * 2 * plane * tasks..][..2 * plane * tasks];
-            (0..plane).map(move |at| {
-                let mut sum = S::Real::default();
-                for task in 0..tasks {
-                    sum += sums[(2 * task + axis) * plane + at];
+            let mut total = vec![S::Real::default(); plane];
+            for task in 0..tasks {
+                let sums = &sums[((image * tasks + task) * 2 + axis) * plane..];
+                for (total, sum) in total.iter_mut().zip(sums) {
+                    *total += *sum;
                 }
-                S::store(sum * scales[axis])
-            })
-        })
-        .collect();
+            }
+            for (grad, total) in flow_grad.iter_mut().zip(total) {
+                grad.write(S::store(total * scales[axis]));
+            }
+        });
+    });
     (features_grad, flow_grad)
 }
 
