@@ -10,8 +10,8 @@ use decoupled_seg::engine::{Precision, Progress, Recipe, RecipePreset, Trainer};
 use decoupled_seg::prelude::*;
 use rstest::rstest;
 
-/// bf16 has eight bits: a relative error of 1/256 a number, of which dozens of layers make a few percent.
-const TOLERANCE: f32 = 0.06;
+/// bf16 has eight bits: a relative error of 1/256 a number. Dozens of layers made up to 0.9 % of it here.
+const TOLERANCE: f32 = 0.03;
 
 /// The seed is for the whole process, and the tests share it.
 static SEEDING: Mutex<()> = Mutex::new(());
