@@ -10,12 +10,12 @@ use burn::backend::cubecl::dtype_to_storage_type;
 use burn::tensor::{DType, Shape};
 use burn_cubecl::ops::numeric::{empty_device_contiguous_dtype, zeros_client};
 use burn_cubecl::tensor::CubeTensor;
-use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::super::options::{WarpGradient, WarpOptions};
-use super::CHANNELS;
-use super::position::{Axis, axis, locate, stops};
+use super::place::{CHANNELS, Place, at, cubes, groups, no_sums, place, store_sums, warp_grad};
+use super::position::{Axes, axes, cell, stops};
+use super::{Grads, empty_like};
 
 /// Chains the pixels of each cell. The cells of an image are `(height + 1) x (width + 1)`, from one pixel above and
 /// left of it. In `heads` and `next` a pixel counts from 1, and 0 ends a chain.
@@ -25,8 +25,7 @@ fn link_kernel<F: Float>(
     heads: &mut Tensor<Atomic<u32>>,
     next: &mut Tensor<u32>,
     fractions: &mut Tensor<f32>,
-    axis_x: &Axis,
-    axis_y: &Axis,
+    axes: &Axes,
     #[comptime] border: bool,
     #[define(F)] _dtype: ElemType,
 ) {
@@ -35,20 +34,16 @@ fn link_kernel<F: Float>(
     if ABSOLUTE_POS >= flow.shape(0) * plane {
         terminate!();
     }
-    let (batch, pixel) = (ABSOLUTE_POS / plane, ABSOLUTE_POS % plane);
-    let (y, x) = (pixel / width, pixel % width);
-    let flow_at = batch * flow.stride(0) + y * flow.stride(2) + x * flow.stride(3);
-    let flow_x = f32::cast_from(flow[flow_at]);
-    let flow_y = f32::cast_from(flow[flow_at + flow.stride(1)]);
-    let cell_x = locate(x as i32, width as i32 - 1, flow_x, axis_x, border);
-    let cell_y = locate(y as i32, height as i32 - 1, flow_y, axis_y, border);
-    if cell_x.inside && cell_y.inside {
-        let row = (cell_y.index + 1i32) as usize;
-        let column = (cell_x.index + 1i32) as usize;
-        let cell = (batch * (height + 1) + row) * (width + 1) + column;
+    let place = place(ABSOLUTE_POS, 1, height, width);
+    let sampled = cell::<F>(flow, &place, axes, border);
+    if sampled.inside {
+        let row = (sampled.y.index + 1i32) as usize;
+        let column = (sampled.x.index + 1i32) as usize;
+        let cell = (place.batch * (height + 1) + row) * (width + 1) + column;
+        let pixel = ABSOLUTE_POS % plane;
         next[ABSOLUTE_POS] = heads[cell].exchange(pixel as u32 + 1u32);
-        fractions[2 * ABSOLUTE_POS] = cell_x.fraction;
-        fractions[2 * ABSOLUTE_POS + 1] = cell_y.fraction;
+        fractions[2 * ABSOLUTE_POS] = sampled.x.fraction;
+        fractions[2 * ABSOLUTE_POS + 1] = sampled.y.fraction;
     }
 }
 
@@ -132,7 +127,8 @@ fn shell_sort(values: &mut Tensor<u32>, start: usize, count: usize) {
 /// Sums the gradient of a feature pixel for a group of channels.
 #[cube(launch_unchecked)]
 fn collect_kernel<F: Float>(
-    grad: &Tensor<F>,
+    body: &Tensor<F>,
+    edge: ComptimeOption<&Tensor<F>>,
     starts: &Tensor<u32>,
     counts: &Tensor<u32>,
     lists: &Tensor<u32>,
@@ -141,35 +137,26 @@ fn collect_kernel<F: Float>(
     groups: usize,
     #[define(F)] _dtype: ElemType,
 ) {
-    let channels = grad.shape(1);
-    let (height, width) = (grad.shape(2), grad.shape(3));
+    let channels = body.shape(1);
+    let (height, width) = (body.shape(2), body.shape(3));
     let plane = height * width;
-    if ABSOLUTE_POS >= grad.shape(0) * groups * plane {
+    if ABSOLUTE_POS >= body.shape(0) * groups * plane {
         terminate!();
     }
-    let pixel = ABSOLUTE_POS % plane;
-    let block = ABSOLUTE_POS / plane;
-    let (batch, group) = (block / groups, block % groups);
-    let (y, x) = (pixel / width, pixel % width);
-    let grad_at = batch * grad.stride(0) + group * CHANNELS * grad.stride(1);
-
-    let mut sums = Array::<f32>::new(CHANNELS);
-    #[unroll]
-    for step in 0..CHANNELS {
-        sums[step] = 0.0f32;
-    }
+    let place = place(ABSOLUTE_POS, groups, height, width);
+    let mut sums = no_sums();
     // The pixel is the lower right one of the cell above and left of it, and so on.
     #[unroll]
     for corner in 0..4usize {
         let (down, right) = comptime!((corner / 2, corner % 2));
-        let cell = (batch * (height + 1) + y + down) * (width + 1) + x + right;
+        let cell = (place.batch * (height + 1) + place.y + down) * (width + 1) + place.x + right;
         let count = counts[cell] as usize;
         if count > 0 {
-            let list = batch * plane + starts[cell] as usize;
+            let list = place.batch * plane + starts[cell] as usize;
             for slot in 0..count {
-                let from = lists[list + slot] as usize;
-                let fraction_x = fractions[2 * (batch * plane + from)];
-                let fraction_y = fractions[2 * (batch * plane + from) + 1];
+                let pixel = lists[list + slot] as usize;
+                let fraction_x = fractions[2 * (place.batch * plane + pixel)];
+                let fraction_y = fractions[2 * (place.batch * plane + pixel) + 1];
                 let share_x = if comptime!(right == 0) {
                     fraction_x
                 } else {
@@ -181,41 +168,47 @@ fn collect_kernel<F: Float>(
                     1.0f32 - fraction_y
                 };
                 let share = share_x * share_y;
-                let at = grad_at + from / width * grad.stride(2) + from % width * grad.stride(3);
+                let from = Place {
+                    batch: place.batch,
+                    channel: place.channel,
+                    y: pixel / width,
+                    x: pixel % width,
+                };
                 #[unroll]
                 for step in 0..CHANNELS {
-                    if group * CHANNELS + step < channels {
-                        let value = f32::cast_from(grad[at + step * grad.stride(1)]);
-                        sums[step] += value * share;
+                    let channel = from.channel + step;
+                    if channel < channels {
+                        sums[step] += warp_grad::<F>(body, edge, &from, channel) * share;
                     }
                 }
             }
         }
     }
-    let at =
-        batch * features_grad.stride(0) + y * features_grad.stride(2) + x * features_grad.stride(3);
-    #[unroll]
-    for step in 0..CHANNELS {
-        let channel = group * CHANNELS + step;
-        if channel < channels {
-            let at = at + channel * features_grad.stride(1);
-            features_grad[at] = F::cast_from(sums[step]);
+    #[comptime]
+    if let ComptimeOption::Some(edge) = edge {
+        #[unroll]
+        for step in 0..CHANNELS {
+            let channel = place.channel + step;
+            if channel < channels {
+                sums[step] += f32::cast_from(edge[at(edge, &place, channel)]);
+            }
         }
     }
+    store_sums::<F>(&sums, features_grad, &place);
 }
 
 /// The gradient of the features.
-pub(super) fn collect(flow: CubeTensor, grad: CubeTensor, options: WarpOptions) -> CubeTensor {
-    let [batch, channels, height, width] = grad.meta.shape().dims();
-    let features_grad = super::empty_like(&grad);
-    let groups = channels.div_ceil(CHANNELS);
+pub(super) fn collect(flow: CubeTensor, grads: Grads, options: WarpOptions) -> CubeTensor {
+    let [batch, channels, height, width] = grads.body.meta.shape().dims();
+    let features_grad = empty_like(&grads.body);
+    let groups = groups(channels);
     let plane = height * width;
     if batch * groups * plane == 0 {
         return features_grad;
     }
-    let client = grad.client.clone();
-    let device = grad.device.clone();
-    let dtype = dtype_to_storage_type(grad.dtype);
+    let client = flow.client.clone();
+    let device = flow.device.clone();
+    let dtype = dtype_to_storage_type(flow.dtype);
     let cells = (height + 1) * (width + 1);
     let zeros = |len: usize| {
         zeros_client(
@@ -236,15 +229,10 @@ pub(super) fn collect(flow: CubeTensor, grad: CubeTensor, options: WarpOptions) 
     let counts = empty(batch * cells, DType::U32);
     let lists = empty(batch * plane, DType::U32);
 
-    let launch = |units: usize| {
-        let cube_dim = CubeDim::new(&client, units);
-        let cube_count = calculate_cube_count_elemwise(&client, units, cube_dim);
-        (cube_count, cube_dim)
-    };
     // SAFETY: units past the last one stop at once. Cells are bounded by `locate`, chains hold pixels of their image
     // only, and the lists of an image together are as long as it has linked pixels, at most `plane`.
     unsafe {
-        let (cube_count, cube_dim) = launch(batch * plane);
+        let (cube_count, cube_dim) = cubes(&client, batch * plane);
         link_kernel::launch_unchecked(
             &client,
             cube_count,
@@ -253,12 +241,11 @@ pub(super) fn collect(flow: CubeTensor, grad: CubeTensor, options: WarpOptions) 
             heads.clone().into_tensor_arg(),
             next.clone().into_tensor_arg(),
             fractions.clone().into_tensor_arg(),
-            axis(width, options),
-            axis(height, options),
+            axes(height, width, options),
             stops(options),
             dtype,
         );
-        let (cube_count, cube_dim) = launch(batch * cells);
+        let (cube_count, cube_dim) = cubes(&client, batch * cells);
         arrange_kernel::launch_unchecked(
             &client,
             cube_count,
@@ -274,12 +261,13 @@ pub(super) fn collect(flow: CubeTensor, grad: CubeTensor, options: WarpOptions) 
             plane,
             options.gradient == WarpGradient::Deterministic,
         );
-        let (cube_count, cube_dim) = launch(batch * groups * plane);
+        let (cube_count, cube_dim) = cubes(&client, batch * groups * plane);
         collect_kernel::launch_unchecked(
             &client,
             cube_count,
             cube_dim,
-            grad.into_tensor_arg(),
+            grads.body.into_tensor_arg(),
+            grads.edge.map(CubeTensor::into_tensor_arg).into(),
             starts.into_tensor_arg(),
             counts.into_tensor_arg(),
             lists.into_tensor_arg(),

@@ -1,13 +1,13 @@
 //! The ops on GPUs, as CubeCL kernels.
 
 mod collect;
+mod place;
 mod position;
 mod resize;
 mod slopes;
 mod warp;
 
 use burn::backend::cubecl::dtype_to_elem_type;
-use burn::backend::ops::FloatTensorOps;
 use burn::tensor::DType;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::ops::numeric::empty_device_dtype;
@@ -19,8 +19,13 @@ use self::resize::Direction;
 use super::backend::{SamplingBackend, SamplingGradients};
 use super::options::{WarpGradient, WarpOptions};
 
-/// Channels that one unit handles: positions and weights are found once for all of them.
-const CHANNELS: usize = 8;
+/// The gradients of what a warp gave.
+#[derive(Debug, Clone)]
+struct Grads {
+    body: CubeTensor,
+    /// Of a split.
+    edge: Option<CubeTensor>,
+}
 
 /// An uninitialised tensor of that shape and type.
 fn empty_like(tensor: &CubeTensor) -> CubeTensor {
@@ -60,6 +65,23 @@ impl SamplingBackend for CubeBackend {
     }
 }
 
+/// The gradients of features and flow.
+fn warp_backward(
+    features: CubeTensor,
+    flow: CubeTensor,
+    grads: Grads,
+    options: WarpOptions,
+) -> (CubeTensor, CubeTensor) {
+    // Half-precision sums would lose too much, whether a device adds them atomically or not.
+    let atomics = options.gradient == WarpGradient::Fast
+        && features.dtype == DType::F32
+        && adds_atomically(&features);
+    let (flow_grad, features_grad) =
+        slopes::slopes(features, flow.clone(), grads.clone(), options, atomics);
+    let features_grad = features_grad.unwrap_or_else(|| collect::collect(flow, grads, options));
+    (features_grad, flow_grad)
+}
+
 impl SamplingGradients for CubeBackend {
     fn bilinear_backward(
         grad: CubeTensor,
@@ -72,17 +94,10 @@ impl SamplingGradients for CubeBackend {
     fn warp_backward(
         features: CubeTensor,
         flow: CubeTensor,
-        grad: CubeTensor,
+        body: CubeTensor,
         options: WarpOptions,
     ) -> (CubeTensor, CubeTensor) {
-        // Half-precision sums would lose too much, whether a device adds them atomically or not.
-        let atomics = options.gradient == WarpGradient::Fast
-            && features.dtype == DType::F32
-            && adds_atomically(&features);
-        let (flow_grad, features_grad) =
-            slopes::slopes(features, flow.clone(), grad.clone(), options, atomics);
-        let features_grad = features_grad.unwrap_or_else(|| collect::collect(flow, grad, options));
-        (features_grad, flow_grad)
+        warp_backward(features, flow, Grads { body, edge: None }, options)
     }
 
     fn warp_split_backward(
@@ -92,8 +107,7 @@ impl SamplingGradients for CubeBackend {
         edge: CubeTensor,
         options: WarpOptions,
     ) -> (CubeTensor, CubeTensor) {
-        let grad = Self::float_sub(body, edge.clone());
-        let (features_grad, flow_grad) = Self::warp_backward(features, flow, grad, options);
-        (Self::float_add(features_grad, edge), flow_grad)
+        let edge = Some(edge);
+        warp_backward(features, flow, Grads { body, edge }, options)
     }
 }

@@ -4,6 +4,7 @@ use cubecl::prelude::*;
 
 use super::super::options::{WarpOptions, WarpPadding};
 use super::super::position::{FARTHEST, FlowAxis};
+use super::place::{Place, at};
 
 /// [`FlowAxis`] as an argument of a kernel.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
@@ -13,10 +14,20 @@ pub(super) struct Axis {
     pub(super) scale: f32,
 }
 
-/// The argument for the axis of that many pixels.
-pub(super) fn axis(length: usize, options: WarpOptions) -> AxisLaunch {
-    let axis = FlowAxis::new(length, options);
-    AxisLaunch::new(axis.stretch as f32, axis.shift as f32, axis.scale as f32)
+/// Those of a map.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+pub(super) struct Axes {
+    pub(super) y: Axis,
+    pub(super) x: Axis,
+}
+
+/// The argument for maps of that size.
+pub(super) fn axes(height: usize, width: usize, options: WarpOptions) -> AxesLaunch {
+    let axis = |length| {
+        let axis = FlowAxis::new(length, options);
+        AxisLaunch::new(axis.stretch as f32, axis.shift as f32, axis.scale as f32)
+    };
+    AxesLaunch::new(axis(height), axis(width))
 }
 
 /// Whether positions are stopped at the border.
@@ -26,18 +37,20 @@ pub(super) fn stops(options: WarpOptions) -> bool {
 
 /// A position along one axis: the pixel at or before it, -1 to the last, and how far behind that pixel it is.
 #[derive(CubeType, Clone, Copy)]
-pub(super) struct Cell {
+pub(super) struct Span {
     pub(super) index: i32,
     pub(super) fraction: f32,
+    /// The last pixel of the axis.
+    last: i32,
     /// Whether any of the two pixels can be inside.
-    pub(super) inside: bool,
+    inside: bool,
     /// Whether the position moves with the flow: not where the border stops it.
-    pub(super) follows: bool,
+    follows: bool,
 }
 
 /// Where pixel `x` of an axis samples.
 #[cube]
-pub(super) fn locate(x: i32, last: i32, flow: f32, axis: &Axis, #[comptime] border: bool) -> Cell {
+fn locate(x: i32, last: i32, flow: f32, axis: &Axis, #[comptime] border: bool) -> Span {
     let x_f32 = f32::cast_from(x);
     let offset = axis.stretch * x_f32 + axis.shift + axis.scale * flow;
     // False for NaN, and bounded before it becomes an integer.
@@ -55,21 +68,48 @@ pub(super) fn locate(x: i32, last: i32, flow: f32, axis: &Axis, #[comptime] bord
         let stopped = select(beyond, last, 0i32);
         // The clamp holds whatever a driver makes of comparisons with NaN.
         let index = clamp(select(follows, index, stopped), 0i32, last);
-        Cell {
+        Span {
             index,
             fraction: select(follows, fraction, 0.0f32),
+            last,
             inside: true,
             follows,
         }
     } else {
         let inside = near && index >= -1i32 && index <= last;
-        Cell {
+        Span {
             index: select(inside, index, -1i32),
             fraction,
+            last,
             inside,
             follows: true,
         }
     }
+}
+
+/// The cell of four pixels in which a position lies.
+#[derive(CubeType, Clone, Copy)]
+pub(super) struct Cell {
+    pub(super) y: Span,
+    pub(super) x: Span,
+    pub(super) inside: bool,
+}
+
+/// Where the pixel of `place` samples.
+#[cube]
+pub(super) fn cell<F: Float>(
+    flow: &Tensor<F>,
+    place: &Place,
+    axes: &Axes,
+    #[comptime] border: bool,
+) -> Cell {
+    let flow_x = f32::cast_from(flow[at(flow, place, 0)]);
+    let flow_y = f32::cast_from(flow[at(flow, place, 1)]);
+    let (last_y, last_x) = (flow.shape(2) as i32 - 1, flow.shape(3) as i32 - 1);
+    let y = locate(place.y as i32, last_y, flow_y, &axes.y, border);
+    let x = locate(place.x as i32, last_x, flow_x, &axes.x, border);
+    let inside = y.inside && x.inside;
+    Cell { y, x, inside }
 }
 
 /// The four pixels of a cell: where they are in a plane, which are inside, and how far in the cell the position is.
@@ -89,25 +129,18 @@ pub(super) struct Taps {
     pub(super) follows_y: bool,
 }
 
-/// The taps of a sampling position in planes of these sides and strides.
+/// The taps of a cell in planes of these strides.
 #[cube]
-pub(super) fn taps(
-    cell_x: &Cell,
-    cell_y: &Cell,
-    last_x: i32,
-    last_y: i32,
-    stride_x: usize,
-    stride_y: usize,
-) -> Taps {
-    let inside = cell_x.inside && cell_y.inside;
-    let left = inside && cell_x.index >= 0i32;
-    let right = inside && cell_x.index < last_x;
-    let upper = inside && cell_y.index >= 0i32;
-    let lower = inside && cell_y.index < last_y;
-    let at_left = clamp(cell_x.index, 0i32, last_x) as usize * stride_x;
-    let at_right = clamp(cell_x.index + 1i32, 0i32, last_x) as usize * stride_x;
-    let at_upper = clamp(cell_y.index, 0i32, last_y) as usize * stride_y;
-    let at_lower = clamp(cell_y.index + 1i32, 0i32, last_y) as usize * stride_y;
+pub(super) fn taps(cell: &Cell, stride_y: usize, stride_x: usize) -> Taps {
+    let (last_y, last_x) = (cell.y.last, cell.x.last);
+    let left = cell.inside && cell.x.index >= 0i32;
+    let right = cell.inside && cell.x.index < last_x;
+    let upper = cell.inside && cell.y.index >= 0i32;
+    let lower = cell.inside && cell.y.index < last_y;
+    let at_left = clamp(cell.x.index, 0i32, last_x) as usize * stride_x;
+    let at_right = clamp(cell.x.index + 1i32, 0i32, last_x) as usize * stride_x;
+    let at_upper = clamp(cell.y.index, 0i32, last_y) as usize * stride_y;
+    let at_lower = clamp(cell.y.index + 1i32, 0i32, last_y) as usize * stride_y;
     Taps {
         upper_left: at_upper + at_left,
         upper_right: at_upper + at_right,
@@ -117,10 +150,10 @@ pub(super) fn taps(
         has_upper_right: upper && right,
         has_lower_left: lower && left,
         has_lower_right: lower && right,
-        x: cell_x.fraction,
-        y: cell_y.fraction,
-        follows_x: cell_x.follows,
-        follows_y: cell_y.follows,
+        x: cell.x.fraction,
+        y: cell.y.fraction,
+        follows_x: cell.x.follows,
+        follows_y: cell.y.follows,
     }
 }
 

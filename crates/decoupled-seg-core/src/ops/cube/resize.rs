@@ -4,11 +4,10 @@ use burn::backend::cubecl::dtype_to_storage_type;
 use burn::tensor::Shape;
 use burn_cubecl::ops::numeric::empty_device_dtype;
 use burn_cubecl::tensor::CubeTensor;
-use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::super::position::ResizeAxis;
-use super::CHANNELS;
+use super::place::{CHANNELS, at, cubes, groups, image_at, no_sums, place, store_sums};
 
 /// [`ResizeAxis`] as an argument of a kernel.
 #[derive(CubeType, CubeLaunch, Clone, Copy)]
@@ -60,33 +59,28 @@ fn bilinear_kernel<F: Float>(
 ) {
     let channels = output.shape(1);
     let (height, width) = (output.shape(2), output.shape(3));
-    let plane = height * width;
-    if ABSOLUTE_POS >= output.shape(0) * groups * plane {
+    if ABSOLUTE_POS >= output.shape(0) * groups * height * width {
         terminate!();
     }
-    let pixel = ABSOLUTE_POS % plane;
-    let block = ABSOLUTE_POS / plane;
-    let (batch, group) = (block / groups, block % groups);
-    let (to_y, to_x) = (pixel / width, pixel % width);
-    let row = reads(to_y, x.shape(2) - 1, rows);
-    let column = reads(to_x, x.shape(3) - 1, columns);
+    let place = place(ABSOLUTE_POS, groups, height, width);
+    let row = reads(place.y, x.shape(2) - 1, rows);
+    let column = reads(place.x, x.shape(3) - 1, columns);
     let (upper, lower) = (row.first * x.stride(2), row.second * x.stride(2));
     let (left, right) = (column.first * x.stride(3), column.second * x.stride(3));
-    let output_at = batch * output.stride(0) + to_y * output.stride(2) + to_x * output.stride(3);
     #[unroll]
     for step in 0..CHANNELS {
-        let channel = group * CHANNELS + step;
+        let channel = place.channel + step;
         if channel < channels {
-            let at = batch * x.stride(0) + channel * x.stride(1);
-            let upper_left = f32::cast_from(x[at + upper + left]);
-            let upper_right = f32::cast_from(x[at + upper + right]);
-            let lower_left = f32::cast_from(x[at + lower + left]);
-            let lower_right = f32::cast_from(x[at + lower + right]);
+            let from = image_at(x, &place, channel);
+            let upper_left = f32::cast_from(x[from + upper + left]);
+            let upper_right = f32::cast_from(x[from + upper + right]);
+            let lower_left = f32::cast_from(x[from + lower + left]);
+            let lower_right = f32::cast_from(x[from + lower + right]);
             let above = upper_left * (1.0f32 - column.share) + upper_right * column.share;
             let below = lower_left * (1.0f32 - column.share) + lower_right * column.share;
             let value = above * (1.0f32 - row.share) + below * row.share;
-            let at = output_at + channel * output.stride(1);
-            output[at] = F::cast_from(value);
+            let to = at(&*output, &place, channel);
+            output[to] = F::cast_from(value);
         }
     }
 }
@@ -125,50 +119,33 @@ fn bilinear_backward_kernel<F: Float>(
 ) {
     let channels = output.shape(1);
     let (height, width) = (output.shape(2), output.shape(3));
-    let plane = height * width;
-    if ABSOLUTE_POS >= output.shape(0) * groups * plane {
+    if ABSOLUTE_POS >= output.shape(0) * groups * height * width {
         terminate!();
     }
-    let pixel = ABSOLUTE_POS % plane;
-    let block = ABSOLUTE_POS / plane;
-    let (batch, group) = (block / groups, block % groups);
-    let (y, x) = (pixel / width, pixel % width);
-    let grad_at = batch * grad.stride(0) + group * CHANNELS * grad.stride(1);
-
-    let mut sums = Array::<f32>::new(CHANNELS);
-    #[unroll]
-    for step in 0..CHANNELS {
-        sums[step] = 0.0f32;
-    }
-    let window_y = window(y, grad.shape(2), rows);
-    let window_x = window(x, grad.shape(3), columns);
+    let place = place(ABSOLUTE_POS, groups, height, width);
+    let mut sums = no_sums();
+    let window_y = window(place.y, grad.shape(2), rows);
+    let window_x = window(place.x, grad.shape(3), columns);
     for to_y in window_y.first..window_y.end {
-        let share_y = share(to_y, y, height - 1, rows);
+        let share_y = share(to_y, place.y, height - 1, rows);
         if share_y > 0.0f32 {
             for to_x in window_x.first..window_x.end {
-                let weight = share_y * share(to_x, x, width - 1, columns);
+                let weight = share_y * share(to_x, place.x, width - 1, columns);
                 if weight > 0.0f32 {
-                    let at = grad_at + to_y * grad.stride(2) + to_x * grad.stride(3);
+                    let in_plane = to_y * grad.stride(2) + to_x * grad.stride(3);
                     #[unroll]
                     for step in 0..CHANNELS {
-                        if group * CHANNELS + step < channels {
-                            let value = f32::cast_from(grad[at + step * grad.stride(1)]);
-                            sums[step] += value * weight;
+                        let channel = place.channel + step;
+                        if channel < channels {
+                            let from = image_at(grad, &place, channel) + in_plane;
+                            sums[step] += f32::cast_from(grad[from]) * weight;
                         }
                     }
                 }
             }
         }
     }
-    let output_at = batch * output.stride(0) + y * output.stride(2) + x * output.stride(3);
-    #[unroll]
-    for step in 0..CHANNELS {
-        let channel = group * CHANNELS + step;
-        if channel < channels {
-            let at = output_at + channel * output.stride(1);
-            output[at] = F::cast_from(sums[step]);
-        }
-    }
+    store_sums::<F>(&sums, output, &place);
 }
 
 /// Where the values go.
@@ -189,14 +166,13 @@ pub(super) fn bilinear(
     let client = x.client.clone();
     let shape = Shape::new([batch, channels, size[0], size[1]]);
     let output = empty_device_dtype(client.clone(), x.device.clone(), shape, x.dtype);
-    let groups = channels.div_ceil(CHANNELS);
+    let groups = groups(channels);
     let units = batch * groups * size[0] * size[1];
     if units == 0 {
         return output;
     }
     let dtype = dtype_to_storage_type(x.dtype);
-    let cube_dim = CubeDim::new(&client, units);
-    let cube_count = calculate_cube_count_elemwise(&client, units, cube_dim);
+    let (cube_count, cube_dim) = cubes(&client, units);
     let (arg, output_arg) = (x.into_tensor_arg(), output.clone().into_tensor_arg());
     // SAFETY: units past the last one stop at once, and positions are clamped to the tensors.
     unsafe {

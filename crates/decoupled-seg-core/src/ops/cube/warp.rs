@@ -2,12 +2,12 @@
 
 use burn::backend::cubecl::dtype_to_storage_type;
 use burn_cubecl::tensor::CubeTensor;
-use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::super::options::WarpOptions;
-use super::position::{Axis, axis, blend, locate, read, stops, taps};
-use super::{CHANNELS, empty_like};
+use super::empty_like;
+use super::place::{CHANNELS, at, cubes, groups, image_at, place};
+use super::position::{Axes, axes, blend, cell, read, stops, taps};
 
 #[cube(launch_unchecked)]
 fn warp_kernel<F: Float>(
@@ -15,53 +15,33 @@ fn warp_kernel<F: Float>(
     flow: &Tensor<F>,
     body: &mut Tensor<F>,
     mut edge: ComptimeOption<&mut Tensor<F>>,
-    axis_x: &Axis,
-    axis_y: &Axis,
+    axes: &Axes,
     groups: usize,
     #[comptime] border: bool,
     #[define(F)] _dtype: ElemType,
 ) {
     let channels = features.shape(1);
     let (height, width) = (features.shape(2), features.shape(3));
-    let plane = height * width;
-    if ABSOLUTE_POS >= features.shape(0) * groups * plane {
+    if ABSOLUTE_POS >= features.shape(0) * groups * height * width {
         terminate!();
     }
-    let pixel = ABSOLUTE_POS % plane;
-    let block = ABSOLUTE_POS / plane;
-    let (batch, group) = (block / groups, block % groups);
-    let (y, x) = (pixel / width, pixel % width);
-
-    let flow_at = batch * flow.stride(0) + y * flow.stride(2) + x * flow.stride(3);
-    let flow_x = f32::cast_from(flow[flow_at]);
-    let flow_y = f32::cast_from(flow[flow_at + flow.stride(1)]);
-    let (last_x, last_y) = (width as i32 - 1, height as i32 - 1);
-    let cell_x = locate(x as i32, last_x, flow_x, axis_x, border);
-    let cell_y = locate(y as i32, last_y, flow_y, axis_y, border);
-    let (stride_x, stride_y) = (features.stride(3), features.stride(2));
-    let taps = taps(&cell_x, &cell_y, last_x, last_y, stride_x, stride_y);
-
-    let features_at = batch * features.stride(0);
-    let here = y * features.stride(2) + x * features.stride(3);
-    let body_at = batch * body.stride(0) + y * body.stride(2) + x * body.stride(3);
+    let place = place(ABSOLUTE_POS, groups, height, width);
+    let cell = cell::<F>(flow, &place, axes, border);
+    let taps = taps(&cell, features.stride(2), features.stride(3));
     #[unroll]
     for step in 0..CHANNELS {
-        let channel = group * CHANNELS + step;
+        let channel = place.channel + step;
         if channel < channels {
-            let features_plane = features_at + channel * features.stride(1);
-            let corners = read::<F>(features, features_plane, &taps);
+            let corners = read::<F>(features, image_at(features, &place, channel), &taps);
             let value = F::cast_from(blend(&corners, &taps));
-            let at = body_at + channel * body.stride(1);
-            body[at] = value;
+            let to = at(&*body, &place, channel);
+            body[to] = value;
             #[comptime]
             if let ComptimeOption::Some(edge) = &mut edge {
-                // From the stored body, so that the two add up to the features in half precision too.
-                let feature = f32::cast_from(features[features_plane + here]);
-                let edge_at = batch * edge.stride(0)
-                    + channel * edge.stride(1)
-                    + y * edge.stride(2)
-                    + x * edge.stride(3);
-                edge[edge_at] = F::cast_from(feature - f32::cast_from(value));
+                // Both outputs are laid out alike. From the stored body, so that the two add up to the features in
+                // half precision too.
+                let feature = f32::cast_from(features[at(features, &place, channel)]);
+                edge[to] = F::cast_from(feature - f32::cast_from(value));
             }
         }
     }
@@ -77,15 +57,14 @@ pub(super) fn warp(
     let [batch, channels, height, width] = features.meta.shape().dims();
     let body = empty_like(&features);
     let edge = split.then(|| empty_like(&features));
-    let groups = channels.div_ceil(CHANNELS);
+    let groups = groups(channels);
     let units = batch * groups * height * width;
     if units == 0 {
         return (body, edge);
     }
     let client = features.client.clone();
     let dtype = dtype_to_storage_type(features.dtype);
-    let cube_dim = CubeDim::new(&client, units);
-    let cube_count = calculate_cube_count_elemwise(&client, units, cube_dim);
+    let (cube_count, cube_dim) = cubes(&client, units);
     // SAFETY: units past the last one stop at once, and the indices of the others are clamped to the tensor.
     unsafe {
         warp_kernel::launch_unchecked(
@@ -96,8 +75,7 @@ pub(super) fn warp(
             flow.into_tensor_arg(),
             body.clone().into_tensor_arg(),
             edge.clone().map(CubeTensor::into_tensor_arg).into(),
-            axis(width, options),
-            axis(height, options),
+            axes(height, width, options),
             groups,
             stops(options),
             dtype,
