@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use burn::tensor::Device;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
+use decoupled_seg::cli::NetworkName;
 use decoupled_seg::network::{DecoderConfig, DecoupledSegNetConfig};
 use decoupled_seg::weights::{Checkpoint, LoadPolicy, Mismatch, WeightsError, convert, load};
 
@@ -32,7 +33,7 @@ enum Command {
         file: PathBuf,
         /// The network to compare with.
         #[arg(long)]
-        network: Option<Network>,
+        network: Option<NetworkName>,
         /// Its twin without body and edge.
         #[arg(long)]
         plain: bool,
@@ -43,7 +44,7 @@ enum Command {
     /// Writes an untrained network, to see the names or to try them in PyTorch.
     New {
         /// The network.
-        network: Network,
+        network: NetworkName,
         /// The `.safetensors` file to write.
         to: PathBuf,
         /// Its twin without body and edge.
@@ -62,37 +63,6 @@ enum Command {
     },
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Network {
-    FcnResnet50,
-    FcnResnet101,
-    PspnetResnet50,
-    PspnetResnet101,
-    Deeplabv3plusResnet50,
-    Deeplabv3plusResnet101,
-    Deeplabv3plusWideResnet38,
-}
-
-impl Network {
-    fn config(self, classes: usize, plain: bool) -> DecoupledSegNetConfig {
-        let config = match self {
-            Self::FcnResnet50 => DecoupledSegNetConfig::fcn_resnet50(classes),
-            Self::FcnResnet101 => DecoupledSegNetConfig::fcn_resnet101(classes),
-            Self::PspnetResnet50 => DecoupledSegNetConfig::pspnet_resnet50(classes),
-            Self::PspnetResnet101 => DecoupledSegNetConfig::pspnet_resnet101(classes),
-            Self::Deeplabv3plusResnet50 => DecoupledSegNetConfig::deeplabv3plus_resnet50(classes),
-            Self::Deeplabv3plusResnet101 => DecoupledSegNetConfig::deeplabv3plus_resnet101(classes),
-            Self::Deeplabv3plusWideResnet38 => {
-                DecoupledSegNetConfig::deeplabv3plus_wide_resnet38(classes)
-            }
-        };
-        match plain {
-            true => config.with_decoder(DecoderConfig::Plain),
-            false => config,
-        }
-    }
-}
-
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,6 +70,14 @@ fn main() -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn config(network: NetworkName, classes: usize, plain: bool) -> DecoupledSegNetConfig {
+    let config = network.config(classes);
+    match plain {
+        true => config.with_decoder(DecoderConfig::Plain),
+        false => config,
     }
 }
 
@@ -114,7 +92,7 @@ fn run(command: Command) -> Result<(), WeightsError> {
             let checkpoint = Checkpoint::open(file)?;
             list(&checkpoint);
             match network {
-                Some(network) => compare(&checkpoint, &network.config(classes, plain)),
+                Some(network) => compare(&checkpoint, &config(network, classes, plain)),
                 None => Ok(()),
             }
         }
@@ -124,7 +102,7 @@ fn run(command: Command) -> Result<(), WeightsError> {
             plain,
             classes,
         } => {
-            let config = network.config(classes, plain);
+            let config = config(network, classes, plain);
             config.save_weights(&config.init(&Device::default()), to)
         }
         Command::Convert { from, to } => {

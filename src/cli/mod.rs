@@ -48,6 +48,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use error::CliError;
+pub use network::NetworkName;
 pub use project::{OpenSplit, Project, Variant};
 
 #[derive(Parser)]

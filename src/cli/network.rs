@@ -2,9 +2,9 @@ use clap::ValueEnum;
 
 use crate::DecoupledSegNetConfig;
 
-/// Networks that have a name.
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum NetworkName {
+/// The networks that have a name, as an argument of a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NetworkName {
     /// A narrow ResNet-18, for CPUs.
     Tiny,
     /// FCN on ResNet-50.
@@ -24,6 +24,7 @@ pub(super) enum NetworkName {
 }
 
 impl NetworkName {
+    /// The network of that name, with the module.
     pub fn config(self, num_classes: usize) -> DecoupledSegNetConfig {
         let preset = match self {
             Self::Tiny => DecoupledSegNetConfig::tiny,
