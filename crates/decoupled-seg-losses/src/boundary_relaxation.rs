@@ -2,6 +2,7 @@ use burn::config::Config;
 use burn::tensor::{Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
+use crate::check::required;
 use crate::class_weights::ClassCounts;
 use crate::ops::{in_f32, set_nll};
 use crate::{ClassWeights, RelaxedLabels};
@@ -80,7 +81,7 @@ impl BoundaryRelaxationLossConfig {
     ///
     /// Panics on negative class weights.
     pub fn init(&self) -> BoundaryRelaxationLoss {
-        self.class_weights.check();
+        required(self.class_weights.validate());
         BoundaryRelaxationLoss {
             config: self.clone(),
         }

@@ -1,6 +1,8 @@
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::check::ensure;
+
 /// How much each class counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum ClassWeights {
@@ -32,24 +34,35 @@ impl ClassWeights {
     /// # Panics
     ///
     /// Panics on weights that are none.
-    pub(crate) fn check(&self) {
+    pub(crate) fn validate(&self) -> Result<(), String> {
         match self {
-            Self::Uniform => {}
+            Self::Uniform => Ok(()),
             Self::Fixed(weights) => {
                 let fine = weights
                     .iter()
                     .all(|weight| *weight >= 0.0 && weight.is_finite());
-                assert!(
-                    fine && !weights.is_empty(),
-                    "class weights must be finite and not below 0, got {weights:?}"
-                );
+                ensure(fine && !weights.is_empty(), || {
+                    format!("class weights must be finite and not below 0, got {weights:?}")
+                })
             }
             Self::ImageHistogram { upper_bound } | Self::BatchHistogram { upper_bound } => {
-                assert!(
-                    *upper_bound >= 0.0,
-                    "upper_bound must not be below 0, got {upper_bound}"
-                );
+                ensure(*upper_bound >= 0.0, || {
+                    format!("upper_bound must not be below 0, got {upper_bound}")
+                })
             }
+        }
+    }
+
+    /// Whether there is one for each of `num_classes`, as far as they are fixed.
+    pub(crate) fn validate_for(&self, num_classes: usize) -> Result<(), String> {
+        match self {
+            Self::Fixed(weights) => ensure(weights.len() == num_classes, || {
+                format!(
+                    "{} class weights, but there are {num_classes} classes",
+                    weights.len()
+                )
+            }),
+            _ => Ok(()),
         }
     }
 

@@ -1,6 +1,7 @@
 use burn::config::Config;
 use burn::tensor::{Bool, Int, Tensor, assert_shape};
 
+use crate::check::required;
 use crate::class_weights::{ClassCounts, ClassWeights};
 use crate::label_sets::is_class;
 use crate::ops::{in_f32, label_nll, plain};
@@ -46,7 +47,7 @@ impl SegmentationCrossEntropyLossConfig {
             .with_class_weights(self.class_weights.clone())
             .with_label_smoothing(self.label_smoothing)
             .with_ignore_index(self.ignore_index);
-        config.check();
+        required(config.validate());
         SegmentationCrossEntropyLoss { config }
     }
 }

@@ -2,6 +2,7 @@ use burn::config::Config;
 use burn::tensor::{Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
+use crate::check::{ensure, required};
 use crate::cross_entropy::PixelLosses;
 use crate::mining::{AtLimit, PixelCount};
 use crate::{
@@ -135,6 +136,21 @@ impl DecoupledLossConfig {
     ///
     /// Panics on a factor below 0, and as the nested configurations do.
     pub fn init(&self) -> DecoupledLoss {
+        required(self.validate());
+        DecoupledLoss {
+            body: self.body.init(),
+            edge: self.edge.init(),
+            attention: self.attention.init(),
+            config: self.clone(),
+        }
+    }
+
+    /// Checks the values that no type can.
+    ///
+    /// # Errors
+    ///
+    /// Says in words what [`init`](Self::init) would panic on.
+    pub fn validate(&self) -> Result<(), String> {
         let weights = [
             self.segmentation_weight,
             self.body_weight,
@@ -143,19 +159,30 @@ impl DecoupledLossConfig {
             self.auxiliary.weight,
         ];
         for weight in weights {
-            assert!(
-                weight >= 0.0 && weight.is_finite(),
-                "a factor of a loss must not be below 0, got {weight}"
-            );
+            ensure(weight >= 0.0 && weight.is_finite(), || {
+                format!("a factor of a loss must not be below 0, got {weight}")
+            })?;
         }
-        self.segmentation.check();
-        self.auxiliary.cross_entropy.check();
-        DecoupledLoss {
-            body: self.body.init(),
-            edge: self.edge.init(),
-            attention: self.attention.init(),
-            config: self.clone(),
-        }
+        self.segmentation.validate()?;
+        self.auxiliary.cross_entropy.validate()?;
+        self.body.class_weights.validate()?;
+        self.attention.validate()
+    }
+
+    /// Checks that fixed class weights are those of `num_classes`.
+    ///
+    /// # Errors
+    ///
+    /// Says in words what the loss would panic on.
+    pub fn validate_for(&self, num_classes: usize) -> Result<(), String> {
+        let weights = [
+            &self.segmentation.class_weights,
+            &self.auxiliary.cross_entropy.class_weights,
+            &self.body.class_weights,
+        ];
+        weights
+            .iter()
+            .try_for_each(|weights| weights.validate_for(num_classes))
     }
 }
 

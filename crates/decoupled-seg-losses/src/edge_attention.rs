@@ -2,6 +2,7 @@ use burn::config::Config;
 use burn::tensor::{Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
+use crate::check::{ensure, required};
 use crate::cross_entropy::PixelLosses;
 use crate::{IGNORE_INDEX, PixelMining};
 
@@ -64,15 +65,18 @@ impl EdgeAttentionLossConfig {
     ///
     /// Panics if the threshold is not between 0 and 1, and on shares outside `0..=1`.
     pub fn init(&self) -> EdgeAttentionLoss {
-        let threshold = self.edge_threshold;
-        assert!(
-            threshold > 0.0 && threshold < 1.0,
-            "edge_threshold must be between 0 and 1, got {threshold}"
-        );
-        self.mining.check();
+        required(self.validate());
         EdgeAttentionLoss {
             config: self.clone(),
         }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        let threshold = self.edge_threshold;
+        ensure(threshold > 0.0 && threshold < 1.0, || {
+            format!("edge_threshold must be between 0 and 1, got {threshold}")
+        })?;
+        self.mining.validate()
     }
 }
 

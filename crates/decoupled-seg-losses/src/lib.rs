@@ -21,6 +21,7 @@
 
 mod auxiliary;
 mod boundary_relaxation;
+mod check;
 mod class_weights;
 mod cross_entropy;
 mod decoupled;

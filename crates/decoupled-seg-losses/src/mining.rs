@@ -1,6 +1,7 @@
 use burn::tensor::{Bool, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::check::ensure;
 use crate::ops::kth_largest;
 
 /// A number of pixels.
@@ -91,23 +92,25 @@ impl PixelMining {
     /// # Panics
     ///
     /// Panics if a probability or share is none.
-    pub(crate) fn check(&self) {
+    pub(crate) fn validate(&self) -> Result<(), String> {
         let share = |value: f64, name: &str| {
-            assert!(
-                (0.0..=1.0).contains(&value),
-                "{name} must be in 0..=1, got {value}"
-            )
+            ensure((0.0..=1.0).contains(&value), || {
+                format!("{name} must be in 0..=1, got {value}")
+            })
         };
         match *self {
-            Self::Off => {}
+            Self::Off => Ok(()),
             Self::Threshold {
                 probability,
                 min_kept,
                 ..
             } => {
-                share(probability, "the mining probability");
-                if let PixelCount::Fraction(fraction) = min_kept {
-                    share(fraction, "the fraction of pixels to keep");
+                share(probability, "the mining probability")?;
+                match min_kept {
+                    PixelCount::Fraction(fraction) => {
+                        share(fraction, "the fraction of pixels to keep")
+                    }
+                    PixelCount::Absolute(_) => Ok(()),
                 }
             }
             Self::Hardest { fraction } => share(fraction, "the fraction of hardest pixels"),
@@ -317,13 +320,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the mining probability must be in 0..=1, got 70")]
     fn probabilities_are_no_percentages() {
-        PixelMining::Threshold {
+        let mining = PixelMining::Threshold {
             probability: 70.0,
             min_kept: PixelCount::Absolute(1),
             at_limit: AtLimit::Kept,
-        }
-        .check();
+        };
+        let wrong = mining.validate().expect_err("70 is no probability");
+        assert_eq!(wrong, "the mining probability must be in 0..=1, got 70");
     }
 }

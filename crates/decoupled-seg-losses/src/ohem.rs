@@ -1,6 +1,7 @@
 use burn::config::Config;
 use burn::tensor::{Int, Tensor};
 
+use crate::check::{ensure, required};
 use crate::cross_entropy::PixelLosses;
 use crate::{ClassWeights, IGNORE_INDEX, PixelMining};
 
@@ -39,20 +40,19 @@ impl OhemCrossEntropyLossConfig {
     ///
     /// Panics on a probability, fraction or label smoothing outside `0..=1`, and on negative class weights.
     pub fn init(&self) -> OhemCrossEntropyLoss {
-        self.check();
+        required(self.validate());
         OhemCrossEntropyLoss {
             config: self.clone(),
         }
     }
 
-    pub(crate) fn check(&self) {
-        self.mining.check();
-        self.class_weights.check();
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        self.mining.validate()?;
+        self.class_weights.validate()?;
         let smoothing = self.label_smoothing;
-        assert!(
-            (0.0..=1.0).contains(&smoothing),
-            "label_smoothing must be in 0..=1, got {smoothing}"
-        );
+        ensure((0.0..=1.0).contains(&smoothing), || {
+            format!("label_smoothing must be in 0..=1, got {smoothing}")
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use super::{Blur, ColorJitter, GaussianBlur, Geometry, ResizeFilter};
+use super::{Blur, ColorJitter, GaussianBlur, Geometry, ResizeFilter, ensure, required};
 use crate::Sample;
 
 /// Scales by a factor drawn uniformly from a range.
@@ -122,11 +122,40 @@ impl Augmentation {
         self
     }
 
+    /// Checks the values that no type can.
+    ///
+    /// # Errors
+    ///
+    /// Says in words what [`apply`](Self::apply) would panic on: a probability outside `0..=1`, a range that is not in
+    /// order, a scale that is not positive, an empty crop.
+    pub fn validate(&self) -> Result<(), String> {
+        ensure((0.0..=1.0).contains(&self.flip), || {
+            format!("flip is a probability, got {}", self.flip)
+        })?;
+        if let Some(RandomScale { min, max, .. }) = self.scale {
+            ensure(min > 0.0 && min <= max && max.is_finite(), || {
+                format!("scales are positive and in order, got {min} to {max}")
+            })?;
+        }
+        if let Some(CropSize { width, height }) = self.crop {
+            ensure(width > 0 && height > 0, || {
+                format!("a crop has pixels, got {width}x{height}")
+            })?;
+        }
+        if let Some(color_jitter) = &self.color_jitter {
+            color_jitter.validate()?;
+        }
+        match &self.blur {
+            Some(blur) => blur.validate(),
+            None => Ok(()),
+        }
+    }
+
     /// Changes a sample.
     ///
     /// # Panics
     ///
-    /// Panics if a probability is outside `0..=1`, a range is not in order, a scale is not positive or a crop empty.
+    /// Panics if the values are not [valid](Self::validate).
     pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Sample {
         self.apply_around(sample, None, rng)
     }
@@ -169,24 +198,13 @@ impl Augmentation {
         centroid: Option<[usize; 2]>,
         rng: &mut impl Rng,
     ) -> Geometry {
-        assert!(
-            (0.0..=1.0).contains(&self.flip),
-            "flip is a probability, got {}",
-            self.flip
-        );
+        required(self.validate());
         let (factor, filter) = match self.scale {
-            Some(RandomScale { min, max, filter }) => {
-                assert!(
-                    min > 0.0 && min <= max,
-                    "scales are positive and in order, got {min} to {max}"
-                );
-                (rng.random_range(min..=max), filter)
-            }
+            Some(RandomScale { min, max, filter }) => (rng.random_range(min..=max), filter),
             None => (1.0, ResizeFilter::default()),
         };
         let scaled = size.map(|length| ((length as f64 * factor) as usize).max(1));
         let crop = self.crop.map_or(scaled, |crop| [crop.width, crop.height]);
-        assert!(!crop.contains(&0), "a crop has pixels, got {crop:?}");
         let centroid = centroid.map(|point| point.map(|at| (at as f64 * factor) as usize));
 
         let mut padding = [0; 2];

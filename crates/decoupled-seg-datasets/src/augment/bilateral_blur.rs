@@ -2,6 +2,8 @@ use image::RgbImage;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
+use super::{ensure, required};
+
 use crate::simd::multiversion;
 
 /// Bilateral blur of random strength: a pixel is averaged with its neighbours, the less the more their colours differ.
@@ -30,16 +32,24 @@ impl BilateralBlur {
         }
     }
 
+    pub(super) fn validate(&self) -> Result<(), String> {
+        let in_order =
+            self.min_sigma > 0.0 && self.min_sigma <= self.max_sigma && self.max_sigma.is_finite();
+        ensure(in_order, || format!("sigmas in order: {self:?}"))?;
+        let colors = self.sigma_color.is_none_or(|sigma| sigma > 0.0);
+        ensure(colors, || format!("sigmas are positive: {self:?}"))?;
+        ensure((0.0..=1.0).contains(&self.probability), || {
+            format!("a probability is in 0..=1: {self:?}")
+        })
+    }
+
     /// Changes an image.
     ///
     /// # Panics
     ///
     /// Panics if the probability is outside `0..=1`, the sigmas are not in order, or one is not positive.
     pub fn apply(&self, image: &mut RgbImage, rng: &mut impl Rng) {
-        assert!(
-            self.min_sigma > 0.0 && self.min_sigma <= self.max_sigma,
-            "sigmas in order: {self:?}"
-        );
+        required(self.validate());
         let sigma = rng.random_range(self.min_sigma..=self.max_sigma);
         if rng.random_bool(self.probability) {
             *image = bilateral_blur(image, sigma, self.sigma_color);

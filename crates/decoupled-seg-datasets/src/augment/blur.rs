@@ -15,6 +15,13 @@ pub enum Blur {
 }
 
 impl Blur {
+    pub(super) fn validate(&self) -> Result<(), String> {
+        match self {
+            Self::Gaussian(blur) => blur.validate(),
+            Self::Bilateral(blur) => blur.validate(),
+        }
+    }
+
     /// Changes an image.
     ///
     /// # Panics

@@ -5,6 +5,8 @@ use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
+use super::{ensure, required};
+
 /// Random brightness, contrast, saturation and hue, in a random order.
 ///
 /// A strength `a` of the first three draws a factor from `max(0, 1 - a)..=1 + a`, one of the hue a shift from
@@ -33,22 +35,25 @@ impl ColorJitter {
         }
     }
 
+    pub(super) fn validate(&self) -> Result<(), String> {
+        let strengths = [self.brightness, self.contrast, self.saturation, self.hue];
+        let fine = |strength: &f64| *strength >= 0.0 && strength.is_finite();
+        ensure(strengths.iter().all(fine), || {
+            format!("strengths are not negative: {strengths:?}")
+        })?;
+        ensure(self.hue <= 0.5, || {
+            format!("the hue shifts by at most half a turn, got {}", self.hue)
+        })
+    }
+
     /// Changes an image.
     ///
     /// # Panics
     ///
     /// Panics if a strength is negative or the hue's is over 0.5.
     pub fn apply(&self, image: &mut RgbImage, rng: &mut impl Rng) {
+        required(self.validate());
         let strengths = [self.brightness, self.contrast, self.saturation, self.hue];
-        assert!(
-            strengths.iter().all(|&strength| strength >= 0.0),
-            "strengths are not negative: {strengths:?}"
-        );
-        assert!(
-            self.hue <= 0.5,
-            "the hue shifts by at most half a turn, got {}",
-            self.hue
-        );
         let mut order = [0, 1, 2, 3];
         order.shuffle(rng);
         for which in order {

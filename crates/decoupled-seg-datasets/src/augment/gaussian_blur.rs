@@ -2,6 +2,8 @@ use image::RgbImage;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
+use super::{ensure, required};
+
 use crate::simd::multiversion;
 
 /// Gaussian blur of random strength.
@@ -26,16 +28,22 @@ impl GaussianBlur {
         }
     }
 
+    pub(super) fn validate(&self) -> Result<(), String> {
+        let in_order =
+            self.min_sigma >= 0.0 && self.min_sigma <= self.max_sigma && self.max_sigma.is_finite();
+        ensure(in_order, || format!("sigmas in order: {self:?}"))?;
+        ensure((0.0..=1.0).contains(&self.probability), || {
+            format!("a probability is in 0..=1: {self:?}")
+        })
+    }
+
     /// Changes an image.
     ///
     /// # Panics
     ///
     /// Panics if the probability is outside `0..=1` or the sigmas are not in order.
     pub fn apply(&self, image: &mut RgbImage, rng: &mut impl Rng) {
-        assert!(
-            self.min_sigma >= 0.0 && self.min_sigma <= self.max_sigma,
-            "sigmas in order: {self:?}"
-        );
+        required(self.validate());
         let sigma = rng.random_range(self.min_sigma..=self.max_sigma);
         if rng.random_bool(self.probability) {
             *image = gaussian_blur(image, sigma);

@@ -10,6 +10,19 @@ mod normalization;
 mod random;
 mod resize;
 
+/// `Ok` where `fine`, else what is wrong.
+fn ensure(fine: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
+    if fine { Ok(()) } else { Err(wrong()) }
+}
+
+/// Panics with what is wrong.
+#[track_caller]
+fn required(valid: Result<(), String>) {
+    if let Err(wrong) = valid {
+        panic!("{wrong}");
+    }
+}
+
 pub use augmentation::{Augmentation, CropSize, RandomScale};
 pub use bilateral_blur::{BilateralBlur, bilateral_blur};
 pub use blur::Blur;

@@ -43,6 +43,14 @@ pub enum RecipeError {
         /// What would do, in words.
         expected: &'static str,
     },
+    /// A part that cannot be trained with, alone or on this data set.
+    #[error("{field}: {reason}")]
+    Part {
+        /// The part of the recipe.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 fn in_file(path: &Option<PathBuf>) -> String {

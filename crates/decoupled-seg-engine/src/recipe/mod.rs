@@ -11,6 +11,7 @@ mod targets;
 
 use std::path::Path;
 
+use decoupled_seg_datasets::SegmentationDataset;
 use decoupled_seg_datasets::augment::{Augmentation, Normalization};
 use decoupled_seg_losses::DecoupledLossConfig;
 use serde::{Deserialize, Serialize};
@@ -335,7 +336,46 @@ impl Recipe {
                 return Err(refused("rate_groups.factor", group.factor, "at least 0"));
             }
         }
+        part("augmentation", self.augmentation.validate())?;
+        part("loss", self.loss.validate())?;
+        if self.targets.edge_radius == 0 {
+            return Err(refused("targets.edge_radius", 0.0, "at least 1"));
+        }
         self.validation.protocol.validate()
+    }
+
+    /// Checks what depends on the data set.
+    pub(crate) fn validate_for(
+        &self,
+        dataset: &dyn SegmentationDataset,
+    ) -> Result<(), RecipeError> {
+        let classes = dataset.classes().num_classes();
+        part("loss", self.loss.validate_for(classes))?;
+        if let Some(class) = self
+            .targets
+            .strict_classes
+            .iter()
+            .find(|&&it| it >= classes)
+        {
+            return Err(RecipeError::Part {
+                field: "targets.strict_classes",
+                reason: format!("class {class}, but there are {classes} classes"),
+            });
+        }
+        let extra = self
+            .class_uniform
+            .as_ref()
+            .and_then(|it| it.draw.extra_from);
+        if let Some(first) = extra.filter(|&first| first > dataset.len()) {
+            return Err(RecipeError::Part {
+                field: "class_uniform.draw.extra_from",
+                reason: format!(
+                    "extra images from {first} on, but there are {}",
+                    dataset.len()
+                ),
+            });
+        }
+        Ok(())
     }
 
     /// The fields in which a run to resume was made differently; those that do not change what is computed are left
@@ -362,6 +402,10 @@ impl Recipe {
     }
 }
 
+fn part(field: &'static str, valid: Result<(), String>) -> Result<(), RecipeError> {
+    valid.map_err(|reason| RecipeError::Part { field, reason })
+}
+
 fn refused(field: &'static str, found: f64, expected: &'static str) -> RecipeError {
     RecipeError::Value {
         field,
@@ -372,6 +416,8 @@ fn refused(field: &'static str, found: f64, expected: &'static str) -> RecipeErr
 
 #[cfg(test)]
 mod tests {
+    use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_camvid};
+    use decoupled_seg_datasets::{CamVid, Split};
     use rstest::rstest;
 
     use super::*;
@@ -395,11 +441,73 @@ mod tests {
     #[case("none = [\"class_uniforms\"]", "unknown key `class_uniforms`")]
     #[case("none = \"ema\"", "none: invalid type: string \"ema\"")]
     #[case("none = [\"batch\"]", "invalid type: null")]
+    #[case(
+        "[augmentation]\nscale = { min = 2.0, max = 1.0 }",
+        "augmentation: scales are positive and in order, got 2 to 1"
+    )]
+    #[case(
+        "[augmentation]\ncrop = { width = 0, height = 64 }",
+        "augmentation: a crop has pixels, got 0x64"
+    )]
+    #[case(
+        "[augmentation]\nflip = 2.0",
+        "augmentation: flip is a probability, got 2"
+    )]
+    #[case(
+        "[augmentation.blur.gaussian]\nmin_sigma = 2.0\nmax_sigma = 1.0\nprobability = 1.0",
+        "augmentation: sigmas in order"
+    )]
+    #[case(
+        "[loss]\nedge_weight = -1.0",
+        "loss: a factor of a loss must not be below 0, got -1"
+    )]
+    #[case(
+        "[targets]\nedge_radius = 0",
+        "targets.edge_radius: 0, expected at least 1"
+    )]
     #[case("epochs = \"many\"", "invalid type: string \"many\"")]
     #[case("epochs = ", "string values must be quoted")]
     fn mistakes_are_named(#[case] text: &str, #[case] expected: &str) {
         let error = Recipe::from_toml(text).expect_err("a mistake").to_string();
         assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn what_does_not_suit_the_data_is_named() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let size = SyntheticConfig {
+            train: 2,
+            val: 0,
+            test: 0,
+            width: 16,
+            height: 16,
+            seed: 0,
+        };
+        write_camvid(root.path(), &size).expect("writable");
+        let dataset = CamVid::open(root.path(), Split::Train).expect("just written");
+        let message = |text: &str| {
+            let recipe = Recipe::from_toml(text).expect("valid for some data set");
+            recipe
+                .validate_for(&dataset)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(message(""), Ok(()));
+        for (text, expected) in [
+            (
+                "[targets]\nstrict_classes = [3, 11]",
+                "targets.strict_classes: class 11, but there are 11 classes",
+            ),
+            (
+                "[loss.segmentation]\nclass_weights = { Fixed = [1.0, 2.0] }",
+                "loss: 2 class weights, but there are 11 classes",
+            ),
+            (
+                "[class_uniform.draw]\nextra_from = 3",
+                "class_uniform.draw.extra_from: extra images from 3 on, but there are 2",
+            ),
+        ] {
+            assert_eq!(message(text), Err(expected.to_string()));
+        }
     }
 
     #[test]

@@ -91,6 +91,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                 });
             }
         }
+        recipe.validate_for(&*train)?;
         let checkpoint = match &run_folder {
             Some(folder) => RunFolder::find(folder, &recipe, resume)?,
             None => None,
