@@ -7,6 +7,8 @@ use decoupled_seg::backbones::{OutputStride, ResNetConfig, Stem, WideResNet38Con
 use decoupled_seg::core::{
     BodyEdgeModuleConfig, Downsampling, FlowUnit, Upsampling, WarpGradient, WarpPadding,
 };
+use decoupled_seg::datasets::augment::Normalization;
+use decoupled_seg::engine::{Inference, Protocol};
 use decoupled_seg::prelude::*;
 use rstest::rstest;
 
@@ -62,6 +64,27 @@ fn every_combination_predicts(
         network.predict(images(&device)).into_data(),
         output.logits.into_data()
     );
+}
+
+#[rstest]
+#[case([40, 30], [5, 4])]
+#[case([3, 1], [1, 1])]
+#[case([57, 65], [8, 9])]
+fn small_pictures_are_padded_and_cut_back(#[case] size: [u32; 2], #[case] features: [usize; 2]) {
+    let [height, width] = size;
+    let device = Device::default();
+    let network = DecoupledSegNetConfig::tiny(5).init(&device);
+    let image = image::RgbImage::from_pixel(width, height, image::Rgb([90, 120, 60]));
+    let mut inference = Inference::new(Protocol::default(), Normalization::default(), &device);
+    let inspection = inference
+        .inspect(&network, &image)
+        .expect("a decoupled network");
+    let size = [height as usize, width as usize];
+    assert_eq!(inspection.logits.dims()[2..], size);
+    assert_eq!(inspection.edge_logits.dims()[2..], size);
+    assert_eq!(inspection.flow.expect("a flow").dims()[2..], features);
+    let merged = inference.merged(&network, &image);
+    assert_eq!(merged.into_data(), inspection.logits.into_data());
 }
 
 // Parameters of the authors' networks for 19 classes, as counted in PyTorch, running statistics left out.

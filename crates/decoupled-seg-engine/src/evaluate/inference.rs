@@ -158,9 +158,29 @@ impl Inference {
             .div_scalar(scales.len() as f64)
     }
 
-    /// What happens inside the network on the whole image at scale 1; `None` if it has nothing to show.
+    /// What happens inside the network on the whole image at scale 1; `None` if it has nothing to show. A small image is
+    /// padded as for a prediction; of the maps the part over the image is returned, for those of features rounded up.
     pub fn inspect<M: SegmentationModel>(&self, model: &M, image: &RgbImage) -> Option<Inspection> {
-        model.inspect(self.normalised(image))
+        let images = self.normalised(image);
+        let [_, _, height, width] = images.dims();
+        let images = self.padded(images);
+        let [_, _, padded_height, padded_width] = images.dims();
+        let inspection = model.inspect(images)?;
+        let cut = |map: Tensor<4>| {
+            let [_, _, rows, columns] = map.dims();
+            let rows = (rows * height).div_ceil(padded_height);
+            let columns = (columns * width).div_ceil(padded_width);
+            map.slice(s![.., .., 0..rows, 0..columns])
+        };
+        Some(Inspection {
+            body: cut(inspection.body),
+            edge: cut(inspection.edge),
+            refined_edge: cut(inspection.refined_edge),
+            flow: inspection.flow.map(cut),
+            logits: cut(inspection.logits),
+            body_logits: cut(inspection.body_logits),
+            edge_logits: cut(inspection.edge_logits),
+        })
     }
 
     /// The mean over the image and its mirror image at one scale, at the size of the scaled image.
@@ -260,6 +280,19 @@ impl Inference {
     /// The network on images of one size, padded where it needs more pixels, the logits cut back.
     fn forward<M: SegmentationModel>(&mut self, model: &M, images: Tensor<4>) -> Tensor<4> {
         let start = self.tick();
+        let [_, _, height, width] = images.dims();
+        let logits = model.predict(self.padded(images));
+        let logits = if logits.dims()[2..] == [height, width] {
+            logits
+        } else {
+            logits.slice(s![.., .., 0..height, 0..width])
+        };
+        self.timings.network += self.since(start);
+        logits
+    }
+
+    /// Images with as many pixels as the protocol asks for.
+    fn padded(&self, images: Tensor<4>) -> Tensor<4> {
         let [batch, channels, height, width] = images.dims();
         let Protocol {
             pad_to_multiple,
@@ -268,16 +301,12 @@ impl Inference {
         } = self.protocol;
         let padded =
             [height, width].map(|side| side.max(min_size).next_multiple_of(pad_to_multiple));
-        let logits = if padded == [height, width] {
-            model.predict(images)
-        } else {
-            // 0 is the mean colour after normalisation.
-            let canvas = Tensor::zeros([batch, channels, padded[0], padded[1]], &self.device);
-            let images = canvas.slice_assign(s![.., .., 0..height, 0..width], images);
-            model.predict(images).slice(s![.., .., 0..height, 0..width])
-        };
-        self.timings.network += self.since(start);
-        logits
+        if padded == [height, width] {
+            return images;
+        }
+        // 0 is the mean colour after normalisation.
+        let canvas = Tensor::zeros([batch, channels, padded[0], padded[1]], &self.device);
+        canvas.slice_assign(s![.., .., 0..height, 0..width], images)
     }
 
     fn scaled(&self, image: &RgbImage, scale: f64) -> RgbImage {
