@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::store::ModuleSnapshot;
 use burn::tensor::{DType, Device, TensorData};
-use decoupled_seg::backbones::{ResNetConfig, Stem};
+use decoupled_seg::backbones::{ResNetConfig, Stem, WideResNet38Config};
 use decoupled_seg::core::{BodyEdgeModuleConfig, DecoupledHead, DecoupledHeadConfig, WarpOptions};
 use decoupled_seg::network::{BackboneConfig, DecoderConfig, DecoupledSegNetConfig};
 use decoupled_seg::weights::{
@@ -349,6 +349,27 @@ fn backbones_load_from_classifiers_and_from_networks() {
         let whole = folder.path().join("network.safetensors");
         config.save_weights(&source, &whole).expect("written");
 
+        // A file says itself what it is, and which stem it has.
+        let other = match stem {
+            Stem::Deep => Stem::Torchvision,
+            Stem::Torchvision => Stem::Deep,
+        };
+        let resnet = ResNetConfig::resnet18().with_width(4).with_stem(other);
+        for (path, is_whole) in [(&classifier, false), (&whole, true)] {
+            let file = Checkpoint::open(path).expect("just written");
+            let fitted = tiny(5)
+                .with_backbone(BackboneConfig::ResNet(resnet.clone()))
+                .with_stem_of(&file);
+            assert_eq!(fitted.to_string(), config.to_string());
+            let mut network = fitted.init(&device);
+            let report = fitted
+                .load_pretrained(&mut network, &file)
+                .expect("of the same network");
+            assert_eq!(values(&network.backbone), values(&source.backbone));
+            assert_eq!(values(&network) == values(&source), is_whole);
+            assert!(report.left_out.missing.is_empty(), "{}", report.left_out);
+        }
+
         for (path, policy) in [
             (&classifier, LoadPolicy::Whole),
             (&whole, LoadPolicy::Partial),
@@ -362,6 +383,35 @@ fn backbones_load_from_classifiers_and_from_networks() {
             assert!(report.left_out.missing.is_empty());
         }
     }
+}
+
+#[test]
+fn wide_backbones_load_from_classifiers_and_from_networks() {
+    let device = Device::default();
+    let folder = TempDir::new().expect("a temporary folder");
+    let backbone = BackboneConfig::WideResNet38(WideResNet38Config::new().with_width(2));
+    let config = tiny(5).with_backbone(backbone.clone());
+    let source = config.init(&device);
+    let classifier = folder.path().join("classifier.safetensors");
+    let names = decoupled_seg::weights::BackboneNames::Classifier;
+    let keys = backbone.official_keys(names);
+    save(&source.backbone, &keys, &[], &classifier).expect("written");
+    let whole = folder.path().join("network.safetensors");
+    config.save_weights(&source, &whole).expect("written");
+    for (path, is_whole) in [(&classifier, false), (&whole, true)] {
+        let file = Checkpoint::open(path).expect("just written");
+        let mut network = config.init(&device);
+        config
+            .load_pretrained(&mut network, &file)
+            .expect("of the same network");
+        assert_eq!(values(&network.backbone), values(&source.backbone));
+        assert_eq!(values(&network) == values(&source), is_whole);
+    }
+    let file = Checkpoint::open(&classifier).expect("just written");
+    let error = tiny(5)
+        .load_pretrained(&mut tiny(5).init(&device), &file)
+        .expect_err("another backbone");
+    assert!(matches!(error, WeightsError::Mismatch { .. }), "{error}");
 }
 
 #[test]

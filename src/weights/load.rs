@@ -81,6 +81,15 @@ pub fn load<M: Module>(
     })
 }
 
+/// How many tensors of the file have a place in `module`.
+pub(super) fn count_fitting<M: Module>(
+    module: &M,
+    keys: &KeyMap,
+    checkpoint: &Checkpoint,
+) -> usize {
+    Plan::new(module, keys, checkpoint).matches.len()
+}
+
 /// The paths of a [`KeyMap`] leave the variants of our enums out.
 pub(super) const SKIP_ENUM_VARIANTS: bool = true;
 

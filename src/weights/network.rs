@@ -1,9 +1,11 @@
 use std::path::Path;
 
 use burn::tensor::TensorData;
+use decoupled_seg_backbones::Stem;
 use decoupled_seg_core::KeyMap;
 use decoupled_seg_heads::AuxiliaryHeadConfig;
 
+use super::load::count_fitting;
 use super::{
     BackboneNames, Checkpoint, LoadPolicy, LoadReport, Placeholder, WeightsError, load,
     resnet_keys, save, wide_resnet38_keys,
@@ -97,6 +99,44 @@ impl DecoupledSegNetConfig {
     ) -> Result<LoadReport, WeightsError> {
         let checkpoint = Checkpoint::open(path)?;
         load(network, &self.official_keys(), &checkpoint, policy)
+    }
+
+    /// The network with the stem that a file has, where its backbone is a ResNet and the file has a stem: one
+    /// convolution, as torchvision's, or three, as the authors'.
+    pub fn with_stem_of(mut self, checkpoint: &Checkpoint) -> Self {
+        let has = |keys: [&str; 2]| keys.iter().any(|key| checkpoint.entry(key).is_some());
+        if let BackboneConfig::ResNet(resnet) = &mut self.backbone {
+            if has(["conv1.weight", "layer0.0.weight"]) {
+                resnet.stem = Stem::Torchvision;
+            } else if has(["conv1.0.weight", "layer0.0.0.weight"]) {
+                resnet.stem = Stem::Deep;
+            }
+        }
+        self
+    }
+
+    /// Loads what a training is to start from: what fits of a segmentation network of the authors, or the backbone from
+    /// a whole ImageNet classifier, whichever of them the file is. A ResNet needs the file's stem:
+    /// [`with_stem_of`](Self::with_stem_of).
+    ///
+    /// # Errors
+    ///
+    /// As [`load`]; the network is then unchanged.
+    pub fn load_pretrained(
+        &self,
+        network: &mut DecoupledSegNet,
+        checkpoint: &Checkpoint,
+    ) -> Result<LoadReport, WeightsError> {
+        let whole = self.official_keys();
+        let classifier = self.backbone.official_keys(BackboneNames::Classifier);
+        // Both name the blocks of a ResNet alike, so that either finds most of the other's tensors.
+        let of_backbone = count_fitting(&network.backbone, &classifier, checkpoint);
+        if count_fitting(network, &whole, checkpoint) > of_backbone {
+            load(network, &whole, checkpoint, LoadPolicy::Partial)
+        } else {
+            let backbone = &mut network.backbone;
+            load(backbone, &classifier, checkpoint, LoadPolicy::Whole)
+        }
     }
 
     /// Loads the backbone only, from an ImageNet classifier (torchvision's ResNets, the authors' deep-stem ResNets,
