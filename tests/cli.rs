@@ -7,7 +7,7 @@ use std::sync::Arc;
 use decoupled_seg::cli::{self, CliError, Project};
 use decoupled_seg::datasets::CamVid;
 use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
-use decoupled_seg::engine::{Recipe, RecipePreset};
+use decoupled_seg::engine::{CheckpointStore, Recipe, RecipePreset};
 
 const SIZE: SyntheticConfig = SyntheticConfig {
     train: 4,
@@ -170,6 +170,48 @@ fn a_data_set_goes_through_every_command() {
 }
 
 #[test]
+fn the_best_checkpoint_is_the_best_by_the_runs_own_measure() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("run").display().to_string();
+    let train = ["train", "--synthetic", "--short", "--out", &out];
+    let more = ["--epochs", "3", "--set", "checkpoints.keep_last=9"];
+    let by = ["--set", "checkpoints.best_by=pixel_accuracy"];
+    run(&[&train[..], &more, &by].concat()).expect("trains");
+    let eval = ["eval", "--synthetic", "--out", &out];
+    run(&eval).expect("a trained run");
+
+    // What other measures call the best is another one.
+    let store = CheckpointStore::open(folder.path().join("run/checkpoints"), Default::default());
+    let newest = store.latest().expect("trained");
+    let steps = ["step-000000002", "step-000000004", "step-000000006"];
+    for (step, (mean_iou, accuracy)) in steps.iter().zip([(0.9, 0.1), (0.2, 0.8), (0.3, 0.3)]) {
+        let path = newest.folder().with_file_name(step).join("state.json");
+        let text = fs::read_to_string(&path).expect("a checkpoint");
+        let mut state: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        state["scores"]["mean_iou"] = mean_iou.into();
+        state["scores"]["pixel_accuracy"] = accuracy.into();
+        fs::write(&path, state.to_string()).expect("writable");
+    }
+    let weights = folder.path().join("best.safetensors");
+    let export = ["export", weights.to_str().expect("UTF-8"), "--out", &out];
+    run(&export).expect("a trained run");
+    let second = newest.folder().with_file_name(steps[1]);
+    let by_name = folder.path().join("second.safetensors");
+    let to = by_name.to_str().expect("UTF-8");
+    let checkpoint = second.to_str().expect("UTF-8");
+    run(&["export", to, "--out", &out, "--checkpoint", checkpoint]).expect("a checkpoint");
+    let read = |path| fs::read(path).expect("just written");
+    assert!(read(&weights) == read(&by_name));
+
+    // A damaged one is named, not replaced by another.
+    fs::write(second.join("model.safetensors"), "").expect("writable");
+    for command in [&eval[..], &export] {
+        let error = message(command);
+        assert!(error.contains(steps[1]), "{error}");
+    }
+}
+
+#[test]
 fn mistakes_are_named() {
     let error = message(&["train", "--variant", "orginal"]);
     assert!(
@@ -186,6 +228,15 @@ fn mistakes_are_named() {
     assert_eq!(error, "`--set batch`: expected KEY=VALUE");
     let error = message(&["train", "--preset", "wide"]);
     assert!(error.contains("cityscapes_wide"), "{error}");
+    let error = message(&["train", "--scale", "2", "1"]);
+    assert!(
+        error.contains("augmentation: scales are positive"),
+        "{error}"
+    );
+    let error = message(&["train", "--set", "loss.body_weight=-1"]);
+    assert!(error.contains("loss: a factor"), "{error}");
+    let error = message(&["train", "--synthetic", "--crop", "48", "64"]);
+    assert!(error.contains("augmentation.crop: 48x64"), "{error}");
     let error = message(&["train", "--set", "batches=2"]);
     assert!(error.contains("unknown key `batches`"), "{error}");
     let error = run(&["check"]).expect_err("no data");

@@ -18,9 +18,6 @@ pub(super) struct DataArgs {
     /// Folder of the run.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// A few small steps only, to see that everything works.
-    #[arg(long)]
-    pub short: bool,
 }
 
 /// How images are shown to the network, where it differs from the run's validation.

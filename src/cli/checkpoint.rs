@@ -2,7 +2,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use clap::Args;
-use decoupled_seg_engine::{Checkpoint, CheckpointRecipe, CheckpointStore, Predictor};
+use decoupled_seg_engine::{
+    Checkpoint, CheckpointError, CheckpointRecipe, CheckpointStore, Predictor,
+};
 
 use super::CliError;
 use crate::{DecoupledSegNet, DecoupledSegNetConfig};
@@ -41,8 +43,22 @@ impl CheckpointArgs {
     }
 }
 
-/// The best checkpoint of a run, or the newest if none was validated.
+/// The best checkpoint of a run by the run's own measure, or the newest if none was validated.
 pub(super) fn best(out: &Path) -> Result<Checkpoint, CliError> {
-    let store = CheckpointStore::open(out.join("checkpoints"), CheckpointRecipe::default());
-    Ok(store.best().or_else(|_| store.latest())?)
+    let newest = store(out, CheckpointRecipe::default()).latest()?;
+    match store(out, newest.state().recipe.checkpoints).best() {
+        Err(CheckpointError::None { .. }) => Ok(newest),
+        // A damaged one is named: another in its place would be judged under its name.
+        best => Ok(best?),
+    }
+}
+
+/// Whether there is no checkpoint yet, not even a damaged one.
+pub(super) fn is_new(out: &Path) -> bool {
+    let newest = store(out, CheckpointRecipe::default()).latest();
+    matches!(newest, Err(CheckpointError::None { skipped, .. }) if skipped.is_empty())
+}
+
+fn store(out: &Path, recipe: CheckpointRecipe) -> CheckpointStore {
+    CheckpointStore::open(out.join("checkpoints"), recipe)
 }

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fmt, iter};
+use std::{fmt, fs, iter};
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use decoupled_seg_datasets::{DatasetError, SegmentationDataset, Split};
@@ -139,7 +139,13 @@ impl Project {
         };
         let root = self.out(args.out.as_deref()).join("synthetic");
         if !root.exists() {
-            synthesize(&root)?;
+            // In one move, or a killed program would leave half a data set for ever.
+            let unfinished = root.with_file_name(format!(".tmp-{}-synthetic", std::process::id()));
+            synthesize(&unfinished)?;
+            fs::rename(&unfinished, &root).map_err(|source| CliError::Io {
+                path: root.clone(),
+                source,
+            })?;
         }
         Ok(root)
     }

@@ -1,8 +1,7 @@
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use decoupled_seg_engine::{Submission, score_cityscapes};
+use decoupled_seg_engine::{Submission, score_cityscapes, write_atomic};
 
 use super::args::SplitName;
 use super::{CliError, Project};
@@ -32,10 +31,7 @@ pub(super) fn run(project: &Project, args: &ScoreArgs) -> Result<(), CliError> {
     println!("{report}\n{} images", report.images);
     if let Some(path) = &args.json {
         let text = serde_json::to_vec_pretty(&report).expect("scores are plain data");
-        fs::write(path, text).map_err(|source| CliError::Io {
-            path: path.clone(),
-            source,
-        })?;
+        write_atomic(path, &text)?;
     }
     Ok(())
 }

@@ -10,13 +10,14 @@ use decoupled_seg_datasets::{
     ResizedCache, ResizedCacheConfig, ResizedTo, SegmentationDataset, Split,
 };
 use decoupled_seg_engine::{
-    Interrupt, Progress, Recipe, RecipePreset, Resume, Stop, Trainer, load_weights_partially,
+    Interrupt, Progress, Recipe, RecipeError, RecipePreset, Resume, Stop, Trainer,
+    load_weights_partially,
 };
 
 use super::args::DataArgs;
 use super::network::NetworkName;
 use super::{CliError, Project, checkpoint, variant_file};
-use crate::weights::{LoadPolicy, WeightsError};
+use crate::weights::Checkpoint;
 use crate::{DecoderConfig, DecoupledSegNet, DecoupledSegNetConfig};
 
 #[derive(Args)]
@@ -29,7 +30,8 @@ pub(super) struct TrainArgs {
     /// Without the body/edge module: the twin to compare with.
     #[arg(long)]
     plain: bool,
-    /// Start from what fits of a `.pth` or `.safetensors` file with the authors' names, or of a torchvision ResNet.
+    /// Start from what fits of a `.pth` or `.safetensors` file with the authors' names, or a whole ImageNet classifier: torchvision's
+    /// ResNets (the network then takes their stem), the authors'.
     #[arg(long)]
     weights: Option<PathBuf>,
     /// Start from what fits of the best weights of another run, or of a `.safetensors` file.
@@ -44,6 +46,9 @@ pub(super) struct TrainArgs {
     /// A file with a preset and what differs from it, in place of the recipe of the data set (TOML or JSON).
     #[arg(long, conflicts_with = "preset")]
     recipe: Option<PathBuf>,
+    /// One epoch of small steps, to see that everything works.
+    #[arg(long)]
+    short: bool,
     /// Changes one value of the recipe: `clip_norm=2.5`, `class_uniform=null`.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -111,12 +116,18 @@ pub(super) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     let mut network = args.network.config(train.classes().num_classes());
     if args.plain {
         network = network.with_decoder(DecoderConfig::Plain);
+    } else {
+        large_enough(&recipe)?;
+    }
+    let weights = args.weights.as_ref().map(Checkpoint::open).transpose()?;
+    if let Some(weights) = &weights {
+        network = network.with_stem_of(weights);
     }
     let device = Device::default();
     device.seed(recipe.seed);
     let mut model = network.init(&device);
-    if let Some(file) = &args.weights {
-        official(&network, &mut model, file)?;
+    if let Some(weights) = &weights {
+        official(&network, &mut model, weights)?;
     }
     if let Some(from) = &args.from {
         model = start(model, from)?;
@@ -132,7 +143,7 @@ pub(super) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         model.num_params()
     );
     // Another run's folder is refused below, and left as it is here.
-    if args.resume || checkpoint::best(&out).is_err() {
+    if args.resume || checkpoint::is_new(&out) {
         variant_file::write(&args.data, &out)?;
     }
     let description = serde_json::to_value(&network).expect("a network's config is plain data");
@@ -186,7 +197,7 @@ impl TrainArgs {
             (None, Some(preset)) => preset.recipe(),
             (None, None) => project.recipe.clone(),
         };
-        if self.data.short {
+        if self.short {
             recipe.epochs = 1;
             recipe.batch = 2;
             recipe.augmentation.crop = Some(CropSize::square(64));
@@ -227,19 +238,31 @@ impl TrainArgs {
     }
 }
 
-/// Loads what fits of a file with the authors' names: a whole network, or else an ImageNet classifier.
+/// The module's strided steps have to be left with something of an eighth of the crop.
+fn large_enough(recipe: &Recipe) -> Result<(), RecipeError> {
+    const LEAST: usize = 49;
+    match recipe.augmentation.crop {
+        Some(CropSize { width, height }) if width.min(height) < LEAST => Err(RecipeError::Value {
+            field: "augmentation.crop",
+            found: format!("{width}x{height}"),
+            expected: "at least 49 pixels a side for the body/edge module, or `--plain`",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Loads a file with the authors' names.
 fn official(
     network: &DecoupledSegNetConfig,
     model: &mut DecoupledSegNet,
-    file: &Path,
+    file: &Checkpoint,
 ) -> Result<(), CliError> {
-    let report = match network.load_weights(model, file, LoadPolicy::Partial) {
-        Err(WeightsError::Mismatch { .. }) => {
-            network.load_backbone(model, file, LoadPolicy::Whole)?
-        }
-        report => report?,
-    };
-    println!("{}: {} tensors loaded", file.display(), report.loaded.len());
+    let report = network.load_pretrained(model, file)?;
+    println!(
+        "{}: {} tensors loaded",
+        file.path().display(),
+        report.loaded.len()
+    );
     if !report.left_out.is_empty() {
         println!("{}", report.left_out);
     }
@@ -249,7 +272,8 @@ fn official(
 /// The network with what fits of the weights of a run or a file.
 fn start(model: DecoupledSegNet, from: &Path) -> Result<DecoupledSegNet, CliError> {
     let file = if from.is_dir() {
-        checkpoint::best(from)?.model_path()
+        let best = checkpoint::best(from)?;
+        best.ema_path().unwrap_or_else(|| best.model_path())
     } else {
         from.to_path_buf()
     };

@@ -5,6 +5,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use decoupled_seg_engine::write_atomic;
+
 use super::CliError;
 use super::args::DataArgs;
 
@@ -13,14 +15,17 @@ const NAME: &str = "variant.txt";
 /// Writes the variant into the folder of the run that begins.
 pub(super) fn write(args: &DataArgs, out: &Path) -> Result<(), CliError> {
     let path = out.join(NAME);
-    let written = match &args.variant {
-        Some(name) => fs::create_dir_all(out).and_then(|()| fs::write(&path, name)),
-        None => match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        },
-    };
-    written.map_err(|source| CliError::Io { path, source })
+    if let Some(name) = &args.variant {
+        fs::create_dir_all(out).map_err(|source| CliError::Io {
+            path: out.to_path_buf(),
+            source,
+        })?;
+        return Ok(write_atomic(&path, name.as_bytes())?);
+    }
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(CliError::Io { path, source }),
+        _ => Ok(()),
+    }
 }
 
 /// Takes the variant from the folder of a run where the arguments name none, and says so.

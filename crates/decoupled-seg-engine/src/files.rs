@@ -111,7 +111,11 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 }
 
 /// Replaces `path` by `bytes` in one move: a reader finds the old content or the new, never a part.
-pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be written beside its place or moved there; what was there is then still whole.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let temporary = temporary_sibling(path);
     let written = write_synced(&temporary, bytes)
         .and_then(|()| fs::rename(&temporary, path).map_err(at(path, "renaming into place")));

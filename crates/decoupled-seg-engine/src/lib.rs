@@ -95,7 +95,7 @@ pub use evaluate::{
     BenchmarkReport, BenchmarkRow, EvaluationRecipe, EvaluationReport, Evaluator, Inference, Merge,
     OverlapCount, Protocol, ScoreError, Tile, Timings, Window, score_cityscapes, tiles,
 };
-pub use files::FileError;
+pub use files::{FileError, write_atomic};
 pub use predict::{Prediction, PredictionKind, Predictor, Submission, find_images};
 pub use recipe::{
     ClassUniformRecipe, RateGroup, Recipe, RecipeError, RecipePreset, Schedule, SchedulePoint,
