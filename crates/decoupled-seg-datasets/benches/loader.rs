@@ -22,8 +22,10 @@ use decoupled_seg_datasets::{
 };
 
 fn data() -> PathBuf {
+    // Benches run in their package's folder, the peer in that of the workspace.
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = std::env::var_os("DECOUPLED_SEG_BENCH_DATA")
-        .map_or_else(|| "target/bench-data".into(), PathBuf::from);
+        .map_or_else(|| workspace.join("target/bench-data"), PathBuf::from);
     let root = root.join("cityscapes");
     if !root.is_dir() {
         let config = SyntheticConfig {

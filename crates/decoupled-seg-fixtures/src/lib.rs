@@ -35,7 +35,7 @@ pub fn default_folder() -> PathBuf {
 ///
 /// # Panics
 ///
-/// Panics if there is no set, or if the group is there but cannot be read.
+/// Panics if there is no set, if the group is there but cannot be read, or if the repository's own set lacks it.
 pub fn group(name: &str) -> Option<Group> {
     let folder = folder();
     assert!(
@@ -45,6 +45,12 @@ pub fn group(name: &str) -> Option<Group> {
     );
     let group = Group::open(&folder, name);
     if group.is_none() {
+        // A set of one's own may be a part; this one is what the tests are for.
+        assert!(
+            std::env::var_os(FIXTURES_VARIABLE).is_some(),
+            "no group `{name}` in {}",
+            folder.display()
+        );
         eprintln!(
             "no group `{name}` in {}: nothing to compare",
             folder.display()
