@@ -5,22 +5,30 @@
 //! cargo run --example cost -- 360 480 11       # height, width and classes
 //! ```
 
+use clap::Parser;
 use decoupled_seg::cost::{Outputs, compared_networks, comparison_table};
 
+#[derive(Parser)]
+#[command(about)]
+struct Args {
+    /// Height of the image.
+    #[arg(default_value_t = 512)]
+    height: usize,
+    /// Width of the image.
+    #[arg(default_value_t = 512)]
+    width: usize,
+    /// Number of classes.
+    #[arg(default_value_t = 19)]
+    classes: usize,
+}
+
 fn main() {
-    let numbers: Vec<usize> = std::env::args()
-        .skip(1)
-        .map(|argument| {
-            argument
-                .parse()
-                .expect("height, width and classes are whole numbers")
-        })
-        .collect();
-    let (image_size, classes) = match numbers[..] {
-        [] => ([512, 512], 19),
-        [height, width, classes] => ([height, width], classes),
-        _ => panic!("expected height, width and classes, or nothing"),
-    };
+    let Args {
+        height,
+        width,
+        classes,
+    } = Args::parse();
+    let image_size = [height, width];
 
     println!(
         "Billions of operations for one image of {}x{} pixels:\n",

@@ -107,7 +107,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The recipe of the paper but for sizes: batches of 8 whole scenes, each once an epoch, mirrored at random.
+/// The paper's optimizer and schedule at a higher rate and with the default loss, on batches of 8 whole scenes, each once an
+/// epoch, mirrored at random.
 fn recipe(args: &Args) -> Recipe {
     Recipe {
         seed: args.seed,

@@ -2,7 +2,8 @@
 //!
 //! ```sh
 //! # the 10k semantic segmentation set, in either of its folder layouts
-//! cargo run --release --features cuda --example bdd100k -- train --root data/bdd100k --from runs/cityscapes
+//! cargo run --release --features cuda --example bdd100k -- train --root data/bdd100k --network fcn-resnet50 \
+//!     --from runs/cityscapes
 //! ```
 //!
 //! `--synthetic` runs it without the data.

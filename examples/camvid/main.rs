@@ -7,7 +7,7 @@
 //! cargo run --release --example camvid -- predict photo.jpg
 //! # the original release, 960x720: 701_StillsRaw_full/, LabeledApproved_full/; with the authors' recipe
 //! cargo run --release --features cuda --example camvid -- train --root data/camvid --variant original \
-//!     --preset camvid --from runs/cityscapes
+//!     --network fcn-resnet50 --preset camvid --from runs/cityscapes --out runs/original
 //! ```
 //!
 //! `--synthetic` runs it without the data.

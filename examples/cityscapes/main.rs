@@ -7,11 +7,11 @@
 //! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --plain \
 //!     --preset cityscapes_base --out runs/base
 //! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --from runs/base \
-//!     --preset cityscapes_decoupled
+//!     --preset cityscapes_decoupled --out runs/decoupled
 //! # the authors' wide ResNet-38: 7 rare classes from the coarse annotation too
 //! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network deeplabv3plus-wide-resnet38 \
-//!     --variant fold2+coarse --preset cityscapes_wide
-//! # every figure of the benchmark's own program, from the files that `submit` writes
+//!     --variant fold2+coarse --preset cityscapes_wide --out runs/wide
+//! # every figure of the benchmark's own program, from the files that `submit` writes of the official validation images
 //! cargo run --release --features cuda --example cityscapes -- submit --root data/cityscapes --split val --out runs/cityscapes
 //! cargo run --release --example cityscapes -- score --root data/cityscapes --predictions runs/cityscapes/submission
 //! ```

@@ -2,7 +2,8 @@
 //!
 //! ```sh
 //! # training/image_2, training/semantic and testing/image_2 of the official archive
-//! cargo run --release --features cuda --example kitti -- train --root data/kitti --from runs/cityscapes
+//! cargo run --release --features cuda --example kitti -- train --root data/kitti --network fcn-resnet50 \
+//!     --from runs/cityscapes
 //! cargo run --release --features cuda --example kitti -- submit --root data/kitti --to submission
 //! ```
 //!

@@ -26,9 +26,9 @@ use crate::train::{BatchNormMode, Precision};
 /// the network with it, started from the first one's weights
 /// ([`load_weights_partially`](crate::load_weights_partially)). `camvid`, `kitti` and `bdd100k` start from a Cityscapes
 /// network. Batches are those of all 8 GPUs of the scripts together. Their schedule runs one epoch ahead
-/// ([`Schedule::PolyPerEpoch`]). The loss is [`DecoupledLossConfig::new`] in all but `paper` and `paddleseg`:
-/// what the authors' loss does on a process with one image, which the scripts have; on a larger batch their own
-/// ([`DecoupledLossConfig::official`]) grows with its square.
+/// ([`Schedule::PolyPerEpoch`]). The loss is [`DecoupledLossConfig::new`] in all but `paper` and `paddleseg`: the
+/// terms and factors of the scripts without the slips of their code, whose loss grows with the square of the batch. With them:
+/// `recipe.loss = DecoupledLossConfig::official()`.
 ///
 /// "By class" is the share of each epoch that is drawn by class, and the tile of the index ([`ClassUniformRecipe`]). The
 /// paper says that its baselines have it (Table 1(a): 75.4 without, 76.6 with), not how much; `paper` takes the figures of

@@ -17,8 +17,9 @@ pub enum Precision {
     /// Forward and backward pass in `bf16`, from a copy of the weights that is made anew for each batch; their gradients
     /// arrive in `f32`. `bf16` has the range of `f32`, so no loss has to be scaled.
     ///
-    /// Networks of one's own need their batch norms to go through [`batch_norm`](decoupled_seg_core::batch_norm), as all of
-    /// this project do: Burn's own refuses an input of another type than its weights.
+    /// Networks of one's own need their batch norms to go through [`batch_norm`](decoupled_seg_core::batch_norm), as context
+    /// heads and decoders here do, or to cast around Burn's own, as the backbones do: Burn's refuses an input of another type
+    /// than its weights.
     Bf16Mixed,
 }
 
