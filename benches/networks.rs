@@ -11,9 +11,10 @@ use burn::tensor::{Device, Distribution, FloatDType, Tensor};
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main};
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::backbones::{ResNetConfig, WideResNet38Config};
-use decoupled_seg::core::{DecoupledHeadConfig, PlainDecoderConfig, SegmentationModel};
+use decoupled_seg::body_edge::{DecoupledHeadConfig, PlainDecoderConfig};
 use decoupled_seg::heads::{AsppConfig, FcnHeadConfig, PyramidPoolingConfig};
 use decoupled_seg::network::DecoderConfig;
+use decoupled_seg::nn::SegmentationModel;
 
 const CLASSES: usize = 19;
 

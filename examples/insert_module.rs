@@ -14,8 +14,9 @@ use burn::optim::momentum::MomentumConfig;
 use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use decoupled_seg::core::{BodyEdge, BodyEdgeModule, BodyEdgeModuleConfig, resize}; // (1)
-use decoupled_seg::losses::{DecoupledLossConfig, Targets, TargetsConfig}; // (2)
+use decoupled_seg::body_edge::{BodyEdgeModule, BodyEdgeModuleConfig};
+use decoupled_seg::losses::{DecoupledLossConfig, Targets, TargetsConfig};
+use decoupled_seg::nn::{BodyEdge, resize}; // (1) // (2)
 
 const CHANNELS: usize = 24;
 const NUM_CLASSES: usize = 2;

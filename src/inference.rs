@@ -3,7 +3,8 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{FloatDType, Tensor};
 use decoupled_seg_backbones::{fold_batch_norm, with_own_statistics};
-use decoupled_seg_core::{BodyGenerator, ConvNormAct, PredictionBranch};
+use decoupled_seg_body_edge::{BodyGenerator, PredictionBranch};
+use decoupled_seg_nn::ConvNormAct;
 
 use crate::network::{Backbone, Context, Decoder, DecoupledSegNet};
 
@@ -138,7 +139,8 @@ mod tests {
     use burn::store::{ModuleSnapshot, bridge};
     use burn::tensor::{Device, Distribution, TensorData, Tolerance};
     use decoupled_seg_backbones::{ResNetConfig, WideResNet38Config};
-    use decoupled_seg_core::{SegmentationModel, Upsampling};
+    use decoupled_seg_body_edge::Upsampling;
+    use decoupled_seg_nn::SegmentationModel;
     use rstest::rstest;
 
     use super::*;

@@ -5,7 +5,7 @@
 //! edge it leaves, and each is supervised on its own.
 //!
 //! This crate joins the parts: [`DecoupledSegNet`] is a whole network, and the modules below are the crates that it is
-//! made of. For the module alone, behind a context head of your own, [`core::BodyEdgeModule`] is all you need.
+//! made of. For the module alone, behind a context head of your own, [`body_edge::BodyEdgeModule`] is all you need.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -31,8 +31,7 @@ pub mod prelude;
 pub mod weights;
 
 pub use decoupled_seg_backbones as backbones;
-pub use decoupled_seg_core as core;
-pub use decoupled_seg_core::keep_freed_memory;
+pub use decoupled_seg_body_edge as body_edge;
 #[cfg(feature = "train")]
 pub use decoupled_seg_datasets as datasets;
 #[cfg(feature = "train")]
@@ -41,6 +40,8 @@ pub use decoupled_seg_heads as heads;
 pub use decoupled_seg_losses as losses;
 #[cfg(feature = "train")]
 pub use decoupled_seg_metrics as metrics;
+pub use decoupled_seg_nn as nn;
+pub use decoupled_seg_nn::keep_freed_memory;
 #[cfg(feature = "train")]
 pub use decoupled_seg_viz as viz;
 

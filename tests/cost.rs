@@ -7,11 +7,10 @@ use burn::tensor::{Device, Tensor};
 use decoupled_seg::backbones::{
     LowLevelStage, OutputStride, ResNetConfig, Stem, WideResNet38Config,
 };
-use decoupled_seg::core::{
-    BodyEdgeModuleConfig, BodyGeneration, Downsampling, SegmentationModel, Upsampling, WarpOptions,
-};
+use decoupled_seg::body_edge::{BodyEdgeModuleConfig, BodyGeneration, Downsampling, Upsampling};
 use decoupled_seg::cost::{Counts, NetworkCost, Outputs, comparison_table};
 use decoupled_seg::network::{BackboneConfig, ContextConfig, DecoderConfig, DecoupledSegNetConfig};
+use decoupled_seg::nn::{SegmentationModel, WarpOptions};
 use decoupled_seg_fixtures::default_folder;
 use rstest::rstest;
 use serde_json::{Value, json};

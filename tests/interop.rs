@@ -8,8 +8,9 @@ use burn::module::Module;
 use burn::store::ModuleSnapshot;
 use burn::tensor::{DType, Device, TensorData};
 use decoupled_seg::backbones::{ResNetConfig, Stem, WideResNet38Config};
-use decoupled_seg::core::{BodyEdgeModuleConfig, DecoupledHead, DecoupledHeadConfig, WarpOptions};
+use decoupled_seg::body_edge::{BodyEdgeModuleConfig, DecoupledHead, DecoupledHeadConfig};
 use decoupled_seg::network::{BackboneConfig, DecoderConfig, DecoupledSegNetConfig};
+use decoupled_seg::nn::WarpOptions;
 use decoupled_seg::weights::{
     Checkpoint, Format, LoadPolicy, Placeholder, WeightsError, convert, load, save,
 };

@@ -2,10 +2,8 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Tensor};
-use decoupled_seg::core::{
-    BodyEdgeModuleConfig, BodyGenerator, DecoupledHeadConfig, FlowUnit, WarpPadding,
-    flow_warp_split,
-};
+use decoupled_seg::body_edge::{BodyEdgeModuleConfig, BodyGenerator, DecoupledHeadConfig};
+use decoupled_seg::nn::{FlowUnit, WarpPadding, flow_warp_split};
 use decoupled_seg::prelude::*;
 use proptest::prelude::*;
 

@@ -4,11 +4,10 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg::backbones::{OutputStride, ResNetConfig, Stem, WideResNet38Config};
-use decoupled_seg::core::{
-    BodyEdgeModuleConfig, Downsampling, FlowUnit, Upsampling, WarpGradient, WarpPadding,
-};
+use decoupled_seg::body_edge::{BodyEdgeModuleConfig, Downsampling, Upsampling};
 use decoupled_seg::datasets::augment::Normalization;
 use decoupled_seg::engine::{Inference, Protocol};
+use decoupled_seg::nn::{FlowUnit, WarpGradient, WarpPadding};
 use decoupled_seg::prelude::*;
 use rstest::rstest;
 

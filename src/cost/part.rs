@@ -1,7 +1,7 @@
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2dConfig;
 use decoupled_seg_backbones::ConvNormConfig;
-use decoupled_seg_core::ConvNormActConfig;
+use decoupled_seg_nn::ConvNormActConfig;
 
 use super::Counts;
 

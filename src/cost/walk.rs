@@ -1,11 +1,11 @@
 use decoupled_seg_backbones::{
     LowLevelStage, PreActivationBlockConfig, ResNetConfig, ResidualBlockConfig, WideResNet38Config,
 };
-use decoupled_seg_core::{
-    BodyEdgeModuleConfig, BodyGeneration, ConvNormActConfig, Downsampling, PredictionBranchConfig,
-    Upsampling,
+use decoupled_seg_body_edge::{
+    BodyEdgeModuleConfig, BodyGeneration, Downsampling, PredictionBranchConfig, Upsampling,
 };
 use decoupled_seg_heads::{AsppConfig, AuxiliaryHeadConfig, FcnHeadConfig, PyramidPoolingConfig};
+use decoupled_seg_nn::ConvNormActConfig;
 
 use super::part::PartCounter;
 use super::{MapShape, NetworkCost, Outputs, PartCost};

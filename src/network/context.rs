@@ -1,10 +1,10 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use decoupled_seg_core::{ConvInit, KeyMap};
 use decoupled_seg_heads::{
     Aspp, AsppConfig, FcnHead, FcnHeadConfig, PyramidPooling, PyramidPoolingConfig,
 };
+use decoupled_seg_nn::{ConvInit, KeyMap};
 
 /// Which context head a network has; [`init`](ContextConfig::init) builds it.
 #[derive(Config, Debug)]

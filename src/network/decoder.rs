@@ -1,6 +1,6 @@
 use burn::config::Config;
 use burn::module::Module;
-use decoupled_seg_core::{DecoupledHead, PlainDecoder};
+use decoupled_seg_body_edge::{DecoupledHead, PlainDecoder};
 
 /// Whether a network decouples body and edge.
 #[derive(Config, Debug, Copy, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 use burn::config::Config;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_core::{
-    BodyEdgeLogits, BodyEdgeModuleConfig, ConvInit, DecoupledHeadConfig, Inspection,
-    PlainDecoderConfig, SegmentationModel, SegmentationOutput, resize,
-};
+use decoupled_seg_body_edge::{BodyEdgeModuleConfig, DecoupledHeadConfig, PlainDecoderConfig};
 use decoupled_seg_heads::{AuxiliaryHead, AuxiliaryHeadConfig};
+use decoupled_seg_nn::{
+    BodyEdgeLogits, ConvInit, Inspection, SegmentationModel, SegmentationOutput, resize,
+};
 
 use super::backbone::{Backbone, BackboneConfig};
 use super::context::{Context, ContextConfig};

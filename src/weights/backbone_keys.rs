@@ -1,7 +1,7 @@
 use decoupled_seg_backbones::{
     PreActivationBlockConfig, ResNetConfig, ResidualBlockConfig, Stem, WideResNet38Config,
 };
-use decoupled_seg_core::KeyMap;
+use decoupled_seg_nn::KeyMap;
 
 /// Whose names a backbone's tensors have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

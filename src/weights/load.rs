@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::store::burn_pack::Tensor as PackTensor;
 use burn::store::{ModuleSnapshot, bridge};
 use burn::tensor::DType;
-use decoupled_seg_core::KeyMap;
+use decoupled_seg_nn::KeyMap;
 
 use super::{Checkpoint, Mismatch, Misshaped, WeightsError};
 

@@ -2,8 +2,8 @@ use std::path::Path;
 
 use burn::tensor::TensorData;
 use decoupled_seg_backbones::Stem;
-use decoupled_seg_core::KeyMap;
 use decoupled_seg_heads::AuxiliaryHeadConfig;
+use decoupled_seg_nn::KeyMap;
 
 use super::load::count_fitting;
 use super::{

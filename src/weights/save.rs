@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::store::ModuleSnapshot;
 use burn::store::burn_pack::AtomicFile;
 use burn::tensor::{DType, TensorData};
-use decoupled_seg_core::KeyMap;
+use decoupled_seg_nn::KeyMap;
 use safetensors::{Dtype, View};
 
 use super::load::SKIP_ENUM_VARIANTS;

@@ -6,8 +6,9 @@ use burn::module::Module;
 use burn::store::{ModuleSnapshot, bridge};
 use burn::tensor::{Device, Tensor, TensorData};
 use decoupled_seg::backbones::{ResNetConfig, WideResNet38Config};
-use decoupled_seg::core::{BodyEdgeModuleConfig, KeyMap, WarpOptions};
+use decoupled_seg::body_edge::BodyEdgeModuleConfig;
 use decoupled_seg::network::{BackboneConfig, ContextConfig, DecoderConfig, DecoupledSegNetConfig};
+use decoupled_seg::nn::{KeyMap, WarpOptions};
 use serde_json::Value;
 
 /// The network that a record of the fixtures names by `arch`, `backbone` and `decoupled`.

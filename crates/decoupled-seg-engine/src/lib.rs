@@ -18,7 +18,7 @@
 //! use burn::nn::PaddingConfig2d;
 //! use burn::nn::conv::{Conv2d, Conv2dConfig};
 //! use burn::tensor::{Device, Tensor};
-//! use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
+//! use decoupled_seg_nn::{SegmentationModel, SegmentationOutput};
 //! use decoupled_seg_datasets::augment::{Augmentation, CropSize};
 //! use decoupled_seg_datasets::{SegmentationDataset, StreetScenes, StreetScenesConfig};
 //! use decoupled_seg_engine::{EvaluationRecipe, Evaluator, Predictor, Recipe, Trainer};
@@ -73,7 +73,7 @@
 //! # Ok::<(), decoupled_seg_engine::EngineError>(())
 //! ```
 //!
-//! [`SegmentationModel`]: decoupled_seg_core::SegmentationModel
+//! [`SegmentationModel`]: decoupled_seg_nn::SegmentationModel
 
 mod checkpoint;
 mod error;

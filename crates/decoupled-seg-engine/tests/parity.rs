@@ -2,12 +2,12 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
 use decoupled_seg_datasets::augment::{Normalization, ResizeFilter, resize_image};
 use decoupled_seg_engine::{
     Inference, OverlapCount, Protocol, Schedule, SchedulePoint, Tile, Window, tiles,
 };
 use decoupled_seg_fixtures::Group;
+use decoupled_seg_nn::{SegmentationModel, SegmentationOutput};
 use image::RgbImage;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_core::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap};
+use decoupled_seg_nn::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap};
 
 /// Configuration of an [`Aspp`]; [`init`](AsppConfig::init) builds it.
 #[derive(Config, Debug)]

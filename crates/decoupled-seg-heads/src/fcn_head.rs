@@ -1,7 +1,7 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_core::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap};
+use decoupled_seg_nn::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap};
 
 /// Configuration of an [`FcnHead`]; [`init`](FcnHeadConfig::init) builds it.
 #[derive(Config, Debug)]

@@ -3,7 +3,7 @@ use burn::module::Module;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_core::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap, resize};
+use decoupled_seg_nn::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap, resize};
 
 use crate::channel_dropout::channel_dropout;
 

@@ -3,7 +3,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use decoupled_seg_core::SegmentationModel;
 use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_datasets::{
     ClassTable, DatasetError, InstanceMap, LabelMap, Sample, SegmentationDataset,
@@ -11,6 +10,7 @@ use decoupled_seg_datasets::{
 use decoupled_seg_metrics::{
     AbsentClass, BoundaryFScore, BoundaryThreshold, ConfusionMatrix, InstanceIou, LabelTable,
 };
+use decoupled_seg_nn::SegmentationModel;
 use serde::{Deserialize, Serialize};
 
 use super::{EvaluationReport, Inference, Protocol};
@@ -49,7 +49,7 @@ impl EvaluationRecipe {
 ///
 /// ```
 /// # use burn::tensor::Device;
-/// # use decoupled_seg_core::SegmentationModel;
+/// # use decoupled_seg_nn::SegmentationModel;
 /// # use decoupled_seg_datasets::{SegmentationDataset, augment::Normalization};
 /// # use decoupled_seg_engine::{EngineError, EvaluationRecipe, Evaluator};
 /// # fn judge<M: SegmentationModel>(

@@ -2,9 +2,9 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData, s};
-use decoupled_seg_core::{Inspection, SegmentationModel, resize};
 use decoupled_seg_datasets::LabelMap;
 use decoupled_seg_datasets::augment::{Normalization, ResizeFilter, resize_image};
+use decoupled_seg_nn::{Inspection, SegmentationModel, resize};
 use image::RgbImage;
 
 use super::tiling::tiles;

@@ -2,7 +2,7 @@ use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{ExecutionError, Int, Tensor};
 use burn_train::metric::{Adaptor, LossInput};
 use burn_train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
-use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
+use decoupled_seg_nn::{SegmentationModel, SegmentationOutput};
 
 use super::{SegmentationBatch, SegmentationMetricInput};
 use crate::recipe::Recipe;

@@ -3,10 +3,10 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
-use decoupled_seg_core::SegmentationModel;
 use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_datasets::files::read_image;
 use decoupled_seg_datasets::{ClassTable, LabelMap};
+use decoupled_seg_nn::SegmentationModel;
 use decoupled_seg_viz::FlowField;
 use image::RgbImage;
 
@@ -33,7 +33,7 @@ pub struct Prediction {
 ///
 /// ```
 /// # use burn::tensor::Device;
-/// # use decoupled_seg_core::SegmentationModel;
+/// # use decoupled_seg_nn::SegmentationModel;
 /// # use decoupled_seg_engine::{CheckpointRecipe, CheckpointStore, EngineError, Predictor};
 /// # fn use_it<M: SegmentationModel>(model: M, device: Device) -> Result<(), EngineError> {
 /// let best = CheckpointStore::open("runs/camvid/checkpoints", CheckpointRecipe::default()).best()?;

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use decoupled_seg_core::SegmentationModel;
 use decoupled_seg_datasets::SegmentationDataset;
+use decoupled_seg_nn::SegmentationModel;
 use serde::{Deserialize, Serialize};
 
 use super::Predictor;

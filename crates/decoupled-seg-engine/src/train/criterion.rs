@@ -1,9 +1,9 @@
 use burn::tensor::{Int, Tensor};
-use decoupled_seg_core::SegmentationOutput;
 use decoupled_seg_losses::{
     AuxiliaryLoss, DecoupledLoss, DecoupledLossConfig, IGNORE_INDEX, LabelSource,
     OhemCrossEntropyLoss, RelaxedLabels, Targets, TargetsConfig,
 };
+use decoupled_seg_nn::SegmentationOutput;
 
 use super::losses::LossTerms;
 

@@ -1,6 +1,6 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Tensor};
-use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
+use decoupled_seg_nn::{SegmentationModel, SegmentationOutput};
 use serde::{Deserialize, Serialize};
 
 use crate::EngineError;
@@ -17,7 +17,7 @@ pub enum Precision {
     /// Forward and backward pass in `bf16`, from a copy of the weights that is made anew for each batch; their gradients
     /// arrive in `f32`. `bf16` has the range of `f32`, so no loss has to be scaled.
     ///
-    /// Networks of one's own need their batch norms to go through [`batch_norm`](decoupled_seg_core::batch_norm), as context
+    /// Networks of one's own need their batch norms to go through [`batch_norm`](decoupled_seg_nn::batch_norm), as context
     /// heads and decoders here do, or to cast around Burn's own, as the backbones do: Burn's refuses an input of another type
     /// than its weights.
     Bf16Mixed,
@@ -98,7 +98,7 @@ mod tests {
     use burn::nn::{BatchNorm, BatchNormConfig};
     use burn::optim::GradientsParams;
     use burn::tensor::{Distribution, Tolerance};
-    use decoupled_seg_core::batch_norm;
+    use decoupled_seg_nn::batch_norm;
 
     use super::*;
 

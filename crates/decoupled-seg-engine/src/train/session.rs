@@ -2,8 +2,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use decoupled_seg_core::SegmentationModel;
 use decoupled_seg_datasets::{ClassTable, SegmentationDataset};
+use decoupled_seg_nn::SegmentationModel;
 
 use super::feed::Feed;
 use super::losses::PendingLosses;

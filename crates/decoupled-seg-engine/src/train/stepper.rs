@@ -1,7 +1,7 @@
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
-use decoupled_seg_core::SegmentationModel;
 use decoupled_seg_datasets::loader::Batch;
+use decoupled_seg_nn::SegmentationModel;
 
 use super::clip::{clip_global_norm, divide};
 use super::criterion::Criterion;

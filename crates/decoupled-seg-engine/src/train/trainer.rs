@@ -2,9 +2,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use decoupled_seg_core::SegmentationModel;
 use decoupled_seg_datasets::SegmentationDataset;
 use decoupled_seg_datasets::loader::Sampling;
+use decoupled_seg_nn::SegmentationModel;
 
 use super::session::Session;
 use super::{EpochRecord, Interrupt, Progress};
@@ -17,7 +17,7 @@ use crate::recipe::Recipe;
 /// ```
 /// # use std::sync::Arc;
 /// # use burn::tensor::Device;
-/// # use decoupled_seg_core::SegmentationModel;
+/// # use decoupled_seg_nn::SegmentationModel;
 /// # use decoupled_seg_datasets::SegmentationDataset;
 /// # use decoupled_seg_engine::{EngineError, Recipe, Trainer};
 /// # fn train<M: SegmentationModel>(

@@ -243,7 +243,7 @@ fn running_statistics_of_the_last_step_are_saved() {
     let path = folder.path().join("net.safetensors");
     let device = Device::default().autodiff();
     let training = TinyNet::new(4, false, &device);
-    use decoupled_seg_core::SegmentationModel;
+    use decoupled_seg_nn::SegmentationModel;
     training.forward(burn::tensor::Tensor::ones([2, 3, 8, 8], &device));
     save_weights(&training.valid(), &path).expect("writable");
     let loaded = load_weights(net(4, false), &path).expect("the same architecture");

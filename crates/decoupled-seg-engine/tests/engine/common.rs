@@ -9,7 +9,6 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use decoupled_seg_core::{BodyEdgeLogits, SegmentationModel, SegmentationOutput, batch_norm};
 use decoupled_seg_datasets::augment::{Augmentation, CropSize};
 use decoupled_seg_datasets::{
     Class, ClassTable, Dataset, DatasetError, IGNORE, LabelMap, Sample, SegmentationDataset,
@@ -17,6 +16,7 @@ use decoupled_seg_datasets::{
 use decoupled_seg_engine::{
     Interrupt, LogEntry, LossValues, Recipe, RecipePreset, SgdRecipe, Trainer, read_log,
 };
+use decoupled_seg_nn::{BodyEdgeLogits, SegmentationModel, SegmentationOutput, batch_norm};
 use image::{Rgb, RgbImage};
 
 pub const CLASSES: usize = 3;

@@ -1,6 +1,5 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
 use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_datasets::{
     ClassTable, Dataset, DatasetError, LabelMap, Sample, SegmentationDataset,
@@ -9,6 +8,7 @@ use decoupled_seg_engine::{
     EngineError, EvaluationRecipe, Evaluator, Inference, Merge, Protocol, Window,
 };
 use decoupled_seg_metrics::{BoundaryThreshold, ConfusionMatrix};
+use decoupled_seg_nn::{SegmentationModel, SegmentationOutput};
 use image::RgbImage;
 
 use super::common::*;

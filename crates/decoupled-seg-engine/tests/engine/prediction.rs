@@ -2,9 +2,9 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
-use decoupled_seg_core::{Inspection, SegmentationModel, SegmentationOutput};
 use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_engine::{EngineError, PredictionKind, Predictor, Submission};
+use decoupled_seg_nn::{Inspection, SegmentationModel, SegmentationOutput};
 use image::{GenericImageView, ImageReader};
 
 use super::common::*;

@@ -2,7 +2,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use decoupled_seg_core::{SegmentationModel, SegmentationOutput};
 use decoupled_seg_datasets::augment::Augmentation;
 use decoupled_seg_datasets::files::{IdMap, MaskEncoding, MaskReader, Pair};
 use decoupled_seg_datasets::synthetic::{write_image, write_mask};
@@ -12,6 +11,7 @@ use decoupled_seg_engine::{
     Evaluator, LossTerm, Precision, RateGroup, Recipe, Resume, Stop, Trainer,
 };
 use decoupled_seg_metrics::BoundaryThreshold;
+use decoupled_seg_nn::{SegmentationModel, SegmentationOutput};
 use rstest::rstest;
 
 use super::common::*;

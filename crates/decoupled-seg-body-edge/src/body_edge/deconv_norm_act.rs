@@ -1,0 +1,55 @@
+use burn::module::Module;
+use burn::nn::conv::{ConvTranspose2d, ConvTranspose2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+use decoupled_seg_nn::KeyMap;
+use decoupled_seg_nn::batch_norm;
+
+/// A depthwise transposed 3x3 convolution of stride 2 with bias, a batch norm and a ReLU: the mirror image of a strided
+/// step down.
+#[derive(Module, Debug)]
+pub struct DeconvNormAct {
+    /// The transposed convolution.
+    pub conv: ConvTranspose2d,
+    /// The batch norm.
+    pub norm: BatchNorm,
+}
+
+impl DeconvNormAct {
+    pub(super) fn new(channels: usize, padding: usize, device: &Device) -> Self {
+        Self {
+            conv: ConvTranspose2dConfig::new([channels, channels], [3, 3])
+                .with_stride([2, 2])
+                .with_padding([padding, padding])
+                .with_groups(channels)
+                .init(device),
+            norm: BatchNormConfig::new(channels).init(device),
+        }
+    }
+
+    /// Doubles the size, up to a pixel or two.
+    ///
+    /// # Shapes
+    ///
+    /// - `input`: `[batch, channels, height, width]`
+    /// - output: `[batch, channels, 2 * height + 1 - 2 * padding, 2 * width + 1 - 2 * padding]`
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        relu(batch_norm(&self.norm, self.conv.forward(input)))
+    }
+
+    pub(super) fn official_keys(index: usize) -> KeyMap {
+        // Not part of the authors' code: named after the `nn.Sequential` that their `down` is.
+        KeyMap::new()
+            .conv(
+                &format!("up.{}", 3 * index),
+                &format!("up.{index}.conv"),
+                true,
+            )
+            .norm(
+                &format!("up.{}", 3 * index + 1),
+                &format!("up.{index}.norm"),
+            )
+    }
+}

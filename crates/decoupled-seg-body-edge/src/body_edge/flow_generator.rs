@@ -1,0 +1,152 @@
+use burn::module::Module;
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::tensor::module::interpolate;
+use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
+use burn::tensor::{Device, Tensor};
+
+use super::body_edge_module::{BodyEdgeDetail, BodyEdgeModuleConfig};
+use super::deconv_norm_act::DeconvNormAct;
+use super::options::{Downsampling, Upsampling};
+use decoupled_seg_nn::KeyMap;
+use decoupled_seg_nn::{ConvNormAct, ConvNormActConfig};
+use decoupled_seg_nn::{WarpOptions, flow_warp_split, resize};
+
+/// The paper's body generation: reads a flow field from the features and their coarse view, and moves the features along
+/// it.
+///
+/// ```text
+/// flow   = conv3x3([F ; up(down(F))])
+/// F_body = warp(F, flow)
+/// F_edge = F - F_body
+/// ```
+///
+/// Source: Li et al., ECCV 2020, [arXiv:2007.10035](https://arxiv.org/abs/2007.10035), section 3.2 (eq. 1) and the
+/// subtraction of 3.3; `SqueezeBodyEdge` in the authors' code.
+#[derive(Module, Debug)]
+pub struct FlowGenerator {
+    /// The strided convolutions; empty where [`Downsampling::Bilinear`] needs none.
+    pub down: Vec<ConvNormAct>,
+    /// The transposed convolutions of [`Upsampling::Deconv`]; else empty.
+    pub up: Vec<DeconvNormAct>,
+    /// 3x3 convolution from `2 * channels` to 2, without bias.
+    pub flow: Conv2d,
+    /// Halvings on the way down.
+    pub strided_steps: usize,
+    /// Way back up.
+    #[module(skip)]
+    pub upsampling: Upsampling,
+    /// Conventions of the warp.
+    #[module(skip)]
+    pub warp: WarpOptions,
+}
+
+impl FlowGenerator {
+    pub(super) fn new(config: &BodyEdgeModuleConfig, device: &Device) -> Self {
+        let down = strided_conv(config)
+            .map(|conv| {
+                (0..config.strided_steps)
+                    .map(|_| conv.init(device))
+                    .collect()
+            })
+            .unwrap_or_default();
+        let deconvs = match config.upsampling {
+            Upsampling::Deconv => config.strided_steps,
+            Upsampling::Bilinear | Upsampling::Nearest => 0,
+        };
+        Self {
+            down,
+            up: (0..deconvs)
+                .map(|_| DeconvNormAct::new(config.channels, config.padding, device))
+                .collect(),
+            flow: Conv2dConfig::new([2 * config.channels, 2], [3, 3])
+                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+                .with_bias(false)
+                .init(device),
+            strided_steps: config.strided_steps,
+            upsampling: config.upsampling,
+            warp: config.warp,
+        }
+    }
+
+    pub(super) fn forward(&self, features: Tensor<4>) -> BodyEdgeDetail {
+        let [_, _, height, width] = features.dims();
+        let down = self.shrink(features.clone());
+        let coarse = self.grow(down.clone(), [height, width]);
+        let flow = self
+            .flow
+            .forward(Tensor::cat(vec![features.clone(), coarse], 1));
+        let split = flow_warp_split(features, flow.clone(), self.warp);
+
+        BodyEdgeDetail {
+            body: split.body,
+            edge: split.edge,
+            flow: Some(flow),
+            down: Some(down),
+        }
+    }
+
+    fn shrink(&self, mut coarse: Tensor<4>) -> Tensor<4> {
+        for conv in &self.down {
+            coarse = conv.forward(coarse);
+        }
+        if self.down.is_empty() {
+            for _ in 0..self.strided_steps {
+                let [_, _, height, width] = coarse.dims();
+                coarse = resize(coarse, [height.div_ceil(2), width.div_ceil(2)], true);
+            }
+        }
+        coarse
+    }
+
+    fn grow(&self, mut coarse: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+        for deconv in &self.up {
+            coarse = deconv.forward(coarse);
+        }
+        match self.upsampling {
+            Upsampling::Nearest => {
+                let options =
+                    InterpolateOptions::new(InterpolateMode::Nearest).with_output_size(size);
+                interpolate(coarse, options)
+            }
+            Upsampling::Bilinear | Upsampling::Deconv => resize(coarse, size, true),
+        }
+    }
+
+    pub(super) fn official_keys(config: &BodyEdgeModuleConfig) -> KeyMap {
+        let mut map = KeyMap::new();
+        if let Some(conv) = strided_conv(config) {
+            for step in 0..config.strided_steps {
+                // Convolution, norm and ReLU are three entries of one `nn.Sequential`.
+                map = map.conv_norm_act(
+                    &format!("down.{}", 3 * step),
+                    &format!("down.{}", 3 * step + 1),
+                    &format!("down.{step}"),
+                    &conv,
+                );
+            }
+        }
+        if config.upsampling == Upsampling::Deconv {
+            for step in 0..config.strided_steps {
+                map = map.nest("", "", DeconvNormAct::official_keys(step));
+            }
+        }
+        map.conv("flow_make", "flow", false)
+    }
+}
+
+/// One strided step, or `None` where interpolation does it.
+fn strided_conv(config: &BodyEdgeModuleConfig) -> Option<ConvNormActConfig> {
+    let groups = match config.downsampling {
+        Downsampling::Bilinear => return None,
+        Downsampling::Conv => 1,
+        Downsampling::DepthwiseConv => config.channels,
+    };
+    let conv = ConvNormActConfig::new([config.channels; 2], [3, 3])
+        .with_stride([2, 2])
+        .with_padding([config.padding; 2])
+        .with_groups(groups)
+        // Redundant in front of a norm, but the authors' checkpoints hold one.
+        .with_bias(true);
+    Some(conv)
+}

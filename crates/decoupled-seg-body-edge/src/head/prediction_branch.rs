@@ -1,0 +1,119 @@
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::tensor::{Device, Tensor};
+
+use decoupled_seg_nn::ConvInit;
+use decoupled_seg_nn::KeyMap;
+use decoupled_seg_nn::{ConvNormAct, ConvNormActConfig};
+
+/// Configuration of a [`PredictionBranch`]; [`init`](PredictionBranchConfig::init) builds it.
+#[derive(Config, Debug)]
+pub struct PredictionBranchConfig {
+    /// Channels `[in, hidden, out]`.
+    pub channels: [usize; 3],
+    /// Number of 3x3 convolutions in front of the last one.
+    #[config(default = 1)]
+    pub layers: usize,
+    /// How the convolutions start.
+    #[config(default = "ConvInit::Uniform")]
+    pub conv_init: ConvInit,
+}
+
+/// A few 3x3 convolutions with norm and ReLU, then a 1x1 convolution to one map a class, all without bias.
+///
+/// Every branch of the authors' heads that ends in a prediction is one of these. Built by [`PredictionBranchConfig`].
+#[derive(Module, Debug)]
+pub struct PredictionBranch {
+    /// The 3x3 convolutions.
+    pub layers: Vec<ConvNormAct>,
+    /// The 1x1 convolution.
+    pub classifier: Conv2d,
+}
+
+impl PredictionBranchConfig {
+    /// Builds the branch on `device`.
+    pub fn init(&self, device: &Device) -> PredictionBranch {
+        let [input, hidden, output] = self.channels;
+        let layer_input = |index| if index == 0 { input } else { hidden };
+        PredictionBranch {
+            layers: (0..self.layers)
+                .map(|index| self.layer(layer_input(index)).init(device))
+                .collect(),
+            classifier: Conv2dConfig::new([layer_input(self.layers), output], [1, 1])
+                .with_bias(false)
+                .with_initializer(self.conv_init.weight())
+                .init(device),
+        }
+    }
+
+    fn layer(&self, input: usize) -> ConvNormActConfig {
+        ConvNormActConfig::new([input, self.channels[1]], [3, 3])
+            .with_same_padding()
+            .with_conv_init(self.conv_init)
+    }
+
+    /// The authors' names of its tensors: an `nn.Sequential` where each layer takes three places.
+    pub fn official_keys(&self) -> KeyMap {
+        (0..self.layers)
+            .fold(KeyMap::new(), |map, index| {
+                map.conv_norm_act(
+                    &(3 * index).to_string(),
+                    &(3 * index + 1).to_string(),
+                    &format!("layers.{index}"),
+                    &self.layer(self.channels[1]),
+                )
+            })
+            .conv(&(3 * self.layers).to_string(), "classifier", false)
+    }
+}
+
+impl PredictionBranch {
+    /// Predicts at the size of the input.
+    ///
+    /// # Shapes
+    ///
+    /// - `features`: `[batch, in, height, width]`
+    /// - logits: `[batch, out, height, width]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if axis 1 is not `in`.
+    pub fn forward(&self, features: Tensor<4>) -> Tensor<4> {
+        let hidden = self
+            .layers
+            .iter()
+            .fold(features, |features, layer| layer.forward(features));
+        self.classifier.forward(hidden)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::classifier_only(0)]
+    #[case::one(1)]
+    #[case::two(2)]
+    fn keeps_the_size(#[case] layers: usize) {
+        let device = Device::default();
+        let branch = PredictionBranchConfig::new([3, 4, 5])
+            .with_layers(layers)
+            .init(&device);
+        let logits = branch.forward(Tensor::zeros([2, 3, 6, 7], &device));
+        assert_eq!(logits.dims(), [2, 5, 6, 7]);
+    }
+
+    #[test]
+    fn names_follow_the_sequential() {
+        let keys = PredictionBranchConfig::new([3, 4, 5])
+            .with_layers(2)
+            .official_keys();
+        assert_eq!(keys.path_of("3.weight"), Some("layers.1.conv.weight"));
+        assert_eq!(keys.path_of("4.bias"), Some("layers.1.norm.beta"));
+        assert_eq!(keys.path_of("6.weight"), Some("classifier.weight"));
+    }
+}

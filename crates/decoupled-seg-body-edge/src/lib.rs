@@ -1,0 +1,14 @@
+//! Body and edge decoupling, the paper's part of a network: `BodyEdgeModule` and `DecoupledHead`.
+
+mod body_edge;
+mod head;
+
+pub use body_edge::{
+    BodyEdgeDetail, BodyEdgeModule, BodyEdgeModuleConfig, BodyGeneration, BodyGenerator,
+    DeconvNormAct, DeformableGenerator, Downsampling, FlowGenerator, PropagationGenerator,
+    Upsampling,
+};
+pub use head::{
+    DecoupledHead, DecoupledHeadConfig, DecoupledOutput, EdgePreservation, EdgePreservationConfig,
+    PlainDecoder, PlainDecoderConfig, PredictionBranch, PredictionBranchConfig,
+};

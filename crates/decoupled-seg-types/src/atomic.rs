@@ -1,0 +1,61 @@
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use atomic_write_file::AtomicWriteFile;
+
+/// Writes a file so that `path` holds either its old content or all of the new one: `write` fills a temporary file in
+/// the same folder, which is synced and then renamed.
+///
+/// # Errors
+///
+/// Whatever `write` or the file system fails with; `path` is then as it was and the temporary file is gone.
+///
+/// # Example
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("scores.csv");
+/// decoupled_seg_types::write_atomic(&path, |file| file.write_all(b"class,iou\n"))?;
+/// assert_eq!(std::fs::read(&path)?, b"class,iou\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn write_atomic(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut file = BufWriter::new(AtomicWriteFile::open(path)?);
+    write(&mut file)?;
+    file.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "old").expect("writable");
+
+        let error = write_atomic(&path, |file| {
+            file.write_all(b"half")?;
+            Err(io::Error::other("no more"))
+        });
+
+        assert_eq!(error.expect_err("it failed").to_string(), "no more");
+        assert_eq!(fs::read_to_string(&path).expect("still there"), "old");
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("missing/a.txt");
+        assert!(write_atomic(&path, |_| Ok(())).is_err());
+    }
+}
