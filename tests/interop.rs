@@ -435,7 +435,7 @@ fn other_types_of_number_are_converted() {
             })
         })
         .collect();
-    let nothing: Vec<decoupled_seg::core::ConvNormAct> = Vec::new();
+    let nothing: Vec<decoupled_seg::nn::ConvNormAct> = Vec::new();
     save(&nothing, &config.official_keys(), &half, &path).expect("written");
     let file = Checkpoint::open(&path).expect("just written");
     assert!(file.entries().all(|entry| entry.dtype == DType::F16));
