@@ -42,6 +42,7 @@ pub use decoupled_seg_losses as losses;
 pub use decoupled_seg_metrics as metrics;
 pub use decoupled_seg_nn as nn;
 pub use decoupled_seg_nn::keep_freed_memory;
+pub use decoupled_seg_types as types;
 #[cfg(feature = "train")]
 pub use decoupled_seg_viz as viz;
 

@@ -23,6 +23,10 @@ pub fn write_atomic(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
+    // The rename would fail at the very end, and leave the temporary file behind.
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
     let mut file = BufWriter::new(AtomicWriteFile::open(path)?);
     write(&mut file)?;
     file.into_inner()
@@ -49,6 +53,18 @@ mod tests {
 
         assert_eq!(error.expect_err("it failed").to_string(), "no more");
         assert_eq!(fs::read_to_string(&path).expect("still there"), "old");
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn a_folder_in_the_way_is_an_error_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).expect("writable");
+
+        let error = write_atomic(&path, |file| file.write_all(b"all")).expect_err("it is taken");
+
+        assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
     }
 
