@@ -16,7 +16,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
 use decoupled_seg::datasets::augment::Augmentation;
-use decoupled_seg::datasets::{ClassTable, Dataset, LabelMap, StreetScenes, StreetScenesConfig};
+use decoupled_seg::datasets::{ClassTable, Dataset, StreetScenes, StreetScenesConfig};
 use decoupled_seg::engine::{
     EvaluationRecipe, EvaluationReport, Evaluator, Inference, Interrupt, Progress, Protocol,
     Recipe, SgdRecipe, Stop, Trainer,
@@ -24,13 +24,13 @@ use decoupled_seg::engine::{
 use decoupled_seg::losses::DecoupledLossConfig;
 use decoupled_seg::metrics::BoundaryThreshold;
 use decoupled_seg::prelude::*;
+use decoupled_seg::types::{Size, TextTable};
 use decoupled_seg::viz::{
-    Colormap, FlowScale, Palette, Panel, Picture, ValueRange, colorize, feature_pca,
-    flow_color_wheel, heat_map,
+    Colormap, FlowField, FlowScale, Palette, Panel, Picture, ValueRange, colorize, error_map,
+    feature_pca, flow_color_wheel, heat_map, overlay,
 };
 
-const WIDTH: usize = 96;
-const HEIGHT: usize = 64;
+const SIZE: Size = Size::new(64, 96);
 /// Pixels within which a predicted boundary counts as right.
 const RADII: [u32; 3] = [1, 2, 3];
 
@@ -71,15 +71,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scenes = |len, seed| {
         StreetScenes::new(StreetScenesConfig {
             len,
-            width: WIDTH,
-            height: HEIGHT,
+            width: SIZE.width,
+            height: SIZE.height,
             seed,
         })
     };
     let train = Arc::new(scenes(args.scenes, 1));
     let validation = scenes(if args.short { 4 } else { 64 }, 2);
     println!(
-        "{} scenes of {WIDTH}x{HEIGHT} to learn from, {} others to judge by, {} epochs\n",
+        "{} scenes of {SIZE} pixels to learn from, {} others to judge by, {} epochs\n",
         args.scenes,
         validation.len(),
         args.epochs
@@ -169,43 +169,33 @@ fn compete(
 fn print_table(plain: &Contestant, decoupled: &Contestant) {
     let both = [plain, decoupled];
     let scores = both.map(|contestant| contestant.report.scores());
-    let row = |name: &str, values: [String; 2]| {
-        println!("{name:<22} {:>16} {:>16}", values[0], values[1])
-    };
     let percent =
         |value: Option<f64>| value.map_or("-".to_string(), |value| format!("{:.1}", 100.0 * value));
+    let row = |name: &str, values: [String; 2]| {
+        let [plain, decoupled] = values;
+        [name.to_string(), plain, decoupled]
+    };
 
-    println!();
-    row("", both.map(|contestant| contestant.name.to_string()));
+    let mut table = TextTable::new(row("", both.map(|contestant| contestant.name.to_string())));
     for (class, name) in plain.report.classes.names().iter().enumerate() {
-        row(
-            &format!("IoU {name} (%)"),
-            [0, 1].map(|i| percent(scores[i].class_iou[class])),
-        );
+        let values = [0, 1].map(|i| percent(scores[i].class_iou[class]));
+        table = table.with_row(row(&format!("IoU {name} (%)"), values));
     }
-    row(
-        "mean IoU (%)",
-        [0, 1].map(|i| percent(Some(scores[i].mean_iou))),
-    );
+    let values = [0, 1].map(|i| percent(Some(scores[i].mean_iou)));
+    table = table.with_row(row("mean IoU (%)", values));
     for (at, radius) in RADII.iter().enumerate() {
-        let name = format!("boundary F, {radius} px (%)");
-        row(
-            &name,
-            [0, 1].map(|i| percent(Some(scores[i].boundary_f[at].f_score))),
-        );
+        let values = [0, 1].map(|i| percent(Some(scores[i].boundary_f[at].f_score)));
+        table = table.with_row(row(&format!("boundary F, {radius} px (%)"), values));
     }
-    row(
-        "parameters",
-        both.map(|contestant| contestant.model.num_params().to_string()),
-    );
-    row(
-        "training time (s)",
-        both.map(|contestant| format!("{:.0}", contestant.time.as_secs_f64())),
-    );
-    println!();
+    let parameters = both.map(|contestant| contestant.model.num_params().to_string());
+    let seconds = both.map(|contestant| format!("{:.0}", contestant.time.as_secs_f64()));
+    table = table
+        .with_row(row("parameters", parameters))
+        .with_row(row("training time (s)", seconds));
+    println!("\n{table}");
 }
 
-/// Image, truth, both predictions, and what happens inside the decoupled network.
+/// Image, truth, both predictions and their mistakes, and what happens inside the decoupled network.
 fn panel(
     plain: &Contestant,
     decoupled: &Contestant,
@@ -218,55 +208,59 @@ fn panel(
     let palette = Palette::new(classes.colors());
     let normalization = Recipe::default().normalization;
     let mut inference = Inference::new(Protocol::default(), normalization, &device);
-    let colors = |labels: &LabelMap| colorize(&labels.data, labels.width, labels.height, &palette);
+    let [first, second] = [plain, decoupled].map(|contestant| {
+        let predictions = inference.labels(&contestant.model, &sample.image).data;
+        let blend = overlay(&sample.image, &predictions, &palette, 0.5);
+        let errors = error_map(&blend, &sample.labels.data, &predictions);
+        let wrong = format!("mistakes of {}", contestant.name);
+        [
+            Picture::of_labels(contestant.name, colorize(&predictions, SIZE, &palette)),
+            Picture::of_labels(wrong, errors),
+        ]
+    });
 
-    let pixels = TensorData::new(normalization.apply(&sample.image), [1, 3, HEIGHT, WIDTH]);
-    let images = Tensor::from_data(pixels, &device);
+    let shape = [1, 3, SIZE.height, SIZE.width];
+    let pixels = TensorData::new(normalization.apply(&sample.image), shape);
     let inside = decoupled
         .model
-        .inspect(images)
+        .inspect(Tensor::from_data(pixels, &device))
         .ok_or("the network has no body and edge")?;
+    let edge_probs = values(sigmoid(inside.edge_logits))?;
+    let edge = heat_map(&edge_probs, SIZE, Colormap::Grey, ValueRange::UNIT);
     let flow = inside.flow.ok_or("the network has no flow")?;
-    let [_, _, flow_height, flow_width] = flow.dims();
-    Ok(Panel::new(4)
+    let [_, _, height, width] = flow.dims();
+    let flow = FlowField::new(values(flow)?, Size::new(height, width));
+    let flow = flow_color_wheel(&flow, FlowScale::PerImage);
+    let truth = colorize(&sample.labels.data, SIZE, &palette);
+
+    let mut panel = Panel::new(5)
         .with_heading(format!("validation scene {index}"))
-        .with_cell(4 * WIDTH as u32, 4 * HEIGHT as u32)
-        .with_picture(Picture::new("image", sample.image.clone()))
-        .with_picture(Picture::of_labels("truth", colors(&sample.labels)))
-        .with_picture(Picture::of_labels(
-            plain.name,
-            colors(&inference.labels(&plain.model, &sample.image)),
-        ))
-        .with_picture(Picture::of_labels(
-            decoupled.name,
-            colors(&inference.labels(&decoupled.model, &sample.image)),
-        ))
-        .with_picture(features("body", inside.body)?)
-        .with_picture(features("edge", inside.edge)?)
-        .with_picture(Picture::new(
-            "predicted edge",
-            heat_map(
-                &values(sigmoid(inside.edge_logits))?,
-                WIDTH,
-                HEIGHT,
-                Colormap::Grey,
-                ValueRange::UNIT,
-            ),
-        ))
-        .with_picture(Picture::new(
-            "flow towards the body",
-            flow_color_wheel(&values(flow)?, flow_width, flow_height, FlowScale::PerImage),
-        ))
-        .with_legend(&classes.names(), &palette))
+        .with_cell(Size::new(4 * SIZE.height, 4 * SIZE.width))
+        .with_legend(&classes.names(), &palette);
+    let [first, first_wrong] = first;
+    let [second, second_wrong] = second;
+    for picture in [
+        Picture::new("image", sample.image),
+        first,
+        second,
+        Picture::new("predicted edge", edge),
+        Picture::new("flow towards the body", flow),
+        Picture::of_labels("truth", truth),
+        first_wrong,
+        second_wrong,
+        features("body features", inside.body)?,
+        features("edge features", inside.edge)?,
+    ] {
+        panel = panel.with_picture(picture);
+    }
+    Ok(panel)
 }
 
 /// A feature map by its three main components.
 fn features(title: &str, features: Tensor<4>) -> Result<Picture, Box<dyn Error>> {
     let [_, channels, height, width] = features.dims();
-    Ok(Picture::new(
-        title,
-        feature_pca(&values(features)?, [channels, height, width]),
-    ))
+    let picture = feature_pca(&values(features)?, channels, Size::new(height, width));
+    Ok(Picture::new(title, picture))
 }
 
 fn values(tensor: Tensor<4>) -> Result<Vec<f32>, Box<dyn Error>> {

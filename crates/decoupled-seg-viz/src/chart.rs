@@ -1,30 +1,28 @@
 //! Learning curves.
 
 mod axis;
-mod draw;
-mod raster;
+mod svg;
 
-use std::path::Path;
+use crate::theme::{CURVES, INK, MUTED, RULE};
+use axis::Axis;
+use svg::{Anchor, Stroke, Svg};
 
-use image::{Rgb, RgbImage};
-use plotters::prelude::{IntoDrawingArea, SVGBackend};
-
-use crate::VizError;
-use crate::palette::{Palette, lightness};
-use crate::save::{save_png, write_atomically};
-use crate::theme::PAPER;
-use draw::UNIT;
-use raster::Raster;
+/// Width and height of a chart.
+const SIZE: [f64; 2] = [960.0, 600.0];
+/// Height of the text.
+const TEXT: f64 = 18.0;
+/// From one line of text to the next.
+const LINE: f64 = 26.0;
+/// Free space around everything.
+const MARGIN: f64 = 20.0;
 
 /// A line of a [`Chart`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// Its name in the chart's legend.
+    /// Its name in the legend of the chart.
     pub name: String,
-    /// Points `[x, y]` in the order in which they are joined. Where a number is not finite the line is broken.
+    /// Points `[x, y]` in the order in which they are joined. A number that is not finite breaks the line.
     pub points: Vec<[f64; 2]>,
-    /// Weight of the past in the running mean that is drawn over the pale raw line; `None` draws the raw line only.
-    pub smoothing: Option<f64>,
 }
 
 impl Curve {
@@ -33,94 +31,57 @@ impl Curve {
         Self {
             name: name.into(),
             points: points.into(),
-            smoothing: None,
         }
-    }
-
-    /// A line through `values` at 0, 1, 2 and so on.
-    pub fn of_values(name: impl Into<String>, values: impl IntoIterator<Item = f64>) -> Self {
-        let points = values.into_iter().enumerate();
-        let points: Vec<_> = points.map(|(i, value)| [i as f64, value]).collect();
-        Self::new(name, points)
-    }
-
-    /// The same line with its exponential running mean, corrected for the start as Adam does.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `weight` is not in `0..1`.
-    pub fn with_smoothing(mut self, weight: f64) -> Self {
-        assert!(
-            (0.0..1.0).contains(&weight),
-            "the weight of the past must be in 0..1, got {weight}"
-        );
-        self.smoothing = Some(weight);
-        self
     }
 }
 
-/// Curves over a common axis, as SVG or as pixels.
+/// Curves over a common axis, as SVG.
+///
+/// # Example
 ///
 /// ```
 /// use decoupled_seg_viz::{Chart, Curve};
 ///
 /// let chart = Chart::new("Loss")
 ///     .with_axes("epoch", "loss")
-///     .with_size(640, 400)
-///     .with_curve(Curve::of_values("train", [2.0, 1.1, 0.7]))
-///     .with_curve(Curve::of_values("validation", [2.1, 1.4, 1.2]));
+///     .with_curve(Curve::new("train", [[1.0, 2.0], [2.0, 1.1], [3.0, 0.7]]))
+///     .with_curve(Curve::new("validation", [[1.0, 2.1], [2.0, 1.4], [3.0, 1.2]]));
 ///
-/// assert!(chart.svg().starts_with("<svg width=\"640\" height=\"400\""));
-/// assert_eq!(chart.render().dimensions(), (640, 400));
+/// assert!(chart.svg().starts_with("<svg "));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
     title: String,
     axes: [String; 2],
     curves: Vec<Curve>,
-    size: [u32; 2],
     y_bounds: Option<[f64; 2]>,
 }
 
 impl Chart {
-    /// A chart of 960x600 pixels without curves.
+    /// A chart without curves.
     pub fn new(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
             axes: Default::default(),
             curves: Vec::new(),
-            size: [960, 600],
             y_bounds: None,
         }
     }
 
-    /// Names of the two axes, with their units.
+    /// Names the two axes, with their units.
     pub fn with_axes(mut self, x: impl Into<String>, y: impl Into<String>) -> Self {
         self.axes = [x.into(), y.into()];
         self
     }
 
-    /// The chart with one more curve. Each takes the next of a row of colours that stay apart for colour-blind readers.
+    /// Adds a curve. Six colours that colour-blind readers can tell apart take turns; from the seventh curve on lines are
+    /// dashed.
     pub fn with_curve(mut self, curve: Curve) -> Self {
         self.curves.push(curve);
         self
     }
 
-    /// Width and height in pixels; below a width of 640 the text is small.
-    ///
-    /// # Panics
-    ///
-    /// Panics below 200x150 and above 10000 pixels a side.
-    pub fn with_size(mut self, width: u32, height: u32) -> Self {
-        assert!(
-            (200..=10_000).contains(&width) && (150..=10_000).contains(&height),
-            "a chart must have 200x150 to 10000x10000 pixels, got {width}x{height}"
-        );
-        self.size = [width, height];
-        self
-    }
-
-    /// Makes the vertical axis span at least `low` to `high`; without it, it spans the curves.
+    /// Makes the vertical axis span at least `low` to `high`; without it, the axis spans the curves.
     ///
     /// # Panics
     ///
@@ -134,65 +95,148 @@ impl Chart {
         self
     }
 
-    /// The chart as an SVG document; text is left to the viewer's sans-serif font.
+    /// The chart as an SVG document of 960x600 pixels; text is left to the sans-serif font of the viewer.
     pub fn svg(&self) -> String {
-        let [width, height] = self.size.map(|side| side * UNIT as u32);
-        let mut svg = String::new();
-        {
-            let root = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
-            self.draw(&root).expect("drawing into a string cannot fail");
+        let mut svg = Svg::new(SIZE, TEXT);
+        let top = self.write_names(&mut svg);
+        let plot = Plot::new(self, top);
+        plot.write_axes(&mut svg, &self.axes);
+        for (i, curve) in self.curves.iter().enumerate() {
+            plot.write_curve(&mut svg, curve, &Stroke::of_curve(i));
         }
-        // Positions are in fractions of a pixel (see `UNIT`); the size is told in pixels.
-        let [w, h] = self.size;
-        svg.replacen(
-            &format!("width=\"{width}\" height=\"{height}\""),
-            &format!("width=\"{w}\" height=\"{h}\" stroke-linejoin=\"round\""),
-            1,
-        )
+        svg.finish()
     }
 
-    /// The chart as pixels, with text in the built-in font.
-    pub fn render(&self) -> RgbImage {
-        let [width, height] = self.size;
-        let mut image = RgbImage::from_pixel(width, height, Rgb(PAPER));
-        {
-            let root = Raster::new(&mut image, UNIT).into_drawing_area();
-            self.draw(&root).expect("drawing into memory cannot fail");
+    /// Writes the title and, in rows below it, the names of the curves; returns where they end.
+    fn write_names(&self, svg: &mut Svg) -> f64 {
+        let mut top = MARGIN;
+        if !self.title.is_empty() {
+            svg.title([MARGIN, top + TEXT], INK, &self.title);
+            top += LINE;
         }
-        image
+        let mut left = MARGIN;
+        for (i, curve) in self.curves.iter().enumerate() {
+            let sample = 1.5 * TEXT;
+            let width = sample + 2.0 * TEXT + svg.width(&curve.name);
+            if left > MARGIN && left + width > SIZE[0] - MARGIN {
+                left = MARGIN;
+                top += LINE;
+            }
+            let middle = top + 0.65 * TEXT;
+            svg.line(
+                &[[left, middle], [left + sample, middle]],
+                &Stroke::of_curve(i),
+            );
+            let corner = [left + sample + 0.5 * TEXT, top + TEXT];
+            svg.text(corner, Anchor::Start, INK, &curve.name);
+            left += width;
+        }
+        top + LINE
+    }
+}
+
+impl Stroke {
+    /// The line of curve `i`.
+    fn of_curve(i: usize) -> Self {
+        const DASHES: [&str; 3] = ["", "9 5", "2 4"];
+        Self {
+            color: CURVES[i % CURVES.len()],
+            width: 2.25,
+            dashes: DASHES[i / CURVES.len() % DASHES.len()],
+        }
     }
 
-    /// Writes [`svg`](Self::svg) to a file, by way of a temporary file in the same folder.
-    ///
-    /// # Errors
-    ///
-    /// [`VizError::Io`], naming `path`.
-    pub fn save_svg(&self, path: impl AsRef<Path>) -> Result<(), VizError> {
-        write_atomically(path.as_ref(), self.svg().as_bytes())
+    /// A line of the grid.
+    const fn thin(color: [u8; 3]) -> Self {
+        Self {
+            color,
+            width: 1.0,
+            dashes: "",
+        }
+    }
+}
+
+/// Where the curves are drawn, and what the axes span.
+struct Plot {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+    x: Axis,
+    y: Axis,
+}
+
+impl Plot {
+    /// The room below `top` that the numbers and names of the axes leave.
+    fn new(chart: &Chart, top: f64) -> Self {
+        let finite = |point: &&[f64; 2]| point.iter().all(|value| value.is_finite());
+        let points = chart.curves.iter().flat_map(|curve| &curve.points);
+        let points: Vec<&[f64; 2]> = points.filter(finite).collect();
+        let ys = points.iter().map(|point| point[1]);
+        let x = Axis::over(points.iter().map(|point| point[0]), 10);
+        let y = Axis::over(ys.chain(chart.y_bounds.into_iter().flatten()), 8).rounded();
+
+        let longest = y.ticks().map(|tick| y.label(tick).len()).max().unwrap_or(0);
+        let room = |name: &str| if name.is_empty() { 0.0 } else { LINE };
+        Self {
+            left: MARGIN + room(&chart.axes[1]) + 0.6 * TEXT * (longest + 1) as f64,
+            right: SIZE[0] - MARGIN - TEXT,
+            top: top + 0.5 * TEXT,
+            bottom: SIZE[1] - MARGIN - room(&chart.axes[0]) - LINE,
+            x,
+            y,
+        }
     }
 
-    /// Writes [`render`](Self::render) to a PNG file; see [`save_png`].
-    ///
-    /// # Errors
-    ///
-    /// As [`save_png`].
-    pub fn save_png(&self, path: impl AsRef<Path>) -> Result<(), VizError> {
-        save_png(&self.render(), path)
+    fn column(&self, x: f64) -> f64 {
+        self.left + self.x.share(x) * (self.right - self.left)
     }
 
-    /// A colour per curve; those too pale for lines on white are passed over.
-    fn colors(&self) -> Vec<[u8; 3]> {
-        let dark: Vec<_> = Palette::distinct(48)
-            .colors()
-            .iter()
-            .copied()
-            .filter(|color| lightness(*color) < 75.0)
-            .collect();
-        dark.iter()
-            .copied()
-            .cycle()
-            .take(self.curves.len())
-            .collect()
+    fn row(&self, y: f64) -> f64 {
+        self.bottom - self.y.share(y) * (self.bottom - self.top)
+    }
+
+    /// Draws the grid, its numbers and the names of the axes.
+    fn write_axes(&self, svg: &mut Svg, [x_name, y_name]: &[String; 2]) {
+        for tick in self.y.ticks() {
+            let row = self.row(tick);
+            svg.line(&[[self.left, row], [self.right, row]], &Stroke::thin(RULE));
+            let place = [self.left - 0.5 * TEXT, row + 0.35 * TEXT];
+            svg.text(place, Anchor::End, MUTED, &self.y.label(tick));
+        }
+        for tick in self.x.ticks() {
+            let column = self.column(tick);
+            let ends = [[column, self.bottom], [column, self.bottom + 0.35 * TEXT]];
+            svg.line(&ends, &Stroke::thin(MUTED));
+            let place = [column, self.bottom + 1.4 * TEXT];
+            svg.text(place, Anchor::Middle, MUTED, &self.x.label(tick));
+        }
+        let corner = [self.left, self.bottom];
+        svg.line(&[corner, [self.right, self.bottom]], &Stroke::thin(MUTED));
+        svg.line(&[corner, [self.left, self.top]], &Stroke::thin(MUTED));
+
+        let middle = [
+            (self.left + self.right) / 2.0,
+            (self.top + self.bottom) / 2.0,
+        ];
+        svg.text([middle[0], SIZE[1] - MARGIN], Anchor::Middle, MUTED, x_name);
+        svg.upwards([MARGIN + 0.8 * TEXT, middle[1]], MUTED, y_name);
+    }
+
+    /// Draws a curve; a point between two gaps becomes a dot.
+    fn write_curve(&self, svg: &mut Svg, curve: &Curve, stroke: &Stroke) {
+        let broken = |point: &[f64; 2]| point.iter().any(|value| !value.is_finite());
+        for run in curve.points.split(broken) {
+            let run: Vec<_> = run
+                .iter()
+                .map(|&[x, y]| [self.column(x), self.row(y)])
+                .collect();
+            match run[..] {
+                [] => {}
+                [point] => svg.dot(point, stroke),
+                _ => svg.line(&run, stroke),
+            }
+        }
     }
 }
 
@@ -200,75 +244,88 @@ impl Chart {
 mod tests {
     use super::*;
 
-    fn chart() -> Chart {
-        Chart::new("Loss of both nets")
-            .with_axes("epoch", "loss")
-            .with_size(500, 300)
-            .with_curve(Curve::of_values("plain", [2.0, 1.0, 0.5, 0.4]))
-            .with_curve(Curve::of_values(
-                "with <body> & edge",
-                [2.0, 0.9, f64::NAN, 0.3],
-            ))
+    fn curve(name: &str, values: &[f64]) -> Curve {
+        let points = values.iter().enumerate();
+        let points: Vec<_> = points.map(|(i, &value)| [i as f64, value]).collect();
+        Curve::new(name, points)
     }
 
-    fn pixels_of(image: &RgbImage, color: [u8; 3]) -> usize {
-        image.pixels().filter(|pixel| pixel.0 == color).count()
+    /// The points of the lines that are drawn in the colour of curve `i`, without the sample in the legend.
+    fn lines(svg: &str, i: usize) -> Vec<Vec<[f64; 2]>> {
+        let color = Stroke::of_curve(i).color;
+        let color = format!("stroke=\"{}\"", svg::hex(color));
+        let lines = svg.lines().filter(|line| line.contains(&color)).skip(1);
+        let number = |text: &str| text.parse().expect("a number");
+        let point = |text: &str| {
+            let (x, y) = text.split_once(',').expect("two numbers");
+            [number(x), number(y)]
+        };
+        lines
+            .map(|line| {
+                let points = line.split('"').nth(1).expect("the points come first");
+                points.split(' ').map(point).collect()
+            })
+            .collect()
     }
 
     #[test]
-    fn svg_names_everything_and_knows_its_size() {
-        let svg = chart().svg();
+    fn everything_is_named_and_escaped() {
+        let svg = Chart::new("Loss of both nets")
+            .with_axes("epoch", "mean loss")
+            .with_curve(curve("plain", &[2.0, 1.0, 0.5, 0.4]))
+            .with_curve(curve("with <body> & edge", &[2.0, 0.9, 0.3]))
+            .svg();
 
-        assert!(svg.starts_with("<svg width=\"500\" height=\"300\" stroke-linejoin"));
-        assert!(svg.contains("viewBox=\"0 0 2000 1200\""));
         assert!(svg.trim_end().ends_with("</svg>"));
         for text in [
             "Loss of both nets",
             "epoch",
-            "loss",
+            "mean loss",
             "plain",
             "with &lt;body&gt; &amp; edge",
         ] {
-            assert!(svg.contains(text), "{text}");
+            assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
     }
 
     #[test]
-    fn pixels_show_each_curve_in_its_colour() {
-        let chart = chart();
+    fn a_fall_is_drawn_falling_and_gaps_stay_open() {
+        let values = [1.0, 0.5, f64::NAN, 0.25, 0.0];
+        let svg = Chart::new("").with_curve(curve("a", &values)).svg();
 
-        let image = chart.render();
+        let lines = lines(&svg, 0);
 
-        assert_eq!(image.dimensions(), (500, 300));
-        for color in chart.colors() {
-            assert!(pixels_of(&image, color) > 50, "{color:?}");
+        let [first, second] = &lines[..] else {
+            panic!("{lines:?}");
+        };
+        let all: Vec<[f64; 2]> = [&first[..], &second[..]].concat();
+        assert_eq!(all.len(), 4);
+        assert!(all.is_sorted_by(|a, b| a[0] < b[0] && a[1] < b[1]));
+        // From the top of the plot to its bottom.
+        assert!(all[0][1] < 100.0 && all[3][1] > 500.0, "{all:?}");
+    }
+
+    #[test]
+    fn bounds_widen_the_axis() {
+        let chart = Chart::new("").with_curve(curve("a", &[50.0, 51.0]));
+        let rise = |chart: &Chart| {
+            let line = &lines(&chart.svg(), 0)[0];
+            line[0][1] - line[1][1]
+        };
+
+        let free = rise(&chart);
+        let bounded = rise(&chart.with_y_bounds(0.0, 100.0));
+
+        assert!(free > 400.0 && bounded < 6.0, "{free} {bounded}");
+    }
+
+    #[test]
+    fn many_curves_stay_apart() {
+        let strokes: Vec<Stroke> = (0..18).map(Stroke::of_curve).collect();
+
+        for (i, stroke) in strokes.iter().enumerate() {
+            assert!(!strokes[..i].contains(stroke), "{i}");
         }
-    }
-
-    #[test]
-    fn a_fall_is_drawn_falling() {
-        let chart = Chart::new("")
-            .with_size(400, 200)
-            .with_curve(Curve::of_values("", [1.0, 0.0]));
-        let image = chart.render();
-
-        let color = chart.colors()[0];
-        let ys: Vec<u32> = (100..360)
-            .filter_map(|x| (40..200).find(|&y| image.get_pixel(x, y).0 == color))
-            .collect();
-        assert!(ys.len() > 200 && ys.is_sorted(), "{ys:?}");
-    }
-
-    #[test]
-    fn smoothing_adds_a_line_and_pales_the_raw_one() {
-        let values = (0..50).map(|i| f64::from(i % 2));
-        let raw = Chart::new("").with_curve(Curve::of_values("a", values.clone()));
-        let smooth = Chart::new("").with_curve(Curve::of_values("a", values).with_smoothing(0.9));
-
-        let color = raw.colors()[0];
-        let (raw, smooth) = (raw.render(), smooth.render());
-        assert!(pixels_of(&raw, color) > 2 * pixels_of(&smooth, color));
-        assert!(pixels_of(&smooth, color) > 500);
     }
 
     #[test]
@@ -283,54 +340,15 @@ mod tests {
             &[1e18, 1e18 + 256.0],
         ];
         for values in odd {
-            let curve = Curve::of_values("odd", values.iter().copied());
-            let chart = Chart::new("t").with_curve(curve).with_size(200, 150);
-            assert_eq!(chart.render().dimensions(), (200, 150));
-            assert!(chart.svg().contains("odd"));
+            let svg = Chart::new("t").with_curve(curve("odd", values)).svg();
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{values:?}");
         }
-        assert_eq!(Chart::new("no curve").render().dimensions(), (960, 600));
-    }
-
-    #[test]
-    fn a_long_curve_makes_a_short_file() {
-        let values = (0..200_000).map(|i| f64::from(i).sin());
-
-        let svg = Chart::new("")
-            .with_curve(Curve::of_values("a", values))
-            .svg();
-
-        assert!(svg.len() < 100_000, "{} bytes", svg.len());
-    }
-
-    #[test]
-    fn both_files_are_written() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let [svg, png] = ["a.svg", "a.png"].map(|name| folder.path().join(name));
-
-        chart().save_svg(&svg).expect("the folder is writable");
-        chart().save_png(&png).expect("the folder is writable");
-
-        let read = std::fs::read_to_string(svg).expect("just written");
-        assert_eq!(read, chart().svg());
-        let read = image::open(png).expect("just written").to_rgb8();
-        assert_eq!(read, chart().render());
-    }
-
-    #[test]
-    #[should_panic(expected = "the weight of the past must be in 0..1, got 1")]
-    fn smoothing_without_the_present_panics() {
-        Curve::of_values("a", []).with_smoothing(1.0);
-    }
-
-    #[test]
-    #[should_panic(expected = "200x150 to 10000x10000 pixels, got 100x500")]
-    fn a_tiny_chart_panics() {
-        Chart::new("").with_size(100, 500);
+        assert!(Chart::new("no curve").svg().contains("no curve"));
     }
 
     #[test]
     #[should_panic(expected = "bounds must rise, got 1..=0")]
     fn falling_bounds_panic() {
-        Chart::new("").with_y_bounds(1.0, 0.0);
+        let _ = Chart::new("").with_y_bounds(1.0, 0.0);
     }
 }

@@ -1,15 +1,9 @@
-//! Colours of numbers.
-
-/// Maps a number in `0..=1` to a colour.
+/// Gives a colour to a number in `0..=1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colormap {
     /// Black to white.
     Grey,
-    /// Dark blue over cyan, yellow and red to dark red: the classic "jet", as the reference draws mean maps.
-    Jet,
-    /// Black over red and yellow to white; its lightness rises throughout, so it survives grey printing.
-    Heat,
-    /// White to dark blue, for tables.
+    /// White to dark blue, as the confusion matrix is drawn.
     Blues,
 }
 
@@ -58,73 +52,49 @@ pub(crate) fn fraction(value: f32, [low, high]: [f32; 2]) -> f32 {
 }
 
 impl Colormap {
-    /// The colour of `t`, which is clipped to `0..=1`; black for a number that is not one.
+    /// Equally spaced colours, from 0 to 1.
+    const fn stops(self) -> &'static [[u8; 3]] {
+        match self {
+            Self::Grey => &[[0; 3], [255; 3]],
+            Self::Blues => &[
+                [255, 255, 255],
+                [198, 219, 239],
+                [66, 146, 198],
+                [8, 48, 107],
+            ],
+        }
+    }
+
+    /// The colour of `t`, which is clipped to `0..=1`; black for NaN.
     pub fn color(self, t: f32) -> [u8; 3] {
         if t.is_nan() {
             return [0; 3];
         }
-        let t = t.clamp(0.0, 1.0);
-        match self {
-            Self::Grey => [quantize(t); 3],
-            Self::Jet => [3.0, 2.0, 1.0].map(|peak| quantize(1.5 - (4.0 * t - peak).abs())),
-            Self::Heat => [0.0, 1.0, 2.0].map(|start| quantize(3.0 * t - start)),
-            Self::Blues => between(
-                &[
-                    [255, 255, 255],
-                    [198, 219, 239],
-                    [66, 146, 198],
-                    [8, 48, 107],
-                ],
-                t,
-            ),
-        }
+        let stops = self.stops();
+        let position = t.clamp(0.0, 1.0) * (stops.len() - 1) as f32;
+        let first = (position as usize).min(stops.len() - 2);
+        let share = position - first as f32;
+        std::array::from_fn(|channel| {
+            let [a, b] = [first, first + 1].map(|stop| f32::from(stops[stop][channel]));
+            // Truncated to 8 bits, as the authors' code does.
+            (a + share * (b - a)) as u8
+        })
     }
-}
-
-/// Truncates to 8 bits, as the reference does.
-pub(crate) fn quantize(value: f32) -> u8 {
-    (255.0 * value.clamp(0.0, 1.0)) as u8
-}
-
-/// Interpolates between equally spaced colours.
-fn between(stops: &[[u8; 3]], t: f32) -> [u8; 3] {
-    let position = t * (stops.len() - 1) as f32;
-    let first = (position as usize).min(stops.len() - 2);
-    let fraction = position - first as f32;
-    std::array::from_fn(|channel| {
-        let (a, b) = (stops[first][channel], stops[first + 1][channel]);
-        (f32::from(a) + fraction * (f32::from(b) - f32::from(a))).round() as u8
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::palette::lightness;
     use rstest::rstest;
 
     #[rstest]
     #[case(Colormap::Grey, [[0, 0, 0], [127, 127, 127], [255, 255, 255]])]
-    #[case(Colormap::Jet, [[0, 0, 127], [127, 255, 127], [127, 0, 0]])]
-    #[case(Colormap::Heat, [[0, 0, 0], [255, 127, 0], [255, 255, 255]])]
-    #[case(Colormap::Blues, [[255, 255, 255], [132, 183, 219], [8, 48, 107]])]
+    #[case(Colormap::Blues, [[255, 255, 255], [132, 182, 218], [8, 48, 107]])]
     fn ends_and_middle(#[case] map: Colormap, #[case] expected: [[u8; 3]; 3]) {
         assert_eq!([0.0, 0.5, 1.0].map(|t| map.color(t)), expected);
         assert_eq!(map.color(-3.0), expected[0]);
         assert_eq!(map.color(f32::INFINITY), expected[2]);
         assert_eq!(map.color(f32::NAN), [0; 3]);
-    }
-
-    #[rstest]
-    #[case(Colormap::Grey, 1.0)]
-    #[case(Colormap::Heat, 1.0)]
-    #[case(Colormap::Blues, -1.0)]
-    fn lightness_is_monotonic(#[case] map: Colormap, #[case] sign: f32) {
-        let lightness: Vec<f32> = (0..=100)
-            .map(|i| sign * lightness(map.color(i as f32 / 100.0)))
-            .collect();
-
-        assert!(lightness.is_sorted(), "{lightness:?}");
     }
 
     #[test]

@@ -1,28 +1,25 @@
-//! Confusion matrices as pictures.
-
-use image::{Rgb, RgbImage};
+use image::{Rgb, RgbImage, imageops};
 
 use crate::canvas::{fill_rect, frame};
 use crate::colormap::Colormap;
-use crate::palette::lightness;
-use crate::text::{CAP_HEIGHT, TextStyle, draw_text, mask};
+use crate::text::TextStyle;
 use crate::theme::{INK, MUTED, PAPER, RULE};
 
 /// Pixels of a cell.
 const CELL: u32 = 44;
 /// Pixels between parts.
 const GAP: u32 = 12;
-/// Scale of the text.
-const TEXT: u32 = 2;
+/// Width of the scale.
+const BAR: u32 = 18;
 /// Names of classes.
-const NAME: TextStyle = TextStyle::new(TEXT, INK);
+const NAME: TextStyle = TextStyle::new(20, INK);
 /// Names of the axes and of the scale.
-const TITLE: TextStyle = TextStyle::new(TEXT, MUTED);
+const TITLE: TextStyle = TextStyle::new(20, MUTED);
 
 /// Draws a confusion matrix: for each true class (row), how its pixels are spread over the predicted classes (columns).
 ///
-/// `counts` are `names.len()` squared, row by row. Each row is divided by its sum and shown in percent, on the diagonal
-/// the recall; shares below half a percent are left blank, and the row of a class without pixels shows a dash.
+/// `counts` are `names.len()` squared, row by row. Each row is divided by its sum and shown in percent; the diagonal
+/// shows the recall. Shares below half a percent are left blank, and the row of a class without pixels shows dashes.
 ///
 /// # Panics
 ///
@@ -35,110 +32,125 @@ pub fn confusion_picture<S: AsRef<str>>(counts: &[u64], names: &[S]) -> RgbImage
         "counts must hold {classes}x{classes} values, got {}",
         counts.len()
     );
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
 
-    let widest = |texts: &mut dyn Iterator<Item = &str>| {
-        let widths = texts.map(|text| NAME.size(text)[0]);
-        widths.max().unwrap_or(0)
-    };
-    let longest = widest(&mut names.iter().map(AsRef::as_ref));
-    let cap = CAP_HEIGHT * TEXT;
-    let side = classes as u32 * CELL;
-    let [rows_title, columns_title] = ["truth", "prediction"];
-    // Turned text for the rows' title, then the names, then the matrix, then the scale.
-    let left = GAP + cap + GAP + longest + GAP;
-    let top = GAP + cap + GAP + longest + GAP;
-    let bar = 18;
-    let scale_width = GAP + bar + 6 + NAME.size("100%")[0];
-    let width = left + side + scale_width + GAP;
-    let title = |text| NAME.size(text)[0];
-    let height = top + side.max(title(rows_title)) + GAP;
-    let width = width.max(left + title(columns_title) + GAP);
-    let mut image = RgbImage::from_pixel(width, height, Rgb(PAPER));
-
-    let centred = |start: u32, room: u32, size: u32| (start + room / 2) as i32 - (size / 2) as i32;
-    draw_text(
-        &mut image,
-        [
-            centred(left, side, title(columns_title)).max(left as i32),
-            GAP as i32,
-        ],
-        columns_title,
-        TITLE,
-    );
-    let turned = mask(rows_title, TITLE).turned();
-    let y = centred(top, side, turned.height).max(top as i32);
-    turned.draw(&mut image, GAP as i32, y, MUTED);
-
+    let mut sheet = Sheet::new(&names);
+    sheet.write_titles();
     for (i, name) in names.iter().enumerate() {
-        let name = name.as_ref();
-        let offset = i as u32 * CELL;
-        let size = NAME.size(name)[0];
-        draw_text(
-            &mut image,
-            [
-                (left - GAP / 2 - size) as i32,
-                centred(top + offset, CELL, cap),
-            ],
-            name,
-            NAME,
-        );
-        let turned = mask(name, NAME).turned();
-        let corner = [
-            centred(left + offset, CELL, cap),
-            (top - GAP / 2 - size) as i32,
-        ];
-        turned.draw(&mut image, corner[0], corner[1], INK);
+        sheet.write_name(i as u32, name);
     }
-
-    for (row, counts) in counts.chunks_exact(classes).enumerate() {
+    for (row, counts) in (0..).zip(counts.chunks_exact(classes)) {
         let sum: u64 = counts.iter().sum();
-        for (column, count) in counts.iter().enumerate() {
-            let corner = [left + column as u32 * CELL, top + row as u32 * CELL].map(|v| v as i32);
+        for (column, count) in (0..).zip(counts) {
             let share = (sum > 0).then(|| *count as f64 / sum as f64);
-            draw_cell(&mut image, corner, share);
+            sheet.draw_cell(row, column, share);
         }
     }
-    for line in 0..=classes as u32 {
-        let [x, y] = [left + line * CELL, top + line * CELL].map(|v| v as i32);
-        fill_rect(&mut image, [x, top as i32], [1, side + 1], RULE);
-        fill_rect(&mut image, [left as i32, y], [side + 1, 1], RULE);
-    }
-
-    let x = left + side + GAP;
-    for y in 0..side {
-        let share = 1.0 - y as f32 / (side - 1) as f32;
-        let corner = [x as i32, (top + y) as i32];
-        fill_rect(&mut image, corner, [bar, 1], Colormap::Blues.color(share));
-    }
-    frame(&mut image, [x as i32, top as i32], [bar, side + 1], RULE);
-    let x = (x + bar + 6) as i32;
-    draw_text(&mut image, [x, top as i32], "100%", TITLE);
-    draw_text(&mut image, [x, (top + side - cap) as i32], "0%", TITLE);
-    image
+    sheet.draw_grid();
+    sheet.draw_scale();
+    sheet.image
 }
 
-/// Fills a cell with the colour of its share and writes the percentage into it.
-fn draw_cell(image: &mut RgbImage, corner: [i32; 2], share: Option<f64>) {
-    let color = Colormap::Blues.color(share.unwrap_or(0.0) as f32);
-    fill_rect(image, corner, [CELL; 2], color);
-    let text = match share {
-        None => "-".to_owned(),
-        Some(share) if share < 0.005 => return,
-        Some(share) => format!("{:.0}", 100.0 * share),
-    };
-    let ink = if lightness(color) < 60.0 { PAPER } else { INK };
-    let ink = if share.is_none() { MUTED } else { ink };
-    let inset = |size: u32| ((CELL - size) / 2) as i32;
-    let width = NAME.size(&text)[0];
-    draw_text(
-        image,
-        [
-            corner[0] + inset(width) + 1,
-            corner[1] + inset(CAP_HEIGHT * TEXT) + 1,
-        ],
-        &text,
-        TextStyle::new(TEXT, ink),
-    );
+/// The picture, and where the matrix stands on it.
+struct Sheet {
+    image: RgbImage,
+    /// The upper left corner of the matrix: as far to the right as down.
+    start: u32,
+    /// Width and height of the matrix.
+    side: u32,
+}
+
+impl Sheet {
+    /// A blank sheet with room for the titles, the names and the scale around the matrix.
+    fn new(names: &[&str]) -> Self {
+        let side = names.len() as u32 * CELL;
+        let longest = names.iter().map(|name| NAME.width(name)).max().unwrap_or(0);
+        let start = GAP + TITLE.size + GAP + longest + GAP;
+        // A title may be longer than a small matrix.
+        let [height, width] = ["truth", "prediction"].map(|title| side.max(TITLE.width(title)));
+        let scale = GAP + BAR + GAP / 2 + TITLE.width("100%");
+        let [width, height] = [start + width + scale + GAP, start + height + GAP];
+        Self {
+            image: RgbImage::from_pixel(width, height, Rgb(PAPER)),
+            start,
+            side,
+        }
+    }
+
+    /// Names the two axes.
+    fn write_titles(&mut self) {
+        let middle = |length: u32| self.start + self.side.saturating_sub(length) / 2;
+        let prediction = TITLE.mask("prediction");
+        let corner = [middle(prediction.width()), GAP];
+        TITLE.paint(&mut self.image, corner, &prediction);
+        let truth = imageops::rotate270(&TITLE.mask("truth"));
+        let corner = [GAP, middle(truth.height())];
+        TITLE.paint(&mut self.image, corner, &truth);
+    }
+
+    /// Names row and column `i`.
+    fn write_name(&mut self, i: u32, name: &str) {
+        let across = self.start + i * CELL + (CELL - NAME.size) / 2;
+        let along = self.start - GAP / 2 - NAME.width(name);
+        let mask = NAME.mask(name);
+        NAME.paint(&mut self.image, [along, across], &mask);
+        let turned = imageops::rotate270(&mask);
+        NAME.paint(&mut self.image, [across, along], &turned);
+    }
+
+    /// Fills a cell with the colour of its share and writes the percentage into it.
+    fn draw_cell(&mut self, row: u32, column: u32, share: Option<f64>) {
+        let corner = [column, row].map(|i| self.start + i * CELL);
+        let color = Colormap::Blues.color(share.unwrap_or(0.0) as f32);
+        fill_rect(&mut self.image, corner, [CELL; 2], color);
+        let (text, ink) = match share {
+            None => ("–".to_owned(), MUTED),
+            Some(share) if share < 0.005 => return,
+            // White on the dark half of the colours.
+            Some(share) if share > 0.55 => (format!("{:.0}", 100.0 * share), PAPER),
+            Some(share) => (format!("{:.0}", 100.0 * share), INK),
+        };
+        let style = TextStyle::new(NAME.size, ink);
+        let inset = [style.width(&text), style.size].map(|size| (CELL - size) / 2);
+        style.draw(
+            &mut self.image,
+            [corner[0] + inset[0], corner[1] + inset[1]],
+            &text,
+        );
+    }
+
+    /// Draws the lines between the cells.
+    fn draw_grid(&mut self) {
+        for offset in (0..=self.side).step_by(CELL as usize) {
+            let place = self.start + offset;
+            fill_rect(
+                &mut self.image,
+                [place, self.start],
+                [1, self.side + 1],
+                RULE,
+            );
+            fill_rect(
+                &mut self.image,
+                [self.start, place],
+                [self.side + 1, 1],
+                RULE,
+            );
+        }
+    }
+
+    /// Shows which colour stands for which share.
+    fn draw_scale(&mut self) {
+        let (top, x) = (self.start, self.start + self.side + GAP);
+        for y in 0..self.side {
+            let share = 1.0 - y as f32 / (self.side - 1) as f32;
+            let color = Colormap::Blues.color(share);
+            fill_rect(&mut self.image, [x, top + y], [BAR, 1], color);
+        }
+        frame(&mut self.image, [x, top], [BAR, self.side + 1], RULE);
+        let x = x + BAR + GAP / 2;
+        TITLE.draw(&mut self.image, [x, top], "100%");
+        TITLE.draw(&mut self.image, [x, top + self.side - TITLE.size], "0%");
+    }
 }
 
 #[cfg(test)]
@@ -149,9 +161,8 @@ mod tests {
 
     /// A pixel of the cell's upper left corner, beside the number.
     fn cell(image: &RgbImage, row: u32, column: u32) -> [u8; 3] {
-        let longest = NAME.size("person")[0];
-        let start = 3 * GAP + CAP_HEIGHT * TEXT + longest;
-        let [x, y] = [start + column * CELL + 3, start + row * CELL + 3];
+        let start = Sheet::new(&NAMES).start;
+        let [x, y] = [column, row].map(|i| start + i * CELL + 3);
         image.get_pixel(x, y).0
     }
 
@@ -175,11 +186,8 @@ mod tests {
     fn one_class_is_drawn() {
         let image = confusion_picture(&[u64::from(u32::MAX)], &["a"]);
 
-        assert!(
-            image
-                .pixels()
-                .any(|pixel| pixel.0 == Colormap::Blues.color(1.0))
-        );
+        let full = Colormap::Blues.color(1.0);
+        assert!(image.pixels().any(|pixel| pixel.0 == full));
     }
 
     #[test]

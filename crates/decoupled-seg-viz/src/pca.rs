@@ -1,151 +1,87 @@
-//! Feature maps as colours.
-
+use decoupled_seg_types::Size;
 use image::RgbImage;
+use nalgebra::{DMatrix, RowDVector};
 
 use crate::check::{assert_planes, picture};
-use crate::colormap::{ValueRange, fraction, quantize};
-use crate::eigen::symmetric_eigen;
+use crate::colormap::{Colormap, ValueRange, fraction};
 
-/// Pixels whose features are centred at a time: a tile of 256 channels stays in the cache.
-const TILE: usize = 512;
-
-/// The three directions in which the pixels of a feature map differ most.
+/// The three directions in which the pixels of a feature map differ most (principal component analysis).
 ///
 /// ```text
 /// scores[k, y, x] = sum over c of components[k][c] * (features[c, y, x] - mean[c])
 /// ```
 ///
-/// The components are unit eigenvectors of the channels' covariance, by descending variance. Their sign is fixed: the
-/// loading of the largest magnitude is positive. One [`fit`](Self::fit) may colour several maps, so that the colours of
-/// body and edge mean the same.
+/// The components are unit eigenvectors of the channels' covariance, by descending variance. The loading of the largest
+/// magnitude is positive, which fixes the sign. One [`fit`](Self::fit) may colour several maps; equal colours then mean
+/// equal features.
+///
+/// Source: Li et al., ECCV 2020, [arXiv:2007.10035](https://arxiv.org/abs/2007.10035), figures 4 to 6.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeaturePca {
     /// Mean of each channel.
-    pub mean: Vec<f64>,
-    /// Loadings of the components; with fewer than three channels the missing ones are zero.
-    pub components: [Vec<f64>; 3],
-    /// Variance of the scores of each component (over `pixels - 1`).
-    pub variances: [f64; 3],
+    mean: RowDVector<f64>,
+    /// `[channels, 3]`; a component beyond the number of channels is zero.
+    components: DMatrix<f64>,
 }
 
 impl FeaturePca {
-    /// Finds the components of `features`, `[channels, height, width]`; each pixel is a sample.
-    ///
-    /// Pixels with a feature that is not finite are left out.
+    /// Finds the components of `features`, `[channels, height, width]`. Each pixel is a sample; pixels with a feature that
+    /// is not finite are left out.
     ///
     /// # Panics
     ///
-    /// Panics if `features` does not hold `shape`.
-    pub fn fit(features: &[f32], shape: [usize; 3]) -> Self {
-        let [channels, height, width] = shape;
-        assert_planes("features", features.len(), channels, width, height);
-        let pixels = height * width;
-        let planes: Vec<&[f32]> = features.chunks_exact(pixels).collect();
-        let kept: Vec<usize> = (0..pixels)
-            .filter(|&pixel| planes.iter().all(|plane| plane[pixel].is_finite()))
-            .collect();
+    /// Panics if `features` does not hold `channels` planes of `size`.
+    pub fn fit(features: &[f32], channels: usize, size: Size) -> Self {
+        let samples = samples(features, channels, size);
+        let finite = |row: &usize| samples.row(*row).iter().all(|value| value.is_finite());
+        let kept: Vec<usize> = (0..samples.nrows()).filter(finite).collect();
+        let mut samples = samples.select_rows(&kept);
+        let mean = match kept.is_empty() {
+            true => RowDVector::zeros(channels),
+            false => samples.row_mean(),
+        };
+        samples.row_iter_mut().for_each(|mut row| row -= &mean);
 
-        let count = kept.len().max(1) as f64;
-        let mean: Vec<f64> = planes
-            .iter()
-            .map(|plane| kept.iter().map(|&i| f64::from(plane[i])).sum::<f64>() / count)
-            .collect();
-        let mut covariance = vec![0.0; channels * channels];
-        let mut centred = vec![0.0; channels * TILE];
-        for tile in kept.chunks(TILE) {
-            for (row, (plane, mean)) in centred.chunks_exact_mut(TILE).zip(planes.iter().zip(&mean))
-            {
-                for (value, &pixel) in row.iter_mut().zip(tile) {
-                    *value = f64::from(plane[pixel]) - mean;
-                }
-            }
-            for i in 0..channels {
-                let row = &centred[i * TILE..][..tile.len()];
-                for j in 0..=i {
-                    covariance[i * channels + j] += dot(row, &centred[j * TILE..][..tile.len()]);
-                }
-            }
+        let eigen = (samples.transpose() * samples).symmetric_eigen();
+        let mut order: Vec<usize> = (0..channels).collect();
+        order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+        let mut components = DMatrix::zeros(channels, 3);
+        for (mut component, &place) in components.column_iter_mut().zip(&order) {
+            let vector = eigen.eigenvectors.column(place);
+            component.copy_from(&(vector * vector[vector.iamax()].signum()));
         }
-        let samples = kept.len().saturating_sub(1).max(1) as f64;
-        for i in 0..channels {
-            for j in 0..=i {
-                covariance[i * channels + j] /= samples;
-                covariance[j * channels + i] = covariance[i * channels + j];
-            }
-        }
-
-        let mut pairs = symmetric_eigen(covariance, channels).into_iter();
-        let mut components = std::array::from_fn(|_| vec![0.0; channels]);
-        let mut variances = [0.0; 3];
-        for (component, variance) in components.iter_mut().zip(&mut variances) {
-            if let Some((value, vector)) = pairs.next() {
-                *variance = value.max(0.0);
-                *component = with_positive_peak(vector);
-            }
-        }
-        Self {
-            mean,
-            components,
-            variances,
-        }
+        Self { mean, components }
     }
 
-    /// The scores of `features`, `[channels, height, width]`, as `[3, height, width]`.
+    /// Colours `features`, `[channels, height, width]`, by their scores: the first component in blue, the second in green,
+    /// the third in red, as in the authors' pictures.
+    ///
+    /// The scores of the three components are stretched to `0..=255` together, so the first, which varies most, also
+    /// shows most. A pixel with a score that is not finite is black; so is a constant map.
     ///
     /// # Panics
     ///
-    /// Panics if `features` does not hold `shape`, or has another number of channels than the fit.
-    pub fn project(&self, features: &[f32], shape: [usize; 3]) -> Vec<f32> {
-        let [channels, height, width] = shape;
-        assert_planes("features", features.len(), channels, width, height);
+    /// Panics if `features` does not hold `channels` planes of `size`, or `channels` is another number than at the fit.
+    pub fn picture(&self, features: &[f32], channels: usize, size: Size) -> RgbImage {
         assert!(
             channels == self.mean.len(),
             "features must have the {} channels of the fit, got {channels}",
             self.mean.len()
         );
-
-        let pixels = height * width;
-        let mut scores = Vec::with_capacity(3 * pixels);
-        for component in &self.components {
-            let mut sums = vec![0.0; pixels];
-            let channels = component.iter().zip(&self.mean);
-            for (plane, (loading, mean)) in features.chunks_exact(pixels).zip(channels) {
-                for (sum, value) in sums.iter_mut().zip(plane) {
-                    *sum += loading * (f64::from(*value) - mean);
-                }
+        let mut samples = samples(features, channels, size);
+        samples.row_iter_mut().for_each(|mut row| row -= &self.mean);
+        let scores = (samples * &self.components).map(|score| score as f32);
+        let ends = ValueRange::MinMax.ends(scores.as_slice());
+        let level = |score| Colormap::Grey.color(fraction(score, ends))[0];
+        let color = |pixel: usize| {
+            let scores = [2, 1, 0].map(|component| scores[(pixel, component)]);
+            match scores.iter().all(|score| score.is_finite()) {
+                true => scores.map(level),
+                false => [0; 3],
             }
-            scores.extend(sums.iter().map(|sum| *sum as f32));
-        }
-        scores
-    }
+        };
 
-    /// Colours `features`, `[channels, height, width]`, by their scores: the first component in blue, the second in
-    /// green, the third in red, as the reference writes them.
-    ///
-    /// The scores are stretched to `0..=255` jointly over the three components, so that the first, which varies most,
-    /// also shows most. Pixels with a score that is not finite are black, and so is a constant map.
-    ///
-    /// # Panics
-    ///
-    /// As [`project`](Self::project).
-    pub fn picture(&self, features: &[f32], shape: [usize; 3]) -> RgbImage {
-        let [_, height, width] = shape;
-        let scores = self.project(features, shape);
-        let ends = ValueRange::MinMax.ends(&scores);
-        let pixels = height * width;
-
-        picture(
-            width,
-            height,
-            (0..pixels).map(|pixel| {
-                let scores = [2, 1, 0].map(|k| scores[k * pixels + pixel]);
-                if scores.iter().all(|score| score.is_finite()) {
-                    scores.map(|score| quantize(fraction(score, ends)))
-                } else {
-                    [0; 3]
-                }
-            }),
-        )
+        picture(size, (0..size.pixels()).map(color))
     }
 }
 
@@ -153,40 +89,22 @@ impl FeaturePca {
 ///
 /// # Panics
 ///
-/// Panics if `features` does not hold `shape`.
-pub fn feature_pca(features: &[f32], shape: [usize; 3]) -> RgbImage {
-    FeaturePca::fit(features, shape).picture(features, shape)
+/// Panics if `features` does not hold `channels` planes of `size`.
+pub fn feature_pca(features: &[f32], channels: usize, size: Size) -> RgbImage {
+    FeaturePca::fit(features, channels, size).picture(features, channels, size)
 }
 
-/// The vector or its opposite, so that the entry of the largest magnitude is positive.
-fn with_positive_peak(mut vector: Vec<f64>) -> Vec<f64> {
-    let peak = vector.iter().fold(
-        0.0_f64,
-        |peak, v| if v.abs() > peak.abs() { *v } else { peak },
-    );
-    if peak < 0.0 {
-        vector.iter_mut().for_each(|value| *value = -*value);
-    }
-    vector
-}
-
-/// Several sums side by side, which the compiler turns into vector instructions.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (a, a_rest) = a.as_chunks::<8>();
-    let (b, b_rest) = b.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for (a, b) in a.iter().zip(b) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
-    }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f64>() + rest
+/// One row a pixel, one column a channel.
+fn samples(features: &[f32], channels: usize, size: Size) -> DMatrix<f64> {
+    assert_planes("features", features.len(), channels, size);
+    DMatrix::from_iterator(size.pixels(), channels, features.iter().map(|&v| v.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SIZE: Size = Size::new(2, 3);
 
     /// Features with known components: `scores` along orthonormal directions, plus a mean.
     fn features(directions: &[[f32; 4]], scores: &[&[f32]]) -> Vec<f32> {
@@ -211,44 +129,29 @@ mod tests {
         let second: &[f32] = &[2.0, -2.0, 0.0, 0.0, 2.0, -2.0];
         let features = features(&directions, &[first, second]);
 
-        let pca = FeaturePca::fit(&features, [4, 2, 3]);
+        let pca = FeaturePca::fit(&features, 4, SIZE);
 
         let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6);
         for (channel, mean) in pca.mean.iter().enumerate() {
             near(*mean, channel as f64);
         }
-        near(pca.variances[0], 36.0 / 5.0);
-        near(pca.variances[1], 16.0 / 5.0);
-        near(pca.variances[2], 0.0);
-        for (found, expected) in pca.components[0].iter().zip([0.8, -0.6, 0.0, 0.0]) {
+        // The loading of the largest magnitude is positive: the second direction is turned round.
+        let expected = [0.8, -0.6, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+        for (found, expected) in pca.components.iter().zip(expected) {
             near(*found, expected);
         }
-        // The loading of the largest magnitude is positive: the direction is turned round, and its scores with it.
-        for (found, expected) in pca.components[1].iter().zip([0.0, 0.0, 1.0, 0.0]) {
-            near(*found, expected);
-        }
-        let scores = pca.project(&features, [4, 2, 3]);
-        for i in 0..6 {
-            near(scores[i].into(), first[i].into());
-            near(scores[6 + i].into(), f64::from(-second[i]));
-            near(scores[12 + i].into(), 0.0);
-        }
-
-        let image = pca.picture(&features, [4, 2, 3]);
+        let image = pca.picture(&features, 4, SIZE);
         assert_eq!(image.dimensions(), (3, 2));
-        // Joint range -3..=3; a score s becomes 255 (s + 3) / 6: blue from the first, green from the second.
+        // A score s becomes 255 (s + 3) / 6. The first pixel has 3 in blue, -2 in green and 0 in red.
         let [red, green, blue] = image.get_pixel(0, 0).0;
-        assert_eq!(blue, 255);
-        assert!(green.abs_diff(42) <= 1 && red.abs_diff(127) <= 1);
-        assert_eq!(feature_pca(&features, [4, 2, 3]), image);
+        assert!(blue >= 254 && green.abs_diff(42) <= 1 && red.abs_diff(127) <= 1);
+        assert_eq!(feature_pca(&features, 4, SIZE), image);
     }
 
     #[test]
     fn fewer_channels_than_components() {
-        let pca = FeaturePca::fit(&[1.0, 2.0, 3.0], [1, 1, 3]);
+        let image = feature_pca(&[1.0, 2.0, 3.0], 1, Size::new(1, 3));
 
-        assert_eq!(pca.components, [vec![1.0], vec![0.0], vec![0.0]]);
-        let image = pca.picture(&[1.0, 2.0, 3.0], [1, 1, 3]);
         assert_eq!(image.get_pixel(0, 0).0, [127, 127, 0]);
         assert_eq!(image.get_pixel(2, 0).0, [127, 127, 255]);
     }
@@ -258,54 +161,50 @@ mod tests {
         let whole = [1.0, 2.0, 4.0, 8.0, 0.0, 1.0, 0.0, 3.0];
         let broken = [1.0, 2.0, f32::NAN, 4.0, 8.0, 0.0, 1.0, 2.0, 0.0, 3.0];
 
-        let fit = FeaturePca::fit(&broken, [2, 1, 5]);
+        let fit = FeaturePca::fit(&broken, 2, Size::new(1, 5));
 
-        assert_eq!(fit, FeaturePca::fit(&whole, [2, 1, 4]));
-        let image = fit.picture(&broken, [2, 1, 5]);
+        assert_eq!(fit, FeaturePca::fit(&whole, 2, Size::new(1, 4)));
+        let image = fit.picture(&broken, 2, Size::new(1, 5));
         assert_eq!(image.get_pixel(2, 0).0, [0; 3]);
         assert_ne!(image.get_pixel(1, 0).0, [0; 3]);
-        let nothing = feature_pca(&[f32::NAN; 12], [2, 2, 3]);
+        let nothing = feature_pca(&[f32::NAN; 12], 2, SIZE);
         assert!(nothing.pixels().all(|pixel| pixel.0 == [0; 3]));
     }
 
     #[test]
     fn a_constant_map_is_black() {
-        let image = feature_pca(&[2.5; 24], [4, 2, 3]);
+        let image = feature_pca(&[2.5; 24], 4, SIZE);
 
         assert!(image.pixels().all(|pixel| pixel.0 == [0; 3]));
     }
 
-    // More pixels than a tile holds, and as many channels as the networks' heads.
+    // As many channels as the heads of the networks have.
     #[test]
-    fn the_variances_of_a_large_map_are_those_of_its_scores() {
-        let (channels, height, width) = (256, 30, 41);
-        let pixels = height * width;
-        let features: Vec<f32> = (0..channels * pixels)
+    fn the_components_of_a_large_map_are_orthonormal_and_uncorrelated() {
+        let (channels, size) = (256, Size::new(30, 41));
+        let features: Vec<f32> = (0..channels * size.pixels())
             .map(|i| {
-                let (c, p) = ((i / pixels) as f32, (i % pixels) as f32);
+                let (c, p) = ((i / size.pixels()) as f32, (i % size.pixels()) as f32);
                 (0.1 * c).sin() * (0.03 * p).cos() + (0.02 * c * p).sin() * 0.5 + 0.01 * c
             })
             .collect();
-        let shape = [channels, height, width];
 
-        let pca = FeaturePca::fit(&features, shape);
+        let FeaturePca { mean, components } = FeaturePca::fit(&features, channels, size);
 
-        let scores = pca.project(&features, shape);
-        for (scores, variance) in scores.chunks_exact(pixels).zip(pca.variances) {
-            let sum: f64 = scores.iter().map(|s| f64::from(*s)).sum();
-            let squares: f64 = scores.iter().map(|s| f64::from(*s).powi(2)).sum();
-            assert!(sum.abs() / (pixels as f64) < 1e-5, "centred");
-            let found = squares / (pixels - 1) as f64;
-            assert!((found / variance - 1.0).abs() < 1e-5, "{found} {variance}");
-        }
-        assert!(pca.variances.is_sorted_by(|a, b| a >= b));
+        let gram = components.transpose() * &components;
+        assert!((gram - DMatrix::identity(3, 3)).amax() < 1e-12);
+        let mut samples = samples(&features, channels, size);
+        samples.row_iter_mut().for_each(|mut row| row -= &mean);
+        let scores = samples * components;
+        let spread = scores.transpose() * &scores;
+        let [a, b, c] = [0, 1, 2].map(|k| spread[(k, k)]);
+        assert!(a >= b && b >= c, "{spread}");
+        assert!((spread.sum() - a - b - c).abs() < 1e-6 * a, "{spread}");
     }
 
     #[test]
     #[should_panic(expected = "features must have the 4 channels of the fit, got 2")]
     fn another_number_of_channels_panics() {
-        let pca = FeaturePca::fit(&[0.0; 24], [4, 2, 3]);
-
-        pca.project(&[0.0; 12], [2, 2, 3]);
+        FeaturePca::fit(&[0.0; 24], 4, SIZE).picture(&[0.0; 12], 2, SIZE);
     }
 }

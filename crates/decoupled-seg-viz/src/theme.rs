@@ -1,12 +1,21 @@
-//! Colours and distances that panels, legends, charts and tables share.
+//! Colours that panels, legends, charts and matrices share.
 
 /// Behind everything.
 pub(crate) const PAPER: [u8; 3] = [255, 255, 255];
-/// Headings and titles.
+/// Titles.
 pub(crate) const INK: [u8; 3] = [28, 30, 34];
 /// Captions and numbers on axes.
 pub(crate) const MUTED: [u8; 3] = [92, 97, 105];
-/// Axes.
-pub(crate) const AXIS: [u8; 3] = [140, 145, 152];
 /// Frames and lines of a grid.
 pub(crate) const RULE: [u8; 3] = [218, 221, 226];
+
+/// Colours of curves: those of Okabe and Ito ("Color Universal Design", 2008) that are dark enough for a line on
+/// white. Colour-blind readers can tell them apart.
+pub(crate) const CURVES: [[u8; 3]; 6] = [
+    [0, 114, 178],
+    [213, 94, 0],
+    [0, 158, 115],
+    [204, 121, 167],
+    [230, 159, 0],
+    [86, 180, 233],
+];

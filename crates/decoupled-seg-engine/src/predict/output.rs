@@ -1,5 +1,8 @@
 use decoupled_seg_datasets::{ClassTable, LabelMap};
-use decoupled_seg_viz::{FlowScale, Palette, colorize, edge_prior, flow_color_wheel, overlay};
+use decoupled_seg_types::Size;
+use decoupled_seg_viz::{
+    EDGE_PRIOR_THRESHOLD, FlowScale, Palette, colorize, edge_prior, flow_color_wheel, overlay,
+};
 use image::{DynamicImage, GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
@@ -67,23 +70,21 @@ impl PredictionKind {
         prediction: &Prediction,
         classes: &ClassTable,
     ) -> Option<DynamicImage> {
-        let palette = || Palette::new(classes.colors());
-        let colors = |map: &LabelMap| colorize(&map.data, map.width, map.height, &palette());
+        let palette = Palette::new(classes.colors());
         let labels = &prediction.labels;
+        let size = Size::new(labels.height, labels.width);
+        let colors = |map: &LabelMap| colorize(&map.data, size, &palette);
         Some(match self {
             Self::ClassIndex => gray(labels.clone()).into(),
             Self::LabelId => gray(label_ids(labels, classes)).into(),
             Self::Color => colors(labels).into(),
-            Self::Overlay => overlay(image, &colors(labels), 0.5).into(),
+            Self::Overlay => overlay(image, &labels.data, &palette, 0.5).into(),
             Self::Body => colors(prediction.body.as_ref()?).into(),
             Self::Edge => {
                 let probs = prediction.edge_probs.as_ref()?;
-                edge_prior(probs, labels.width, labels.height, 0.8).into()
+                edge_prior(probs, size, EDGE_PRIOR_THRESHOLD).into()
             }
-            Self::Flow => {
-                let flow = prediction.flow.as_ref()?;
-                flow_color_wheel(&flow.data, flow.width, flow.height, FlowScale::default()).into()
-            }
+            Self::Flow => flow_color_wheel(prediction.flow.as_ref()?, FlowScale::default()).into(),
         })
     }
 }

@@ -7,6 +7,7 @@ use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_datasets::files::read_image;
 use decoupled_seg_datasets::{ClassTable, LabelMap};
 use decoupled_seg_nn::SegmentationModel;
+use decoupled_seg_types::Size;
 use decoupled_seg_viz::FlowField;
 use image::RgbImage;
 
@@ -144,7 +145,7 @@ impl<M: SegmentationModel> Predictor<M> {
             prediction.edge_probs = Some(values(sigmoid(inspection.edge_logits)));
             prediction.flow = inspection.flow.map(|flow| {
                 let [_, _, height, width] = flow.dims();
-                FlowField::new(values(flow), width, height)
+                FlowField::new(values(flow), Size::new(height, width))
             });
         }
         prediction

@@ -1,11 +1,10 @@
 //! Round numbers on axes.
 
-/// What an axis spans, and where its numbers stand.
-#[derive(Clone, Debug, PartialEq)]
+/// What an axis spans, and how far apart its numbers are.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Axis {
-    pub low: f64,
-    pub high: f64,
-    pub ticks: Vec<f64>,
+    low: f64,
+    high: f64,
     step: f64,
 }
 
@@ -16,9 +15,8 @@ const FARTHEST: f64 = 1e300;
 const SMALLEST: f64 = 1e-300;
 
 impl Axis {
-    /// An axis over the finite ones of `values` with at most `most` numbers; all of them are whole if the values are.
-    /// `round` extends the axis to round numbers at both ends.
-    pub fn over(values: impl Iterator<Item = f64>, most: usize, round: bool) -> Self {
+    /// An axis over the finite ones of `values` with about `most` numbers or fewer; they are whole if all values are.
+    pub fn over(values: impl Iterator<Item = f64>, most: usize) -> Self {
         let (mut low, mut high, mut whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
         for value in values.filter(|value| value.is_finite()) {
             let value = value.clamp(-FARTHEST, FARTHEST);
@@ -29,7 +27,7 @@ impl Axis {
         if low > high {
             (low, high, whole) = (0.0, 1.0, false);
         }
-        // Equal values, or so close that rounding would eat the ticks.
+        // Equal values, or so close that rounding would swallow the numbers between them.
         let largest = low.abs().max(high.abs());
         if high - low <= 1e-9 * largest + SMALLEST {
             let room = if largest > SMALLEST {
@@ -37,82 +35,59 @@ impl Axis {
             } else {
                 0.5
             };
-            let room = if whole { room.max(1.0) } else { room };
             (low, high) = (low - room, high + room);
         }
-
-        let mut step = round_step((high - low) / most as f64);
-        if whole && !round {
-            step = step.max(1.0);
-        }
-        // A hair of tolerance: an end may be a round number already, but for rounding.
-        let below = |step: f64| (low / step + 1e-6).floor();
-        let above = |step: f64| (high / step - 1e-6).ceil();
-        if round {
-            // Rounding outwards adds up to two steps.
-            while above(step) - below(step) > most as f64 {
-                step = round_step(step * 1.5);
-            }
-            let ends = [below(step) * step, above(step) * step];
-            (low, high) = (low.min(ends[0]), high.max(ends[1]));
-        }
-        let first = (low / step - 1e-6).ceil();
-        let last = (high / step + 1e-6).floor();
-        let count = ((last - first).max(0.0) as usize).min(2 * most);
-        let ticks = (0..=count).map(|i| (first + i as f64) * step).collect();
+        let step = round_step((high - low) / most as f64);
         Self {
             low,
             high,
-            ticks,
-            step,
+            step: if whole { step.max(1.0) } else { step },
         }
+    }
+
+    /// The axis, extended to round numbers at both ends.
+    pub fn rounded(self) -> Self {
+        // A hair of tolerance: an end may be a round number already, but for rounding.
+        let below = (self.low / self.step + 1e-6).floor() * self.step;
+        let above = (self.high / self.step - 1e-6).ceil() * self.step;
+        Self {
+            low: self.low.min(below),
+            high: self.high.max(above),
+            ..self
+        }
+    }
+
+    /// The round numbers on the axis.
+    pub fn ticks(self) -> impl Iterator<Item = f64> {
+        let first = (self.low / self.step - 1e-6).ceil();
+        let last = (self.high / self.step + 1e-6).floor();
+        // Zero is never -0.
+        (0..=(last - first) as usize).map(move |i| (first + i as f64 + 0.0) * self.step)
     }
 
     /// Where `value` lies between the ends, `0..=1`.
-    pub fn share(&self, value: f64) -> f64 {
+    pub fn share(self, value: f64) -> f64 {
         (value.clamp(-FARTHEST, FARTHEST) - self.low) / (self.high - self.low)
     }
 
-    /// A tick as text, with as many places as the step needs; thousands and millions are shortened.
-    pub fn label(&self, tick: f64) -> String {
+    /// A round number of the axis as text, with as many places as the step needs.
+    pub fn label(self, tick: f64) -> String {
         let largest = self.low.abs().max(self.high.abs());
-        let (unit, suffix) = match largest {
-            l if l >= 1e9 => (1.0, ""),
-            l if l >= 2e6 => (1e6, "M"),
-            l if l >= 2e4 => (1e3, "k"),
-            _ => (1.0, ""),
-        };
-        // Zero is never written as -0.
-        let value = if tick.abs() < 1e-6 * self.step {
-            0.0
-        } else {
-            tick / unit
-        };
-        if !(1e-3..1e9).contains(&largest) {
-            return if value == 0.0 {
-                "0".to_owned()
-            } else {
-                format!("{value:.1e}")
-            };
+        if !(1e-3..1e6).contains(&largest) && tick != 0.0 {
+            return format!("{tick:.1e}");
         }
-        let step = self.step / unit;
-        let places = (0..9)
-            .find(|&places| {
-                let shifted = step * 10_f64.powi(places);
-                (shifted - shifted.round()).abs() < 1e-6 * shifted
-            })
-            .unwrap_or(9) as usize;
-        format!("{value:.places$}{suffix}")
+        let places = (-self.step.log10().floor()).clamp(0.0, 9.0) as usize;
+        format!("{tick:.places$}")
     }
 }
 
 /// The least of 1, 2 and 5 times a power of ten that is not below `step`.
 fn round_step(step: f64) -> f64 {
     let power = 10_f64.powf(step.log10().floor());
-    let factors = [1.0, 2.0, 5.0, 10.0];
-    let factor = factors
+    let least = step * (1.0 - 1e-9);
+    let factor = [1.0, 2.0, 5.0]
         .into_iter()
-        .find(|factor| factor * power >= step * (1.0 - 1e-9))
+        .find(|factor| factor * power >= least)
         .unwrap_or(10.0);
     // A power below zero is not exact; one over it is.
     if power < 1.0 {
@@ -127,23 +102,31 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    fn labels(axis: &Axis) -> Vec<String> {
-        axis.ticks.iter().map(|tick| axis.label(*tick)).collect()
+    fn labels(axis: Axis) -> Vec<String> {
+        axis.ticks().map(|tick| axis.label(tick)).collect()
     }
 
     #[rstest]
-    #[case(&[0.0, 1.0], true, &["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"])]
-    #[case(&[0.13, 2.31], true, &["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"])]
-    #[case(&[-1.0, 1.0], true, &["-1.0", "-0.5", "0.0", "0.5", "1.0"])]
-    #[case(&[0.0, 3.0], false, &["0", "1", "2", "3"])]
-    #[case(&[1.0, 40.0], false, &["10", "20", "30", "40"])]
-    #[case(&[0.0, 80_000.0], false, &["0k", "20k", "40k", "60k", "80k"])]
-    #[case(&[0.0, 1e-5], true, &["0", "2.0e-6", "4.0e-6", "6.0e-6", "8.0e-6", "1.0e-5"])]
-    fn round_numbers(#[case] values: &[f64], #[case] round: bool, #[case] expected: &[&str]) {
-        let axis = Axis::over(values.iter().copied(), 6, round);
+    #[case(&[0.13, 2.31], &["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"])]
+    #[case(&[-1.1, 1.0], &["-1.5", "-1.0", "-0.5", "0.0", "0.5", "1.0"])]
+    #[case(&[0.0, 100.0], &["0", "20", "40", "60", "80", "100"])]
+    #[case(&[0.05, 0.1], &["0.05", "0.06", "0.07", "0.08", "0.09", "0.10"])]
+    #[case(&[0.0, 1e-5], &["0.000000", "2.0e-6", "4.0e-6", "6.0e-6", "8.0e-6", "1.0e-5"])]
+    fn round_ends(#[case] values: &[f64], #[case] expected: &[&str]) {
+        let axis = Axis::over(values.iter().copied(), 6).rounded();
 
-        assert_eq!(labels(&axis), expected);
-        assert!(axis.low <= values[0] && axis.high >= values[values.len() - 1]);
+        assert_eq!(labels(axis), expected);
+        assert!(axis.low <= values[0] && axis.high >= values[1]);
+    }
+
+    #[rstest]
+    #[case(&[1.0], &["1"])]
+    #[case(&[0.0, 3.0], &["0", "1", "2", "3"])]
+    #[case(&[1.0, 40.0], &["10", "20", "30", "40"])]
+    #[case(&[0.0, 80_000.0], &["0", "20000", "40000", "60000", "80000"])]
+    #[case(&[0.5, 1.4], &["0.6", "0.8", "1.0", "1.2", "1.4"])]
+    fn tight_ends(#[case] values: &[f64], #[case] expected: &[&str]) {
+        assert_eq!(labels(Axis::over(values.iter().copied(), 6)), expected);
     }
 
     #[rstest]
@@ -155,14 +138,15 @@ mod tests {
     #[case(&[1e18, 1e18])]
     #[case(&[f64::MIN, f64::MAX])]
     #[case(&[f64::MIN_POSITIVE, 2.0 * f64::MIN_POSITIVE])]
-    fn any_values_span_an_axis(#[case] values: &[f64], #[values(false, true)] round: bool) {
-        let axis = Axis::over(values.iter().copied(), 6, round);
+    fn any_values_span_an_axis(#[case] values: &[f64]) {
+        let axis = Axis::over(values.iter().copied(), 6);
 
-        assert!(
-            axis.low < axis.high && (axis.high - axis.low).is_finite(),
-            "{axis:?}"
-        );
-        assert!((1..=13).contains(&axis.ticks.len()), "{axis:?}");
-        assert!(labels(&axis).iter().all(|label| label.len() < 12));
+        for axis in [axis, axis.rounded()] {
+            let span = axis.high - axis.low;
+            assert!(span > 0.0 && span.is_finite(), "{axis:?}");
+            let labels = labels(axis);
+            assert!((1..=8).contains(&labels.len()), "{axis:?}");
+            assert!(labels.iter().all(|label| label.len() < 12), "{labels:?}");
+        }
     }
 }
