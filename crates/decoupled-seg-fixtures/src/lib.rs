@@ -7,6 +7,7 @@
 //! Everything here panics on a bad set: it is test support, and a broken fixture must fail its test.
 
 mod group;
+pub mod label_maps;
 pub mod memory;
 mod tolerance;
 

@@ -6,8 +6,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use decoupled_seg_metrics::{
     Aggregation, BoundaryFScore, BoundaryIou, BoundaryThreshold, ConfusionMatrix, TrimapIou,
 };
+use decoupled_seg_types::Size;
 
-const SIZE: [usize; 2] = [1024, 2048];
+const SIZE: Size = Size::new(1024, 2048);
 const CLASSES: usize = 19;
 
 /// Sum of `(index + 1) * value` over both maps, as the script prints it: the inputs are the same.
@@ -36,7 +37,7 @@ impl Lcg {
 
 /// Paints `count` ellipses of random place, size and class.
 fn paint_ellipses(map: &mut [u8], rng: &mut Lcg, count: usize) {
-    let [height, width] = SIZE.map(|side| side as i64);
+    let [height, width] = SIZE.to_array().map(|side| side as i64);
     for _ in 0..count {
         let (cy, cx) = (rng.below(height as u64), rng.below(width as u64));
         let (ry, rx) = (4 + rng.below(60), 4 + rng.below(120));
@@ -54,7 +55,7 @@ fn paint_ellipses(map: &mut [u8], rng: &mut Lcg, count: usize) {
 
 /// A scene of three bands and 400 ellipses with ignored boxes, and a prediction of it: moved by (2, -3), with 100 errors.
 fn street_pair() -> (Vec<u8>, Vec<u8>) {
-    let [height, width] = SIZE;
+    let Size { height, width } = SIZE;
     let mut rng = Lcg(2020);
     let band = |y: usize| [10, 2, 0][y * 3 / height];
     let mut labels: Vec<u8> = (0..height * width)
@@ -83,7 +84,7 @@ fn street_pair() -> (Vec<u8>, Vec<u8>) {
 fn noise_pair() -> (Vec<u8>, Vec<u8>) {
     let mut rng = Lcg(7);
     let mut map = || {
-        (0..SIZE[0] * SIZE[1])
+        (0..SIZE.pixels())
             .map(|_| rng.below(CLASSES as u64) as u8)
             .collect()
     };

@@ -17,6 +17,7 @@ pub struct BoundaryCounts {
 
 /// What a class scores that has no boundary in either map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AbsentClass {
     /// It has no score and is left out of means.
     #[default]

@@ -1,10 +1,11 @@
 //! How well predicted class boundaries follow the labelled ones.
 
+use decoupled_seg_types::Size;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     AbsentClass, Aggregation, BoundaryCounts, BoundaryScore, BoundaryThreshold, ClassBoundaries,
-    MetricsError, label_space::LabelSpace, proximity::count_matches,
+    LabelSpace, MetricsError, proximity::count_matches,
 };
 
 /// Boundary F-score per class at one or more distances.
@@ -30,12 +31,13 @@ use crate::{
 ///
 /// ```
 /// use decoupled_seg_metrics::{Aggregation, BoundaryFScore, BoundaryThreshold};
+/// use decoupled_seg_types::Size;
 ///
 /// // A vertical border, predicted two columns too far to the right.
 /// let labels = [0, 0, 1, 1, 1, 1].repeat(4);
 /// let predictions = [0, 0, 0, 0, 1, 1].repeat(4);
 /// let mut metric = BoundaryFScore::new(2, [1, 2].map(BoundaryThreshold::Pixels));
-/// metric.update(&labels, &predictions, [4, 6])?;
+/// metric.update(&labels, &predictions, Size::new(4, 6))?;
 /// let mean = metric.mean_scores(Aggregation::PerImage);
 /// let f: Vec<_> = mean.iter().flatten().map(|score| score.f).collect();
 /// assert_eq!(f, [0.0, 1.0]);
@@ -63,27 +65,25 @@ struct ClassTotal {
 }
 
 impl BoundaryFScore {
-    /// A metric for the classes `0..num_classes` that ignores label 255 and skips absent classes.
+    /// A metric at the given thresholds that skips absent classes. A number of classes leaves out label 255; see
+    /// [`LabelSpace`].
     ///
     /// # Panics
     ///
-    /// Panics unless `num_classes` is in `1..=254`.
-    pub fn new(num_classes: usize, thresholds: impl Into<Vec<BoundaryThreshold>>) -> Self {
-        let space = LabelSpace::new(num_classes);
+    /// Panics unless there are 1 to 254 classes.
+    pub fn new(
+        space: impl Into<LabelSpace>,
+        thresholds: impl Into<Vec<BoundaryThreshold>>,
+    ) -> Self {
+        let space = space.into();
         let thresholds = thresholds.into();
         Self {
             space,
             absent: AbsentClass::default(),
             images: 0,
-            totals: vec![vec![ClassTotal::default(); num_classes]; thresholds.len()],
+            totals: vec![vec![ClassTotal::default(); space.num_classes]; thresholds.len()],
             thresholds,
         }
-    }
-
-    /// Sets the label that marks pixels to leave out; `None`: every label must be a class.
-    pub fn with_ignore_index(mut self, ignore_index: Option<u8>) -> Self {
-        self.space.ignore_index = ignore_index;
-        self
     }
 
     /// Sets what a class scores in images where it has no boundary in either map.
@@ -92,20 +92,20 @@ impl BoundaryFScore {
         self
     }
 
-    /// Adds one image of `size` = `[height, width]`, on all cores of the current rayon pool.
+    /// Adds one image, on all cores of the current rayon pool.
     ///
     /// # Errors
     ///
-    /// [`MetricsError::LengthMismatch`] when a slice has not `height * width` pixels, [`MetricsError::UnknownLabel`] and
-    /// [`MetricsError::UnknownPrediction`] when a value is no class. The metric is then as before.
+    /// [`MetricsError::LengthMismatch`] if a slice does not have `size.pixels()` pixels, [`MetricsError::UnknownLabel`] or
+    /// [`MetricsError::UnknownPrediction`] if a value is not a class. The metric is then as before.
     pub fn update(
         &mut self,
         labels: &[u8],
         predictions: &[u8],
-        size: [usize; 2],
+        size: Size,
     ) -> Result<(), MetricsError> {
         let radii: Vec<u32> = self.thresholds.iter().map(|t| t.pixels(size)).collect();
-        let image = count_image(self.space, labels, predictions, size, &radii)?;
+        let image = boundary_counts(self.space, labels, predictions, size, &radii)?;
         for (totals, counts) in self.totals.iter_mut().zip(&image) {
             for (total, counts) in totals.iter_mut().zip(counts) {
                 total.counts.add(counts);
@@ -193,10 +193,9 @@ impl BoundaryFScore {
     }
 }
 
-/// Boundary pixels of one image of `size` = `[height, width]`, matched at each of `radii` pixels: `[radius][class]`.
+/// Boundary pixels of one image, matched at each of `radii` pixels: `[radius][class]`.
 ///
-/// Pixels labelled `ignore_index` belong to no class in either map. [`BoundaryFScore`] adds these up over images; here
-/// they are for scores of a single one.
+/// [`BoundaryFScore`] adds these up over images; here they are for the scores of a single one.
 ///
 /// # Errors
 ///
@@ -204,28 +203,16 @@ impl BoundaryFScore {
 ///
 /// # Panics
 ///
-/// Panics unless `num_classes` is in `1..=254`.
+/// Panics unless there are 1 to 254 classes.
 pub fn boundary_counts(
+    space: impl Into<LabelSpace>,
     labels: &[u8],
     predictions: &[u8],
-    size: [usize; 2],
-    num_classes: usize,
-    ignore_index: Option<u8>,
+    size: Size,
     radii: &[u32],
 ) -> Result<Vec<Vec<BoundaryCounts>>, MetricsError> {
-    let mut space = LabelSpace::new(num_classes);
-    space.ignore_index = ignore_index;
-    count_image(space, labels, predictions, size, radii)
-}
-
-fn count_image(
-    space: LabelSpace,
-    labels: &[u8],
-    predictions: &[u8],
-    size: [usize; 2],
-    radii: &[u32],
-) -> Result<Vec<Vec<BoundaryCounts>>, MetricsError> {
-    let masked = space.mask(size, labels, predictions)?;
+    let space = space.into();
+    let masked = space.mask(labels, predictions, size)?;
     let boundaries = |map: &[u8]| ClassBoundaries::new(map, size, space.num_classes);
     let (labels, predictions) = rayon::join(
         || boundaries(&masked.labels),
@@ -266,14 +253,18 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::golden;
+    use decoupled_seg_fixtures::label_maps;
 
     const RADII: [u32; 3] = [1, 2, 3];
 
     fn golden_metric() -> BoundaryFScore {
         let mut metric = BoundaryFScore::new(4, RADII.map(BoundaryThreshold::Pixels));
         metric
-            .update(&golden::labels(), &golden::predictions(), golden::SIZE)
+            .update(
+                &label_maps::labels(),
+                &label_maps::predictions(),
+                label_maps::SIZE,
+            )
             .unwrap();
         metric
     }
@@ -316,7 +307,7 @@ mod tests {
         let mut metric =
             BoundaryFScore::new(3, [BoundaryThreshold::Pixels(0)]).with_absent_class(absent);
         for (labels, predictions) in [(&with, &with), (&without, &without), (&with, &without)] {
-            metric.update(labels, predictions, [2, 4]).unwrap();
+            metric.update(labels, predictions, Size::new(2, 4)).unwrap();
         }
         metric
     }
@@ -351,8 +342,10 @@ mod tests {
     fn thresholds_keep_their_order() {
         let thresholds = [3, 1, 3, 2].map(BoundaryThreshold::Pixels);
         let mut metric = BoundaryFScore::new(4, thresholds);
-        let (labels, predictions) = (golden::labels(), golden::predictions());
-        metric.update(&labels, &predictions, golden::SIZE).unwrap();
+        let (labels, predictions) = (label_maps::labels(), label_maps::predictions());
+        metric
+            .update(&labels, &predictions, label_maps::SIZE)
+            .unwrap();
         let ascending = golden_metric().pooled_counts();
         let expected = [2, 0, 2, 1].map(|radius| ascending[radius].clone());
         assert_eq!(metric.pooled_counts(), expected);
@@ -367,9 +360,15 @@ mod tests {
     }
 
     #[rstest]
-    #[case([2, 2], "`labels` holds 3 pixels, expected 4")]
-    #[case([1, 3], "label 9 at pixel 1, expected a class below 2 or 255 (ignored)")]
-    fn bad_input_changes_nothing(#[case] size: [usize; 2], #[case] message: &str) {
+    #[case(
+        Size::new(2, 2),
+        "`labels` holds 3 pixels, expected 4: give maps of one size"
+    )]
+    #[case(
+        Size::new(1, 3),
+        "label 9 at pixel 1, expected a class below 2 or 255 (ignored): map the values of the data set to classes first"
+    )]
+    fn bad_input_changes_nothing(#[case] size: Size, #[case] message: &str) {
         let mut metric = BoundaryFScore::new(2, BoundaryThreshold::PAPER);
         let before = metric.clone();
         let error = metric.update(&[0, 9, 0], &[0, 0, 0], size).unwrap_err();

@@ -1,12 +1,13 @@
 //! IoU of the parts of the masks that are near their contours.
 
+use decoupled_seg_types::Size;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregation, BoundaryThreshold, ImageFrame, MetricsError,
+    Aggregation, BoundaryThreshold, ImageFrame, LabelSpace, MetricsError,
+    bands::Bands,
     confusion_matrix::{mean, ratio},
-    contour_levels::contour_levels,
-    label_space::{LabelSpace, VOID},
+    label_space::VOID,
 };
 
 /// Boundary IoU per class at one or more band widths.
@@ -30,20 +31,19 @@ use crate::{
 ///
 /// ```
 /// use decoupled_seg_metrics::{Aggregation, BoundaryIou, BoundaryThreshold};
+/// use decoupled_seg_types::Size;
 ///
 /// // The border of class 1 is one column too far to the right: in its band of two columns, one of three agrees.
 /// let labels = [0, 0, 0, 0, 1, 1, 1, 1].repeat(4);
 /// let predictions = [0, 0, 0, 0, 0, 1, 1, 1].repeat(4);
 /// let mut metric = BoundaryIou::new(2, [BoundaryThreshold::Pixels(2)]);
-/// metric.update(&labels, &predictions, [4, 8])?;
+/// metric.update(&labels, &predictions, Size::new(4, 8))?;
 /// assert_eq!(metric.iou(Aggregation::Pooled), [[Some(1.0 / 3.0), Some(1.0 / 3.0)]]);
 /// # Ok::<(), decoupled_seg_metrics::MetricsError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BoundaryIou {
-    space: LabelSpace,
-    frame: ImageFrame,
-    widths: Vec<BoundaryThreshold>,
+    bands: Bands,
     /// `[width][class]`.
     totals: Vec<Vec<ClassTotal>>,
 }
@@ -80,59 +80,47 @@ impl BandCounts {
 }
 
 impl BoundaryIou {
-    /// A metric for the classes `0..num_classes` that ignores label 255 and does not take the frame for a contour.
+    /// A metric at the given widths that does not take the frame for a contour. A number of classes leaves out label 255;
+    /// see [`LabelSpace`].
     ///
     /// # Panics
     ///
-    /// Panics unless `num_classes` is in `1..=254`, and with more than 255 widths.
-    pub fn new(num_classes: usize, widths: impl Into<Vec<BoundaryThreshold>>) -> Self {
-        let space = LabelSpace::new(num_classes);
-        let widths = widths.into();
-        assert!(
-            widths.len() < 256,
-            "at most 255 widths at a time, got {}",
-            widths.len()
-        );
+    /// Panics unless there are 1 to 254 classes, and with more than 255 widths.
+    pub fn new(space: impl Into<LabelSpace>, widths: impl Into<Vec<BoundaryThreshold>>) -> Self {
+        let bands = Bands::new(space.into(), widths.into());
         Self {
-            space,
-            frame: ImageFrame::default(),
-            totals: vec![vec![ClassTotal::default(); num_classes]; widths.len()],
-            widths,
+            totals: vec![vec![ClassTotal::default(); bands.space.num_classes]; bands.widths.len()],
+            bands,
         }
-    }
-
-    /// Sets the label that marks pixels to leave out; `None`: every label must be a class.
-    pub fn with_ignore_index(mut self, ignore_index: Option<u8>) -> Self {
-        self.space.ignore_index = ignore_index;
-        self
     }
 
     /// Sets whether the frame of the picture bounds the masks that touch it.
     pub fn with_frame(mut self, frame: ImageFrame) -> Self {
-        self.frame = frame;
+        self.bands.frame = frame;
         self
     }
 
-    /// Adds one image of `size` = `[height, width]`, on all cores of the current rayon pool.
+    /// Adds one image, on all cores of the current rayon pool.
     ///
     /// # Errors
     ///
-    /// [`MetricsError::LengthMismatch`] when a slice has not `height * width` pixels, [`MetricsError::UnknownLabel`] and
-    /// [`MetricsError::UnknownPrediction`] when a value is no class. The metric is then as before.
+    /// [`MetricsError::LengthMismatch`] if a slice does not have `size.pixels()` pixels, [`MetricsError::UnknownLabel`] or
+    /// [`MetricsError::UnknownPrediction`] if a value is not a class. The metric is then as before.
     pub fn update(
         &mut self,
         labels: &[u8],
         predictions: &[u8],
-        size: [usize; 2],
+        size: Size,
     ) -> Result<(), MetricsError> {
-        let masked = self.space.mask(size, labels, predictions)?;
-        let (order, widths) = ascending(&self.widths, size);
-        let levels = |map: &[u8]| contour_levels(map, size, &widths, self.frame);
-        let (label_levels, prediction_levels) =
-            rayon::join(|| levels(&masked.labels), || levels(&masked.predictions));
+        let masked = self.bands.space.mask(labels, predictions, size)?;
+        let bands = self.bands.sorted(size);
+        let (label_levels, prediction_levels) = rayon::join(
+            || bands.levels(&masked.labels),
+            || bands.levels(&masked.predictions),
+        );
 
-        let none = widths.len() as u8;
-        let mut image = vec![vec![BandCounts::default(); self.num_classes()]; widths.len()];
+        let none = bands.len() as u8;
+        let mut image = vec![vec![BandCounts::default(); self.num_classes()]; bands.len()];
         for (((&label, &prediction), &label_level), &prediction_level) in masked
             .labels
             .iter()
@@ -158,7 +146,7 @@ impl BoundaryIou {
 
         // A pixel in a band is in every wider one.
         let mut within = vec![BandCounts::default(); self.num_classes()];
-        for (&width, counts) in order.iter().zip(&image) {
+        for (&width, counts) in bands.places.iter().zip(&image) {
             for ((within, counts), total) in
                 within.iter_mut().zip(counts).zip(&mut self.totals[width])
             {
@@ -179,11 +167,7 @@ impl BoundaryIou {
     ///
     /// Panics if `other` has other classes or widths.
     pub fn merge(&mut self, other: &Self) {
-        assert_eq!(
-            (self.num_classes(), &self.widths),
-            (other.num_classes(), &other.widths),
-            "merged boundary IoUs must have the same classes and widths"
-        );
+        self.bands.assert_like(&other.bands, "boundary IoUs");
         for (totals, more) in self.totals.iter_mut().zip(&other.totals) {
             for (total, more) in totals.iter_mut().zip(more) {
                 total.images += more.images;
@@ -195,12 +179,12 @@ impl BoundaryIou {
 
     /// Classes of the metric.
     pub fn num_classes(&self) -> usize {
-        self.space.num_classes
+        self.bands.space.num_classes
     }
 
     /// The band widths, in the order in which scores are returned.
     pub fn widths(&self) -> &[BoundaryThreshold] {
-        &self.widths
+        &self.bands.widths
     }
 
     /// Boundary IoU of each class, `0..=1`: `[width][class]`; `None` for a class that had no band in any image.
@@ -222,17 +206,6 @@ impl BoundaryIou {
     }
 }
 
-/// The widths in pixels of an image, ascending, and for each the place it has in `widths`.
-pub(crate) fn ascending(widths: &[BoundaryThreshold], size: [usize; 2]) -> (Vec<usize>, Vec<u32>) {
-    let mut order: Vec<usize> = (0..widths.len()).collect();
-    order.sort_by_key(|&place| widths[place].pixels(size));
-    let pixels = order
-        .iter()
-        .map(|&place| widths[place].pixels(size))
-        .collect();
-    (order, pixels)
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -250,7 +223,9 @@ mod tests {
     fn the_frame_as_contour(#[case] frame: ImageFrame, #[case] iou: Option<f64>) {
         let mut metric = BoundaryIou::new(2, WIDTH_1).with_frame(frame);
         let (labels, predictions) = ([0, 0, 1, 1].repeat(2), [0, 1, 1, 1].repeat(2));
-        metric.update(&labels, &predictions, [2, 4]).unwrap();
+        metric
+            .update(&labels, &predictions, Size::new(2, 4))
+            .unwrap();
         assert_eq!(metric.iou(Aggregation::Pooled)[0][1], iou);
     }
 
@@ -259,9 +234,9 @@ mod tests {
         let mut metric = BoundaryIou::new(2, WIDTH_1);
         let [edge, moved] = [[0, 1, 1, 1], [0, 0, 0, 1]];
         metric
-            .update(&edge.repeat(3), &edge.repeat(3), [3, 4])
+            .update(&edge.repeat(3), &edge.repeat(3), Size::new(3, 4))
             .unwrap();
-        metric.update(&edge, &moved, [1, 4]).unwrap();
+        metric.update(&edge, &moved, Size::new(1, 4)).unwrap();
         // Class 1: all 3 pixels agree in the first image; in the second neither of 2 does.
         assert_eq!(metric.iou(Aggregation::PerImage)[0][1], Some(0.5));
         assert_eq!(metric.iou(Aggregation::Pooled)[0][1], Some(3.0 / 5.0));
@@ -272,10 +247,10 @@ mod tests {
         let widths = [3, 1, 2].map(BoundaryThreshold::Pixels);
         let (labels, predictions) = ([0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]);
         let mut all = BoundaryIou::new(2, widths);
-        all.update(&labels, &predictions, [1, 6]).unwrap();
+        all.update(&labels, &predictions, Size::new(1, 6)).unwrap();
         for (width, scores) in widths.into_iter().zip(all.iou(Aggregation::Pooled)) {
             let mut one = BoundaryIou::new(2, [width]);
-            one.update(&labels, &predictions, [1, 6]).unwrap();
+            one.update(&labels, &predictions, Size::new(1, 6)).unwrap();
             assert_eq!(one.iou(Aggregation::Pooled)[0], scores);
         }
     }
@@ -284,9 +259,9 @@ mod tests {
     fn bad_input_changes_nothing() {
         let mut metric = BoundaryIou::new(2, WIDTH_1);
         let before = metric.clone();
-        assert!(metric.update(&[0, 1], &[0], [1, 2]).is_err());
-        assert!(metric.update(&[0, 2], &[0, 0], [1, 2]).is_err());
-        assert!(metric.update(&[0, 1], &[0, 2], [1, 2]).is_err());
+        assert!(metric.update(&[0, 1], &[0], Size::new(1, 2)).is_err());
+        assert!(metric.update(&[0, 2], &[0, 0], Size::new(1, 2)).is_err());
+        assert!(metric.update(&[0, 1], &[0, 2], Size::new(1, 2)).is_err());
         assert_eq!(metric, before);
     }
 

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use decoupled_seg_types::Size;
 use serde::{Deserialize, Serialize};
 
 /// A distance at which boundaries count as the same, or the width of a band along them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BoundaryThreshold {
     /// Pixels of the label map.
     Pixels(u32),
@@ -24,12 +26,12 @@ impl BoundaryThreshold {
         Self::DiagonalFraction(0.005),
     ];
 
-    /// Whole pixels on an image of `[height, width]`.
+    /// Whole pixels on an image of `size`.
     ///
     /// # Panics
     ///
     /// Panics if a fraction is negative or not finite.
-    pub fn pixels(&self, [height, width]: [usize; 2]) -> u32 {
+    pub fn pixels(&self, size: Size) -> u32 {
         match *self {
             Self::Pixels(pixels) => pixels,
             Self::DiagonalFraction(fraction) => {
@@ -37,9 +39,9 @@ impl BoundaryThreshold {
                     fraction.is_finite() && fraction >= 0.0,
                     "a fraction of the diagonal must be finite and not negative, got {fraction}"
                 );
-                let diagonal = ((height * height + width * width) as f64).sqrt();
+                let squared = size.height.pow(2) + size.width.pow(2);
                 // A float converts with saturation, and no image is 2^32 pixels long.
-                (fraction * diagonal).ceil() as u32
+                (fraction * (squared as f64).sqrt()).ceil() as u32
             }
         }
     }
@@ -62,28 +64,29 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case(BoundaryThreshold::Pixels(7), [1, 1], 7)]
-    #[case(BoundaryThreshold::DiagonalFraction(0.0), [30, 40], 0)]
-    #[case(BoundaryThreshold::DiagonalFraction(0.1), [30, 40], 5)]
-    #[case(BoundaryThreshold::DiagonalFraction(0.101), [30, 40], 6)]
-    #[case(BoundaryThreshold::DiagonalFraction(0.000_88), [1024, 2048], 3)]
-    fn whole_pixels(
-        #[case] threshold: BoundaryThreshold,
-        #[case] size: [usize; 2],
-        #[case] pixels: u32,
-    ) {
+    #[case(BoundaryThreshold::Pixels(7), Size::new(1, 1), 7)]
+    #[case(BoundaryThreshold::DiagonalFraction(0.0), Size::new(30, 40), 0)]
+    #[case(BoundaryThreshold::DiagonalFraction(0.1), Size::new(30, 40), 5)]
+    #[case(BoundaryThreshold::DiagonalFraction(0.101), Size::new(30, 40), 6)]
+    #[case(
+        BoundaryThreshold::DiagonalFraction(0.000_88),
+        Size::new(1024, 2048),
+        3
+    )]
+    fn whole_pixels(#[case] threshold: BoundaryThreshold, #[case] size: Size, #[case] pixels: u32) {
         assert_eq!(threshold.pixels(size), pixels);
     }
 
     #[test]
     fn the_papers_thresholds_on_cityscapes() {
-        let pixels = BoundaryThreshold::PAPER.map(|threshold| threshold.pixels([1024, 2048]));
+        let pixels =
+            BoundaryThreshold::PAPER.map(|threshold| threshold.pixels(Size::new(1024, 2048)));
         assert_eq!(pixels, [2, 5, 9, 12]);
     }
 
     #[test]
     #[should_panic(expected = "must be finite and not negative, got -0.5")]
     fn negative_fraction() {
-        BoundaryThreshold::DiagonalFraction(-0.5).pixels([4, 4]);
+        BoundaryThreshold::DiagonalFraction(-0.5).pixels(Size::square(4));
     }
 }

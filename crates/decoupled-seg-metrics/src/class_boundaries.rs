@@ -1,5 +1,6 @@
 //! The boundary pixels of every class of a map, in one pass.
 
+use decoupled_seg_types::Size;
 use rayon::prelude::*;
 
 /// Rows a task scans at a time.
@@ -25,30 +26,26 @@ const BLOCK: usize = 16;
 /// takes it from a mask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassBoundaries {
-    size: [usize; 2],
+    size: Size,
     positions: Vec<Vec<u32>>,
 }
 
 impl ClassBoundaries {
-    /// Finds the boundaries of the classes `0..num_classes` in `map`, row-major, of `size` = `[height, width]`.
+    /// Finds the boundaries of the classes `0..num_classes` in `map`, row by row.
     ///
     /// Other values belong to no class: the border between a class and such pixels is a boundary of that class.
     ///
     /// # Panics
     ///
-    /// Panics if `map` has not `height * width` pixels, or 2^32 of them or more.
-    pub fn new(map: &[u8], size: [usize; 2], num_classes: usize) -> Self {
-        let [height, width] = size;
-        assert_eq!(
-            map.len(),
-            height * width,
-            "map must have {height}x{width} pixels"
-        );
+    /// Panics if `map` does not have `size.pixels()` pixels, or has 2^32 or more.
+    pub fn new(map: &[u8], size: Size, num_classes: usize) -> Self {
+        assert_eq!(map.len(), size.pixels(), "map must have {size} pixels");
         assert!(
             u32::try_from(map.len()).is_ok(),
             "map must have less than 2^32 pixels"
         );
 
+        let Size { height, width } = size;
         let bands: Vec<Vec<Vec<u32>>> = (0..height.div_ceil(BAND))
             .into_par_iter()
             .map(|band| {
@@ -86,8 +83,8 @@ impl ClassBoundaries {
         self.positions.len()
     }
 
-    /// `[height, width]` of the map, in pixels.
-    pub fn size(&self) -> [usize; 2] {
+    /// Size of the map.
+    pub fn size(&self) -> Size {
         self.size
     }
 }
@@ -152,7 +149,7 @@ mod tests {
     use super::*;
 
     /// The definition, pixel by pixel.
-    fn by_definition(map: &[u8], [height, width]: [usize; 2], class: u8) -> Vec<u32> {
+    fn by_definition(map: &[u8], Size { height, width }: Size, class: u8) -> Vec<u32> {
         let mask = |y: usize, x: usize| map[y * width + x] == class;
         let mut positions = Vec::new();
         for y in 0..height {
@@ -173,28 +170,28 @@ mod tests {
     fn a_single_pixel_is_seen_from_four_pixels() {
         let mut map = [0; 9];
         map[4] = 1;
-        let boundaries = ClassBoundaries::new(&map, [3, 3], 2);
+        let boundaries = ClassBoundaries::new(&map, Size::square(3), 2);
         assert_eq!(boundaries.positions(1), [0, 1, 3, 4]);
         // Background differs from the pixel at the same places.
         assert_eq!(boundaries.positions(0), [0, 1, 3, 4]);
     }
 
     #[rstest]
-    #[case([1, 1])]
-    #[case([1, 100])]
-    #[case([100, 1])]
-    #[case([65, 33])]
-    #[case([130, 97])]
-    fn follows_the_definition(#[case] size: [usize; 2]) {
+    #[case(Size::new(1, 1))]
+    #[case(Size::new(1, 100))]
+    #[case(Size::new(100, 1))]
+    #[case(Size::new(65, 33))]
+    #[case(Size::new(130, 97))]
+    fn follows_the_definition(#[case] size: Size) {
         // Runs of pseudo-random length, so that uniform and mixed blocks both occur.
         let mut state = 1u32;
         let mut map = Vec::new();
-        while map.len() < size[0] * size[1] {
+        while map.len() < size.pixels() {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let run = if state >> 31 == 0 { 50 } else { 1 };
             map.extend(std::iter::repeat_n((state >> 16) as u8 % 5, run));
         }
-        map.truncate(size[0] * size[1]);
+        map.truncate(size.pixels());
         let boundaries = ClassBoundaries::new(&map, size, 4);
         for class in 0..4 {
             assert_eq!(

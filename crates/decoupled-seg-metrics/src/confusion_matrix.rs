@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MetricsError, label_space::LabelSpace, pair_histogram::count_pairs};
+use crate::{LabelSpace, MetricsError, pair_histogram::count_pairs};
 
 /// How often each class was predicted for each class: `counts[label][prediction]`, in pixels.
 ///
@@ -19,8 +19,8 @@ use crate::{MetricsError, label_space::LabelSpace, pair_histogram::count_pairs};
 /// frequency_weighted_iou = sum_c row(c) / sum row * iou(c)
 /// ```
 ///
-/// A quotient `0 / 0` is `None` and left out of means. Pixels whose label is the ignore index (255 unless
-/// [set](Self::with_ignore_index)) are not counted, whatever was predicted there.
+/// A quotient `0 / 0` is `None` and left out of means. Pixels with an ignored label are not counted, whatever was
+/// predicted there.
 ///
 /// Source: Long, Shelhamer, Darrell, CVPR 2015, section 5 (accuracies and IoU); Everingham et al., IJCV 2010, for the
 /// IoU of a class summed over the whole data set. Other tools count a class absent from both maps as IoU 1 (PaddleSeg).
@@ -37,39 +37,34 @@ use crate::{MetricsError, label_space::LabelSpace, pair_histogram::count_pairs};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfusionMatrix {
-    space: LabelSpace,
+    pub(crate) space: LabelSpace,
     counts: Vec<u64>,
     ignored: u64,
 }
 
 impl ConfusionMatrix {
-    /// An empty matrix for the classes `0..num_classes` that ignores label 255.
+    /// An empty matrix. A number of classes leaves out label 255; see [`LabelSpace`].
     ///
     /// # Panics
     ///
-    /// Panics unless `num_classes` is in `1..=254`.
-    pub fn new(num_classes: usize) -> Self {
+    /// Panics unless there are 1 to 254 classes.
+    pub fn new(space: impl Into<LabelSpace>) -> Self {
+        let space = space.into();
         Self {
-            space: LabelSpace::new(num_classes),
-            counts: vec![0; num_classes * num_classes],
+            space,
+            counts: vec![0; space.num_classes * space.num_classes],
             ignored: 0,
         }
-    }
-
-    /// Sets the label that marks pixels to leave out; `None`: every label must be a class.
-    pub fn with_ignore_index(mut self, ignore_index: Option<u8>) -> Self {
-        self.space.ignore_index = ignore_index;
-        self
     }
 
     /// Counts one image, or any number of pixels: the order does not matter, on all cores of the current rayon pool.
     ///
     /// # Errors
     ///
-    /// [`MetricsError::LengthMismatch`] when the slices differ in length, [`MetricsError::UnknownLabel`] and
-    /// [`MetricsError::UnknownPrediction`] when a value is no class. The matrix is then as before.
+    /// [`MetricsError::LengthMismatch`] if the slices differ in length, [`MetricsError::UnknownLabel`] or
+    /// [`MetricsError::UnknownPrediction`] if a value is not a class. The matrix is then as before.
     pub fn update(&mut self, labels: &[u8], predictions: &[u8]) -> Result<(), MetricsError> {
-        LabelSpace::check_size([1, labels.len()], labels, predictions)?;
+        LabelSpace::check_length(labels.len(), labels, predictions)?;
         let classes = self.space.num_classes;
         let stride = classes + 1;
         let table = count_pairs(self.space, labels, predictions);
@@ -263,7 +258,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::golden;
+    use decoupled_seg_fixtures::label_maps;
 
     #[track_caller]
     fn assert_scores(actual: &[Option<f64>], expected: &[Option<f64>]) {
@@ -284,7 +279,7 @@ mod tests {
     fn golden_scores() {
         let mut matrix = ConfusionMatrix::new(4);
         matrix
-            .update(&golden::labels(), &golden::predictions())
+            .update(&label_maps::labels(), &label_maps::predictions())
             .unwrap();
         #[rustfmt::skip]
         assert_eq!(matrix.counts(), [
@@ -312,7 +307,7 @@ mod tests {
     fn categories_by_hand() {
         let mut matrix = ConfusionMatrix::new(4);
         matrix
-            .update(&golden::labels(), &golden::predictions())
+            .update(&label_maps::labels(), &label_maps::predictions())
             .unwrap();
         // Classes 0 and 1 are one: 156 hits, none missed, 16 pixels of class 2 taken for it.
         let categories = [Some(0), Some(0), Some(2), None];
@@ -370,16 +365,19 @@ mod tests {
                 expected[usize::from(label) * num_classes + usize::from(prediction)] += 1;
             }
         }
-        let mut matrix = ConfusionMatrix::new(num_classes).with_ignore_index(ignore_index);
+        let mut matrix = ConfusionMatrix::new(LabelSpace {
+            num_classes,
+            ignore_index,
+        });
         matrix.update(&labels, &predictions).unwrap();
         assert_eq!(matrix.counts(), expected);
         assert_eq!(matrix.total() + matrix.ignored(), pixels as u64);
     }
 
     #[rstest]
-    #[case(&[0, 1], &[0], "`predictions` holds 1 pixels, expected 2")]
-    #[case(&[0, 3, 4], &[0, 0, 0], "label 3 at pixel 1, expected a class below 3 or 255 (ignored)")]
-    #[case(&[0, 255, 1], &[0, 9, 3], "prediction 3 at pixel 2, expected a class below 3")]
+    #[case(&[0, 1], &[0], "`predictions` holds 1 pixels, expected 2: give maps of one size")]
+    #[case(&[0, 3, 4], &[0, 0, 0], "label 3 at pixel 1, expected a class below 3 or 255 (ignored): map the values of the data set to classes first")]
+    #[case(&[0, 255, 1], &[0, 9, 3], "prediction 3 at pixel 2, expected a class below 3: predict the classes of the labels")]
     fn bad_input_changes_nothing(
         #[case] labels: &[u8],
         #[case] predictions: &[u8],
@@ -395,11 +393,11 @@ mod tests {
 
     #[test]
     fn without_an_ignore_index_255_is_unknown() {
-        let mut matrix = ConfusionMatrix::new(2).with_ignore_index(None);
+        let mut matrix = ConfusionMatrix::new(LabelSpace::new(2).with_ignore_index(None));
         let error = matrix.update(&[255], &[0]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "label 255 at pixel 0, expected a class below 2"
+            "label 255 at pixel 0, expected a class below 2: map the values of the data set to classes first"
         );
     }
 

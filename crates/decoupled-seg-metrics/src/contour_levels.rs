@@ -4,6 +4,7 @@
 //! column of that run meets another value above or below. So one plane of vertical distances and, per row, two scans of
 //! each run give the bands of every class together: exact, and linear in the pixels for any width.
 
+use decoupled_seg_types::Size;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use crate::distance::{Distance, disk_half_widths};
 
 /// Whether the frame of the picture is a contour of the regions that touch it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ImageFrame {
     /// Objects go on outside the picture: only borders between regions count.
     #[default]
@@ -21,17 +23,8 @@ pub enum ImageFrame {
 
 /// For every pixel, the index of the first of the ascending `widths` (pixels) that is not below its Euclidean
 /// distance to the nearest pixel of another value; `widths.len()` where none is.
-pub(crate) fn contour_levels(
-    map: &[u8],
-    [height, width]: [usize; 2],
-    widths: &[u32],
-    frame: ImageFrame,
-) -> Vec<u8> {
-    assert!(
-        widths.len() < 256,
-        "at most 255 widths at a time, got {}",
-        widths.len()
-    );
+pub(crate) fn contour_levels(map: &[u8], size: Size, widths: &[u32], frame: ImageFrame) -> Vec<u8> {
+    let Size { height, width } = size;
     let mut levels = vec![widths.len() as u8; map.len()];
     if map.is_empty() || widths.is_empty() {
         return levels;
@@ -197,7 +190,7 @@ mod tests {
 
     fn by_definition(
         map: &[u8],
-        [height, width]: [usize; 2],
+        Size { height, width }: Size,
         widths: &[u32],
         frame: ImageFrame,
     ) -> Vec<u8> {
@@ -231,14 +224,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case([1, 1], &[0, 1, 5])]
-    #[case([1, 40], &[1, 2, 7])]
-    #[case([40, 1], &[1, 2, 7])]
-    #[case([25, 31], &[0, 1, 2, 3, 5, 9, 100])]
-    #[case([23, 17], &[4, 255, 300])]
-    #[case([6, 5], &[70_000])]
+    #[case(Size::new(1, 1), &[0, 1, 5])]
+    #[case(Size::new(1, 40), &[1, 2, 7])]
+    #[case(Size::new(40, 1), &[1, 2, 7])]
+    #[case(Size::new(25, 31), &[0, 1, 2, 3, 5, 9, 100])]
+    #[case(Size::new(23, 17), &[4, 255, 300])]
+    #[case(Size::new(6, 5), &[70_000])]
     fn levels_follow_the_definition(
-        #[case] size: [usize; 2],
+        #[case] size: Size,
         #[case] widths: &[u32],
         #[values(ImageFrame::Open, ImageFrame::Contour)] frame: ImageFrame,
         #[values(0, 1, 6)] blobs: u32,
@@ -248,12 +241,12 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as usize % below
         };
-        let mut map = vec![0; size[0] * size[1]];
+        let mut map = vec![0; size.pixels()];
         for value in 1..=blobs as u8 {
-            let [y0, x0] = size.map(&mut next);
-            for y in y0..size[0].min(y0 + 6) {
-                for x in x0..size[1].min(x0 + 9) {
-                    map[y * size[1] + x] = value;
+            let [y0, x0] = [next(size.height), next(size.width)];
+            for y in y0..size.height.min(y0 + 6) {
+                for x in x0..size.width.min(x0 + 9) {
+                    map[y * size.width + x] = value;
                 }
             }
         }

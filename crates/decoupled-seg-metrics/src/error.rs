@@ -1,11 +1,9 @@
-//! What can be wrong with label maps from outside.
-
 /// Why a pair of label maps cannot be evaluated. Nothing is counted when an update returns one of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricsError {
     /// A slice has not as many elements as the image has pixels.
-    #[error("`{name}` holds {found} pixels, expected {expected}")]
+    #[error("`{name}` holds {found} pixels, expected {expected}: give maps of one size")]
     LengthMismatch {
         /// The slice: `labels`, `predictions` or `instances`.
         name: &'static str,
@@ -15,7 +13,7 @@ pub enum MetricsError {
         found: usize,
     },
     /// A label is neither a class nor the ignore index.
-    #[error("label {label} at pixel {index}, expected a class below {num_classes}{}", or_ignore(.ignore_index))]
+    #[error("label {label} at pixel {index}, expected a class below {num_classes}{}: map the values of the data set to classes first", or_ignore(.ignore_index))]
     UnknownLabel {
         /// Row-major index of the first such pixel.
         index: usize,
@@ -27,7 +25,9 @@ pub enum MetricsError {
         ignore_index: Option<u8>,
     },
     /// A prediction on a pixel that counts is not a class.
-    #[error("prediction {prediction} at pixel {index}, expected a class below {num_classes}")]
+    #[error(
+        "prediction {prediction} at pixel {index}, expected a class below {num_classes}: predict the classes of the labels"
+    )]
     UnknownPrediction {
         /// Row-major index of the first such pixel.
         index: usize,

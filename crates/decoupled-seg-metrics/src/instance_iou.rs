@@ -53,7 +53,6 @@ use crate::{ConfusionMatrix, EvaluationLabel, LabelTable, MetricsError, confusio
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InstanceIou {
     table: LabelTable,
-    ignore_index: Option<u8>,
     first_instance: u32,
     confusion: ConfusionMatrix,
     /// By label.
@@ -113,22 +112,18 @@ impl InstanceIou {
                 "label {name} must have an average instance size above 0, got {average_instance_size:?}"
             );
         }
-        let mut metric = Self {
-            ignore_index: Some(255),
+        Self {
             first_instance: 1000,
             confusion: ConfusionMatrix::new(table.labels.len()),
             classes: vec![Weighted::default(); table.labels.len()],
             categories: vec![Weighted::default(); table.categories.len()],
             table,
-        };
-        metric.confusion = metric.confusion.with_ignore_index(metric.ignore_index);
-        metric
+        }
     }
 
     /// Sets the value outside the table that marks pixels to leave out; `None`: every label must be in the table.
     pub fn with_ignore_index(mut self, ignore_index: Option<u8>) -> Self {
-        self.ignore_index = ignore_index;
-        self.confusion = self.confusion.with_ignore_index(ignore_index);
+        self.confusion.space.ignore_index = ignore_index;
         self
     }
 
@@ -183,7 +178,7 @@ impl InstanceIou {
         instances: &[I],
     ) -> BTreeMap<(u8, u32), Instance> {
         let counts = |label: u8| {
-            Some(label) != self.ignore_index && {
+            Some(label) != self.confusion.space.ignore_index && {
                 let label = &self.table.labels[usize::from(label)];
                 label.evaluated && label.average_instance_size.is_some()
             }
@@ -396,7 +391,10 @@ mod tests {
         let mut metric = InstanceIou::new(table());
         let before = metric.clone();
         let error = metric.update(&[0, 1], &[0, 1], &[0u32]).unwrap_err();
-        assert_eq!(error.to_string(), "`instances` holds 1 pixels, expected 2");
+        assert_eq!(
+            error.to_string(),
+            "`instances` holds 1 pixels, expected 2: give maps of one size"
+        );
         assert!(metric.update(&[3, 1], &[0, 1], &[0u32, 0]).is_err());
         assert!(metric.update(&[0, 1], &[0, 3], &[0u32, 0]).is_err());
         assert_eq!(metric, before);

@@ -1,21 +1,33 @@
-//! Which values a label map may hold, checked in one place for every metric.
-
+use decoupled_seg_types::{IGNORE_LABEL, Size};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::MetricsError;
 
 /// Marks pixels of no class in the masked maps; never a class, since a metric has at most 254 of them.
-pub(crate) const VOID: u8 = u8::MAX;
+pub(crate) const VOID: u8 = IGNORE_LABEL;
 
 /// Pixels a task takes at a time: large enough to hide the scheduling, small enough to share among cores.
 const CHUNK: usize = 1 << 16;
 
-/// The classes `0..num_classes` and the value that marks pixels to leave out.
+/// The values that label maps may hold: the classes `0..num_classes`, and one value for pixels to leave out.
+///
+/// Every metric takes one. A number of classes will do where that value is [`IGNORE_LABEL`].
+///
+/// # Example
+///
+/// ```
+/// use decoupled_seg_metrics::{ConfusionMatrix, LabelSpace};
+///
+/// let mut matrix = ConfusionMatrix::new(LabelSpace::new(2).with_ignore_index(Some(9)));
+/// matrix.update(&[0, 1, 9], &[0, 1, 1])?;
+/// assert_eq!((matrix.total(), matrix.ignored()), (2, 1));
+/// # Ok::<(), decoupled_seg_metrics::MetricsError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LabelSpace {
-    pub num_classes: usize,
-    pub ignore_index: Option<u8>,
+pub struct LabelSpace {
+    pub(crate) num_classes: usize,
+    pub(crate) ignore_index: Option<u8>,
 }
 
 /// Labels and predictions of one image in which every pixel is a class or, where ignored, [`VOID`] in both.
@@ -25,7 +37,11 @@ pub(crate) struct MaskedPair {
 }
 
 impl LabelSpace {
-    /// Every metric's default: 255 is ignored.
+    /// The classes `0..num_classes`; pixels labelled [`IGNORE_LABEL`] are left out.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless `num_classes` is in `1..=254`.
     pub fn new(num_classes: usize) -> Self {
         assert!(
             (1..=254).contains(&num_classes),
@@ -33,17 +49,22 @@ impl LabelSpace {
         );
         Self {
             num_classes,
-            ignore_index: Some(255),
+            ignore_index: Some(IGNORE_LABEL),
         }
     }
 
-    /// Checks the lengths against `[height, width]`.
-    pub fn check_size(
-        size: [usize; 2],
+    /// Sets the label of pixels to leave out. `None`: every label must be a class.
+    pub fn with_ignore_index(mut self, ignore_index: Option<u8>) -> Self {
+        self.ignore_index = ignore_index;
+        self
+    }
+
+    /// Checks that both maps have as many pixels as the image.
+    pub(crate) fn check_length(
+        expected: usize,
         labels: &[u8],
         predictions: &[u8],
     ) -> Result<(), MetricsError> {
-        let expected = size[0] * size[1];
         for (name, found) in [("labels", labels.len()), ("predictions", predictions.len())] {
             if found != expected {
                 return Err(MetricsError::LengthMismatch {
@@ -57,13 +78,13 @@ impl LabelSpace {
     }
 
     /// Checks every value and sets ignored pixels to [`VOID`] in both maps.
-    pub fn mask(
+    pub(crate) fn mask(
         &self,
-        size: [usize; 2],
         labels: &[u8],
         predictions: &[u8],
+        size: Size,
     ) -> Result<MaskedPair, MetricsError> {
-        Self::check_size(size, labels, predictions)?;
+        Self::check_length(size.pixels(), labels, predictions)?;
         let mut masked = MaskedPair {
             labels: vec![VOID; labels.len()],
             predictions: vec![VOID; labels.len()],
@@ -112,7 +133,7 @@ impl LabelSpace {
     }
 
     /// The error for the first pixel that is not legal. Only called when there is one.
-    pub fn first_error(&self, labels: &[u8], predictions: &[u8]) -> MetricsError {
+    pub(crate) fn first_error(&self, labels: &[u8], predictions: &[u8]) -> MetricsError {
         let num_classes = self.num_classes;
         for (index, (&label, &prediction)) in labels.iter().zip(predictions).enumerate() {
             if Some(label) == self.ignore_index {
@@ -135,5 +156,12 @@ impl LabelSpace {
             }
         }
         unreachable!("an illegal value was counted, so the maps hold one")
+    }
+}
+
+impl From<usize> for LabelSpace {
+    /// As [`LabelSpace::new`].
+    fn from(num_classes: usize) -> Self {
+        Self::new(num_classes)
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod aggregation;
+mod bands;
 mod boundary_counts;
 mod boundary_f_score;
 mod boundary_iou;
@@ -11,8 +12,6 @@ mod confusion_matrix;
 mod contour_levels;
 mod distance;
 mod error;
-#[cfg(test)]
-mod golden;
 mod instance_iou;
 mod label_space;
 mod label_table;
@@ -31,6 +30,7 @@ pub use confusion_matrix::ConfusionMatrix;
 pub use contour_levels::ImageFrame;
 pub use error::MetricsError;
 pub use instance_iou::InstanceIou;
+pub use label_space::LabelSpace;
 pub use label_table::{EvaluationLabel, LabelTable};
 pub use segmentation_report::{ReportRow, SegmentationReport};
 pub use trimap_iou::TrimapIou;

@@ -6,6 +6,7 @@
 //! costs one or two vector comparisons for the usual radii. Where a row asks so often, or of so wide a window, that this
 //! would cost more than looking at each column once, two scans answer for the whole row.
 
+use decoupled_seg_types::Size;
 use rayon::prelude::*;
 
 use crate::{
@@ -27,7 +28,7 @@ pub(crate) fn count_matches(
     radii: &[u32],
 ) -> Vec<Vec<BoundaryCounts>> {
     // Nothing in the image is farther than height + width, so larger radii need no larger tables.
-    let [height, width] = labels.size();
+    let Size { height, width } = labels.size();
     let bound = u32::try_from(height + width).unwrap_or(u32::MAX);
     let radii: Vec<u32> = radii.iter().map(|&radius| radius.min(bound)).collect();
     match radii.last() {
@@ -392,15 +393,15 @@ mod tests {
     use super::*;
 
     /// A map of two classes whose boundaries are as dense as `one_in` says.
-    fn speckled(seed: u32, [height, width]: [usize; 2], one_in: u32) -> ClassBoundaries {
+    fn speckled(seed: u32, size: Size, one_in: u32) -> ClassBoundaries {
         let mut state = seed;
-        let map: Vec<u8> = (0..height * width)
+        let map: Vec<u8> = (0..size.pixels())
             .map(|_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 u8::from((state >> 8).is_multiple_of(one_in))
             })
             .collect();
-        ClassBoundaries::new(&map, [height, width], 2)
+        ClassBoundaries::new(&map, size, 2)
     }
 
     fn by_definition(sources: &[u32], queries: &[u32], width: u32, radius: u32) -> u64 {
@@ -417,15 +418,15 @@ mod tests {
 
     /// Every number type, both ways to answer a row, and radii beyond the image.
     #[rstest]
-    #[case([23, 31], 40, &[0, 1, 2, 3, 5, 17, 200, 254])]
-    #[case([23, 31], 3, &[0, 1, 4])]
-    #[case([300, 7], 200, &[0, 1, 100, 255, 299, 4000])]
-    #[case([7, 300], 200, &[30, 255, 70_000])]
-    #[case([1, 50], 20, &[0, 1, 2, 49])]
-    #[case([50, 1], 20, &[0, 1, 2, 49])]
-    #[case([1, 1], 1, &[0, 5])]
+    #[case(Size::new(23, 31), 40, &[0, 1, 2, 3, 5, 17, 200, 254])]
+    #[case(Size::new(23, 31), 3, &[0, 1, 4])]
+    #[case(Size::new(300, 7), 200, &[0, 1, 100, 255, 299, 4000])]
+    #[case(Size::new(7, 300), 200, &[30, 255, 70_000])]
+    #[case(Size::new(1, 50), 20, &[0, 1, 2, 49])]
+    #[case(Size::new(50, 1), 20, &[0, 1, 2, 49])]
+    #[case(Size::new(1, 1), 1, &[0, 5])]
     fn counts_follow_the_definition(
-        #[case] size: [usize; 2],
+        #[case] size: Size,
         #[case] one_in: u32,
         #[case] radii: &[u32],
     ) {
@@ -437,9 +438,9 @@ mod tests {
                 let [gt, pred] = [&labels, &predictions].map(|map| map.positions(class));
                 let expected = BoundaryCounts {
                     predicted: pred.len() as u64,
-                    predicted_matched: by_definition(gt, pred, size[1] as u32, radius),
+                    predicted_matched: by_definition(gt, pred, size.width as u32, radius),
                     labelled: gt.len() as u64,
-                    labelled_matched: by_definition(pred, gt, size[1] as u32, radius),
+                    labelled_matched: by_definition(pred, gt, size.width as u32, radius),
                 };
                 assert_eq!(*counts, expected, "class {class}, radius {radius}");
             }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use decoupled_seg_types::TextTable;
 use serde::Serialize;
 
 use crate::{Aggregation, BoundaryFScore, BoundaryThreshold, ConfusionMatrix};
@@ -13,22 +14,23 @@ use crate::{Aggregation, BoundaryFScore, BoundaryThreshold, ConfusionMatrix};
 /// ```
 /// use decoupled_seg_metrics::{Aggregation, BoundaryFScore, BoundaryThreshold};
 /// use decoupled_seg_metrics::{ConfusionMatrix, SegmentationReport};
+/// use decoupled_seg_types::Size;
 ///
 /// let labels = [0, 0, 0, 1, 1, 1].repeat(4);
 /// let predictions = [0, 0, 1, 1, 1, 1].repeat(4);
 /// let mut matrix = ConfusionMatrix::new(3);
 /// let mut boundary = BoundaryFScore::new(3, [0, 1].map(BoundaryThreshold::Pixels));
 /// matrix.update(&labels, &predictions)?;
-/// boundary.update(&labels, &predictions, [4, 6])?;
+/// boundary.update(&labels, &predictions, Size::new(4, 6))?;
 ///
 /// let report = SegmentationReport::new(&["road", "car", "pole"], &matrix)
 ///     .with_boundary(&boundary, Aggregation::PerImage);
 /// let table = "\
-/// class    IoU  F 0 px  F 1 px
-/// road   66.67    0.00  100.00
-/// car    75.00    0.00  100.00
-/// pole       -       -       -
-/// mean   70.83    0.00  100.00
+/// class     IoU  F 0 px  F 1 px
+/// road    66.67    0.00  100.00
+/// car     75.00    0.00  100.00
+/// pole        -       -       -
+/// mean    70.83    0.00  100.00
 /// ";
 /// assert_eq!(report.to_string(), table);
 /// # Ok::<(), decoupled_seg_metrics::MetricsError>(())
@@ -109,40 +111,19 @@ impl SegmentationReport {
 
 impl fmt::Display for SegmentationReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let thresholds = self
-            .thresholds
-            .iter()
-            .map(|threshold| format!("F {threshold}"));
-        let mut table = vec![vec!["class".to_string(), "IoU".to_string()]];
-        table[0].extend(thresholds);
+        let thresholds = self.thresholds.iter();
+        let columns = thresholds.map(|threshold| format!("F {threshold}"));
+        let names = ["class", "IoU"].map(String::from);
+        let mut table = TextTable::new(names.into_iter().chain(columns));
         for row in self.classes.iter().chain([&self.mean]) {
-            let scores = [row.iou].into_iter().chain(row.boundary_f.iter().copied());
             let percent = |score: Option<f64>| {
                 score.map_or("-".to_string(), |score| format!("{:.2}", 100.0 * score))
             };
-            let mut cells = vec![row.name.clone()];
-            cells.extend(scores.map(percent));
-            table.push(cells);
+            let scores = [row.iou].into_iter().chain(row.boundary_f.iter().copied());
+            let cells = scores.map(percent);
+            table = table.with_row([row.name.clone()].into_iter().chain(cells));
         }
-
-        let widths: Vec<usize> = (0..table[0].len())
-            .map(|column| {
-                table
-                    .iter()
-                    .map(|row| row[column].chars().count())
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        for row in &table {
-            write!(f, "{:width$}", row[0], width = widths[0])?;
-            for (cell, width) in row.iter().zip(&widths).skip(1) {
-                // No column is narrower than most scores, so that tables of different models line up.
-                write!(f, "  {cell:>width$}", width = (*width).max(5))?;
-            }
-            writeln!(f)?;
-        }
-        Ok(())
+        write!(f, "{table}")
     }
 }
 
@@ -165,10 +146,10 @@ mean   100.00
         let report =
             SegmentationReport::new(&["traffic light", "traffic sign"], &ConfusionMatrix::new(2));
         let table = "\
-class            IoU
-traffic light      -
-traffic sign       -
-mean               -
+class             IoU
+traffic light       -
+traffic sign        -
+mean                -
 ";
         assert_eq!(report.to_string(), table);
     }
@@ -185,7 +166,7 @@ mean               -
             "classes": [row("road", Some(1.0)), row("pole", None)],
             "mean": row("mean", Some(1.0)),
             "pixel_accuracy": 1.0,
-            "thresholds": [{ "DiagonalFraction": 0.005 }],
+            "thresholds": [{ "diagonal_fraction": 0.005 }],
         });
         assert_eq!(serde_json::to_value(&report).unwrap(), expected);
     }

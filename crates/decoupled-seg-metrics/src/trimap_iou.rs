@@ -1,12 +1,11 @@
 //! IoU of the pixels near labelled contours.
 
+use decoupled_seg_types::Size;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BoundaryThreshold, ConfusionMatrix, ImageFrame, MetricsError,
-    boundary_iou::ascending,
-    contour_levels::contour_levels,
-    label_space::{LabelSpace, VOID},
+    BoundaryThreshold, ConfusionMatrix, ImageFrame, LabelSpace, MetricsError, bands::Bands,
+    label_space::VOID,
 };
 
 /// Confusion matrices of the pixels in a band along the labelled contours, one per band width.
@@ -28,74 +27,61 @@ use crate::{
 ///
 /// ```
 /// use decoupled_seg_metrics::{BoundaryThreshold, TrimapIou};
+/// use decoupled_seg_types::Size;
 ///
 /// let labels = [0, 0, 0, 0, 1, 1, 1, 1].repeat(4);
 /// let predictions = [0, 0, 0, 0, 0, 1, 1, 1].repeat(4);
 /// let mut metric = TrimapIou::new(2, [1, 2].map(BoundaryThreshold::Pixels));
-/// metric.update(&labels, &predictions, [4, 8])?;
+/// metric.update(&labels, &predictions, Size::new(4, 8))?;
 /// let accuracies: Vec<_> = metric.matrices().iter().map(|m| m.pixel_accuracy()).collect();
 /// assert_eq!(accuracies, [Some(0.5), Some(0.75)]);
 /// # Ok::<(), decoupled_seg_metrics::MetricsError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrimapIou {
-    space: LabelSpace,
-    frame: ImageFrame,
-    widths: Vec<BoundaryThreshold>,
+    bands: Bands,
     matrices: Vec<ConfusionMatrix>,
 }
 
 impl TrimapIou {
-    /// A metric for the classes `0..num_classes` that ignores label 255 and does not take the frame for a contour.
+    /// A metric at the given widths that does not take the frame for a contour. A number of classes leaves out label 255;
+    /// see [`LabelSpace`].
     ///
     /// # Panics
     ///
-    /// Panics unless `num_classes` is in `1..=254`, and with more than 255 widths.
-    pub fn new(num_classes: usize, widths: impl Into<Vec<BoundaryThreshold>>) -> Self {
-        let widths = widths.into();
-        assert!(
-            widths.len() < 256,
-            "at most 255 widths at a time, got {}",
-            widths.len()
-        );
+    /// Panics unless there are 1 to 254 classes, and with more than 255 widths.
+    pub fn new(space: impl Into<LabelSpace>, widths: impl Into<Vec<BoundaryThreshold>>) -> Self {
+        let bands = Bands::new(space.into(), widths.into());
         Self {
-            space: LabelSpace::new(num_classes),
-            frame: ImageFrame::default(),
-            matrices: vec![ConfusionMatrix::new(num_classes); widths.len()],
-            widths,
+            matrices: vec![ConfusionMatrix::new(bands.space); bands.widths.len()],
+            bands,
         }
-    }
-
-    /// Sets the label that marks pixels to leave out; `None`: every label must be a class.
-    pub fn with_ignore_index(mut self, ignore_index: Option<u8>) -> Self {
-        self.space.ignore_index = ignore_index;
-        self
     }
 
     /// Sets whether the frame of the picture is a contour.
     pub fn with_frame(mut self, frame: ImageFrame) -> Self {
-        self.frame = frame;
+        self.bands.frame = frame;
         self
     }
 
-    /// Adds one image of `size` = `[height, width]`, on all cores of the current rayon pool.
+    /// Adds one image, on all cores of the current rayon pool.
     ///
     /// # Errors
     ///
-    /// [`MetricsError::LengthMismatch`] when a slice has not `height * width` pixels, [`MetricsError::UnknownLabel`] and
-    /// [`MetricsError::UnknownPrediction`] when a value is no class. The metric is then as before.
+    /// [`MetricsError::LengthMismatch`] if a slice does not have `size.pixels()` pixels, [`MetricsError::UnknownLabel`] or
+    /// [`MetricsError::UnknownPrediction`] if a value is not a class. The metric is then as before.
     pub fn update(
         &mut self,
         labels: &[u8],
         predictions: &[u8],
-        size: [usize; 2],
+        size: Size,
     ) -> Result<(), MetricsError> {
-        let masked = self.space.mask(size, labels, predictions)?;
-        let (order, widths) = ascending(&self.widths, size);
-        let levels = contour_levels(&masked.labels, size, &widths, self.frame);
+        let masked = self.bands.space.mask(labels, predictions, size)?;
+        let bands = self.bands.sorted(size);
+        let levels = bands.levels(&masked.labels);
 
-        let none = widths.len() as u8;
-        let mut image = vec![ConfusionMatrix::new(self.num_classes()); widths.len()];
+        let none = bands.len() as u8;
+        let mut image = vec![ConfusionMatrix::new(self.bands.space); bands.len()];
         for ((&label, &prediction), &level) in
             masked.labels.iter().zip(&masked.predictions).zip(&levels)
         {
@@ -106,8 +92,8 @@ impl TrimapIou {
         }
 
         // A pixel in a band is in every wider one.
-        let mut within = ConfusionMatrix::new(self.num_classes());
-        for (&width, matrix) in order.iter().zip(&image) {
+        let mut within = ConfusionMatrix::new(self.bands.space);
+        for (&width, matrix) in bands.places.iter().zip(&image) {
             within.merge(matrix);
             self.matrices[width].merge(&within);
         }
@@ -120,11 +106,7 @@ impl TrimapIou {
     ///
     /// Panics if `other` has other classes or widths.
     pub fn merge(&mut self, other: &Self) {
-        assert_eq!(
-            (self.num_classes(), &self.widths),
-            (other.num_classes(), &other.widths),
-            "merged trimap IoUs must have the same classes and widths"
-        );
+        self.bands.assert_like(&other.bands, "trimap IoUs");
         for (matrix, more) in self.matrices.iter_mut().zip(&other.matrices) {
             matrix.merge(more);
         }
@@ -132,12 +114,12 @@ impl TrimapIou {
 
     /// Classes of the metric.
     pub fn num_classes(&self) -> usize {
-        self.space.num_classes
+        self.bands.space.num_classes
     }
 
     /// The band widths, in the order of [`matrices`](Self::matrices).
     pub fn widths(&self) -> &[BoundaryThreshold] {
-        &self.widths
+        &self.bands.widths
     }
 
     /// The counts of each band, with every score that follows from them.
@@ -164,7 +146,7 @@ mod tests {
     fn the_border_towards_ignored_pixels_is_a_contour() {
         let mut metric = TrimapIou::new(2, WIDTH_1);
         metric
-            .update(&[0, 0, 0, 255, 1, 1], &[1, 0, 1, 1, 1, 0], [1, 6])
+            .update(&[0, 0, 0, 255, 1, 1], &[1, 0, 1, 1, 1, 0], Size::new(1, 6))
             .unwrap();
         // Only the pixels beside the ignored one: a 0 predicted as 1, and a 1 predicted as 1.
         assert_eq!(metric.matrices()[0].counts(), [0, 1, 0, 1]);
@@ -173,7 +155,7 @@ mod tests {
     #[test]
     fn the_frame_as_contour() {
         let mut metric = TrimapIou::new(2, WIDTH_1).with_frame(ImageFrame::Contour);
-        metric.update(&[0; 9], &[0; 9], [3, 3]).unwrap();
+        metric.update(&[0; 9], &[0; 9], Size::square(3)).unwrap();
         // All but the pixel in the middle.
         assert_eq!(metric.matrices()[0].total(), 8);
     }
@@ -182,9 +164,9 @@ mod tests {
     fn bad_input_changes_nothing() {
         let mut metric = TrimapIou::new(2, WIDTH_1);
         let before = metric.clone();
-        assert!(metric.update(&[0], &[0, 1], [1, 2]).is_err());
-        assert!(metric.update(&[0, 2], &[0, 0], [1, 2]).is_err());
-        assert!(metric.update(&[0, 1], &[0, 2], [1, 2]).is_err());
+        assert!(metric.update(&[0], &[0, 1], Size::new(1, 2)).is_err());
+        assert!(metric.update(&[0, 2], &[0, 0], Size::new(1, 2)).is_err());
+        assert!(metric.update(&[0, 1], &[0, 2], Size::new(1, 2)).is_err());
         assert_eq!(metric, before);
     }
 

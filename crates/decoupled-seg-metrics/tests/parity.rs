@@ -5,6 +5,7 @@ use decoupled_seg_metrics::{
     AbsentClass, Aggregation, BoundaryFScore, BoundaryThreshold, ClassBoundaries, ConfusionMatrix,
     EvaluationLabel, InstanceIou, LabelTable, boundary_counts,
 };
+use decoupled_seg_types::Size;
 use serde_json::Value;
 
 /// Scores are quotients of the same integers; only the order of a few sums may differ.
@@ -43,11 +44,12 @@ fn cases<'a>(group: &'a Group, prefix: &str) -> Vec<&'a Value> {
 }
 
 /// The images of a tensor `[images, height, width]`, and their size.
-fn images(group: &Group, name: &str) -> (Vec<Vec<u8>>, [usize; 2]) {
+fn images(group: &Group, name: &str) -> (Vec<Vec<u8>>, Size) {
     let shape = group.shape(name);
-    let pixels = shape[1] * shape[2];
-    let images = group.u8(name).chunks(pixels).map(<[u8]>::to_vec).collect();
-    (images, [shape[1], shape[2]])
+    let size = Size::new(shape[1], shape[2]);
+    let values = group.u8(name);
+    let images = values.chunks(size.pixels()).map(<[u8]>::to_vec).collect();
+    (images, size)
 }
 
 #[test]
@@ -61,7 +63,7 @@ fn boundaries_of_each_class() {
         let classes = number(&case["classes"]);
         for (name, maps) in [("gt", &labels), ("pred", &predictions)] {
             let golden = group.u8(&format!("boundary/{name}_boundary"));
-            let mut planes = golden.chunks(size[0] * size[1]);
+            let mut planes = golden.chunks(size.pixels());
             for (map, labels) in maps.iter().zip(&labels) {
                 let masked: Vec<u8> = map
                     .iter()
@@ -105,8 +107,7 @@ fn boundary_f_scores() {
                 .map(|score| group.f64(&format!("boundary/{score}_{value}")));
             for (image, (labels, predictions)) in labels.iter().zip(&predictions).enumerate() {
                 let counts =
-                    boundary_counts(labels, predictions, size, classes, Some(255), &[radius])
-                        .unwrap();
+                    boundary_counts(classes, labels, predictions, size, &[radius]).unwrap();
                 for (class, counts) in counts[0].iter().enumerate() {
                     let score = counts.score(AbsentClass::Perfect).unwrap();
                     let at = image * classes + class;
@@ -208,7 +209,7 @@ fn cityscapes_scores() {
         .iter()
         .map(|&number| number as u32)
         .collect();
-    let instances: Vec<_> = numbers.chunks(size[0] * size[1]).collect();
+    let instances: Vec<_> = numbers.chunks(size.pixels()).collect();
 
     for case in cases(&group, "cityscapes") {
         let mut metric = InstanceIou::new(table.clone());

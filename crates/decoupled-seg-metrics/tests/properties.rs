@@ -4,6 +4,7 @@ use decoupled_seg_metrics::{
     AbsentClass, Aggregation, BoundaryCounts, BoundaryFScore, BoundaryIou, BoundaryThreshold,
     ConfusionMatrix, ImageFrame, TrimapIou, boundary_counts,
 };
+use decoupled_seg_types::{IGNORE_LABEL, Size};
 use proptest::prelude::*;
 
 const CLASSES: usize = 4;
@@ -11,32 +12,32 @@ const CLASSES: usize = 4;
 /// Labels and predictions of one image. Some of the classes may be absent, and everything may be ignored.
 #[derive(Debug, Clone)]
 struct Pair {
-    size: [usize; 2],
+    size: Size,
     labels: Vec<u8>,
     predictions: Vec<u8>,
 }
 
 /// A map of a few rectangles, some of them ignored where `ignored` says so.
-fn map(size: [usize; 2], ignored: bool) -> impl Strategy<Value = Vec<u8>> {
+fn map(size: Size, ignored: bool) -> impl Strategy<Value = Vec<u8>> {
     let values: Vec<u8> = if ignored {
-        vec![0, 1, 2, 3, 255]
+        vec![0, 1, 2, 3, IGNORE_LABEL]
     } else {
         vec![0, 1, 2, 3]
     };
     let value = proptest::sample::select(values);
     let rectangle = (
-        0..size[0],
-        0..size[1],
-        1..=size[0],
-        1..=size[1],
+        0..size.height,
+        0..size.width,
+        1..=size.height,
+        1..=size.width,
         value.clone(),
     );
     (value, proptest::collection::vec(rectangle, 0..6)).prop_map(move |(background, rectangles)| {
-        let mut map = vec![background; size[0] * size[1]];
+        let mut map = vec![background; size.pixels()];
         for (top, left, height, width, value) in rectangles {
-            for y in top..size[0].min(top + height) {
-                for x in left..size[1].min(left + width) {
-                    map[y * size[1] + x] = value;
+            for y in top..size.height.min(top + height) {
+                for x in left..size.width.min(left + width) {
+                    map[y * size.width + x] = value;
                 }
             }
         }
@@ -51,7 +52,7 @@ fn pair() -> impl Strategy<Value = Pair> {
         1 => (1..60usize, Just(1)),
     ];
     size.prop_flat_map(|(height, width)| {
-        let size = [height, width];
+        let size = Size::new(height, width);
         (map(size, true), map(size, false)).prop_map(move |(labels, predictions)| Pair {
             size,
             labels,
@@ -63,22 +64,22 @@ fn pair() -> impl Strategy<Value = Pair> {
 impl Pair {
     /// The mask of a class: empty where ignored.
     fn mask<'a>(&'a self, map: &'a [u8], class: u8) -> impl Fn(i64, i64) -> bool + 'a {
-        let [height, width] = self.size.map(|side| side as i64);
+        let [height, width] = self.size.to_array().map(|side| side as i64);
         move |y, x| {
             (0..height).contains(&y) && (0..width).contains(&x) && {
                 let pixel = (y * width + x) as usize;
-                self.labels[pixel] != 255 && map[pixel] == class
+                self.labels[pixel] != IGNORE_LABEL && map[pixel] == class
             }
         }
     }
 
     fn pixels(&self) -> impl Iterator<Item = (i64, i64)> + Clone + use<> {
-        let [height, width] = self.size.map(|side| side as i64);
+        let [height, width] = self.size.to_array().map(|side| side as i64);
         (0..height).flat_map(move |y| (0..width).map(move |x| (y, x)))
     }
 
     fn boundary(&self, map: &[u8], class: u8) -> Vec<(i64, i64)> {
-        let [height, width] = self.size.map(|side| side as i64);
+        let [height, width] = self.size.to_array().map(|side| side as i64);
         let mask = self.mask(map, class);
         let differs = |(y, x): (i64, i64)| {
             [(y, x + 1), (y + 1, x), (y + 1, x + 1)]
@@ -135,7 +136,7 @@ impl Pair {
     }
 
     fn trimap(&self, width: u32) -> ConfusionMatrix {
-        let label = |(y, x): (i64, i64)| self.labels[y as usize * self.size[1] + x as usize];
+        let label = |(y, x): (i64, i64)| self.labels[y as usize * self.size.width + x as usize];
         let band = self.band(width, |p, q| label(p) != label(q));
         let kept = |values: &[u8]| -> Vec<u8> {
             values
@@ -214,7 +215,7 @@ proptest! {
     #[test]
     fn boundary_counts_follow_the_definition(pair in pair(), radius in 0u32..40) {
         let Pair { size, labels, predictions } = &pair;
-        let counts = boundary_counts(labels, predictions, *size, CLASSES, Some(255), &[radius]).unwrap();
+        let counts = boundary_counts(CLASSES, labels, predictions, *size, &[radius]).unwrap();
         for (class, counts) in counts[0].iter().enumerate() {
             prop_assert_eq!(*counts, pair.counts(class as u8, radius));
         }
@@ -241,7 +242,7 @@ proptest! {
     fn ignored_pixels_move_nothing(pair in pair(), noise in proptest::collection::vec(any::<u8>(), 400)) {
         let mut changed = pair.clone();
         let predictions = changed.predictions.iter_mut().zip(&pair.labels);
-        for ((prediction, _), &noise) in predictions.filter(|(_, label)| **label == 255).zip(&noise) {
+        for ((prediction, _), &noise) in predictions.filter(|(_, label)| **label == IGNORE_LABEL).zip(&noise) {
             *prediction = noise;
         }
         prop_assert_eq!(pair.all_metrics(), changed.all_metrics());
@@ -301,7 +302,7 @@ proptest! {
     fn scores_grow_with_the_radius(pair in pair()) {
         let radii: Vec<u32> = (0..30).collect();
         let Pair { size, labels, predictions } = &pair;
-        let counts = boundary_counts(labels, predictions, *size, CLASSES, Some(255), &radii).unwrap();
+        let counts = boundary_counts(CLASSES, labels, predictions, *size, &radii).unwrap();
         for (smaller, larger) in counts.iter().zip(&counts[1..]) {
             for (smaller, larger) in smaller.iter().zip(larger) {
                 let [smaller, larger] = [smaller, larger].map(|c| c.score(AbsentClass::Perfect).unwrap());
@@ -353,8 +354,8 @@ proptest! {
         let counts = open.matrices()[0].counts().iter().zip(framed.matrices()[0].counts());
         prop_assert!(counts.clone().all(|(open, framed)| open <= framed));
         // A map of a single row is a band all over.
-        if pair.size[0] == 1 {
-            let valid = pair.labels.iter().filter(|&&label| label != 255).count() as u64;
+        if pair.size.height == 1 {
+            let valid = pair.labels.iter().filter(|&&label| label != IGNORE_LABEL).count() as u64;
             prop_assert_eq!(framed.matrices()[0].total(), valid);
         }
     }
@@ -364,27 +365,27 @@ proptest! {
 #[test]
 fn degenerate_images() {
     let one_class = Pair {
-        size: [5, 7],
+        size: Size::new(5, 7),
         labels: vec![2; 35],
         predictions: vec![2; 35],
     };
     let all_ignored = Pair {
-        size: [5, 7],
+        size: Size::new(5, 7),
         labels: vec![255; 35],
         predictions: vec![200; 35],
     };
     let one_pixel = Pair {
-        size: [1, 1],
+        size: Size::new(1, 1),
         labels: vec![3],
         predictions: vec![1],
     };
     let no_pixel = Pair {
-        size: [0, 0],
+        size: Size::new(0, 0),
         labels: vec![],
         predictions: vec![],
     };
     let no_column = Pair {
-        size: [4, 0],
+        size: Size::new(4, 0),
         labels: vec![],
         predictions: vec![],
     };

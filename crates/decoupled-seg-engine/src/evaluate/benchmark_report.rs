@@ -1,6 +1,7 @@
 use std::fmt;
 
 use decoupled_seg_metrics::InstanceIou;
+use decoupled_seg_types::TextTable;
 use serde::Serialize;
 
 /// The table of the Cityscapes benchmark: IoU and iIoU of classes and categories. Shown in per cent
@@ -106,28 +107,17 @@ impl BenchmarkReport {
 
 impl fmt::Display for BenchmarkReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [
-            ("class", &self.classes, &self.class_mean),
-            ("category", &self.categories, &self.category_mean),
-        ];
-        let names = parts.iter().flat_map(|(title, rows, _)| {
-            let names = rows.iter().map(|row| row.name.as_str());
-            names.chain([*title])
-        });
-        let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
         let percent = |score: Option<f64>| {
             score.map_or("-".to_string(), |score| format!("{:.2}", 100.0 * score))
         };
-        for (index, (title, rows, mean)) in parts.into_iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            writeln!(f, "{title:width$}  {:>6}  {:>6}", "IoU", "iIoU")?;
-            for row in rows.iter().chain([mean]) {
-                let (iou, iiou) = (percent(row.iou), percent(row.iiou));
-                writeln!(f, "{:width$}  {iou:>6}  {iiou:>6}", row.name)?;
-            }
-        }
-        Ok(())
+        let cells = |row: &BenchmarkRow| [row.name.clone(), percent(row.iou), percent(row.iiou)];
+        let add = |table: TextTable, row| table.with_row(cells(row));
+
+        let table = TextTable::new(["class", "IoU", "iIoU"]);
+        let classes = self.classes.iter().chain([&self.class_mean]);
+        let table = classes.fold(table, add).with_gap();
+        let categories = self.categories.iter().chain([&self.category_mean]);
+        let table = categories.fold(table.with_row(["category", "IoU", "iIoU"]), add);
+        write!(f, "{table}")
     }
 }

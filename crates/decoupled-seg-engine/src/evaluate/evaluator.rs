@@ -11,6 +11,7 @@ use decoupled_seg_metrics::{
     AbsentClass, BoundaryFScore, BoundaryThreshold, ConfusionMatrix, InstanceIou, LabelTable,
 };
 use decoupled_seg_nn::SegmentationModel;
+use decoupled_seg_types::Size;
 use serde::{Deserialize, Serialize};
 
 use super::{EvaluationReport, Inference, Protocol};
@@ -257,7 +258,7 @@ impl Scorer {
             .update(&labels.data, &prediction.data)
             .map_err(failed)?;
         if let Some(boundary) = &mut self.boundary {
-            let size = [labels.height, labels.width];
+            let size = Size::new(labels.height, labels.width);
             boundary
                 .update(&labels.data, &prediction.data, size)
                 .map_err(failed)?;

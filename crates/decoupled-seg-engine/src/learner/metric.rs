@@ -8,6 +8,7 @@ use burn_train::metric::{
 use decoupled_seg_metrics::{
     Aggregation, BoundaryFScore, BoundaryIou, BoundaryThreshold, ConfusionMatrix, TrimapIou,
 };
+use decoupled_seg_types::Size;
 
 /// A score over the pixels or images of a whole epoch, in percent; burn-train's own metrics average over batches.
 #[derive(Clone)]
@@ -133,7 +134,7 @@ impl Tally {
         let images = labels.chunks_exact((height * width).max(1));
         let images = images.zip(predictions.chunks_exact((height * width).max(1)));
         for (labels, predictions) in images {
-            let size = [height, width];
+            let size = Size::new(height, width);
             known(match self {
                 Self::Pixels(matrix, _) => matrix.update(labels, predictions),
                 Self::BoundaryF(metric) => metric.update(labels, predictions, size),
