@@ -135,14 +135,15 @@ fn metrics(criterion: &mut Criterion) {
     group.sample_size(20);
     check_results(&labels, &predictions);
 
+    let confusion = |labels: &[u8], predictions: &[u8]| {
+        let mut matrix = ConfusionMatrix::new(CLASSES);
+        matrix
+            .update(black_box(labels), black_box(predictions))
+            .unwrap();
+        matrix
+    };
     group.bench_function("confusion/19x1024x2048", |bencher| {
-        bencher.iter(|| {
-            let mut matrix = ConfusionMatrix::new(CLASSES);
-            matrix
-                .update(black_box(&labels), black_box(&predictions))
-                .unwrap();
-            matrix
-        });
+        bencher.iter(|| confusion(&labels, &predictions));
     });
 
     let boundary_f = |labels: &[u8], predictions: &[u8], thresholds: &[BoundaryThreshold]| {
@@ -186,13 +187,7 @@ fn metrics(criterion: &mut Criterion) {
 
     let (labels, predictions) = noise_pair();
     group.bench_function("confusion/noise/19x1024x2048", |bencher| {
-        bencher.iter(|| {
-            let mut matrix = ConfusionMatrix::new(CLASSES);
-            matrix
-                .update(black_box(&labels), black_box(&predictions))
-                .unwrap();
-            matrix
-        });
+        bencher.iter(|| confusion(&labels, &predictions));
     });
     for radius in [3, 12, 300] {
         let thresholds = pixels(&[radius]);

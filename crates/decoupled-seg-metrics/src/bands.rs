@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BoundaryThreshold, ImageFrame, LabelSpace, contour_levels::contour_levels};
 
-/// Which bands a metric measures in, and of which labels.
+/// The labels of a metric, and the bands along their contours that it measures in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bands {
     pub space: LabelSpace,

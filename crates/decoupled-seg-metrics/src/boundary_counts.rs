@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 pub struct BoundaryCounts {
     /// Boundary pixels of the prediction.
     pub predicted: u64,
-    /// Those with a labelled boundary pixel within the radius.
+    /// Predicted boundary pixels with a labelled one within the radius.
     pub predicted_matched: u64,
     /// Boundary pixels of the labels.
     pub labelled: u64,
-    /// Those with a predicted boundary pixel within the radius.
+    /// Labelled boundary pixels with a predicted one within the radius.
     pub labelled_matched: u64,
 }
 
-/// What a class scores that has no boundary in either map.
+/// The score of a class without a boundary in either map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AbsentClass {
@@ -33,8 +33,8 @@ pub struct BoundaryScore {
     pub precision: f64,
     /// Share of the labelled boundary that is near a predicted one.
     pub recall: f64,
-    /// `2 * precision * recall / (precision + recall)`, or 0 if both are 0. In a mean over images or classes it is the
-    /// mean of the single `f`s, not that of the mean precision and recall.
+    /// `2 * precision * recall / (precision + recall)`, or 0 if both are 0. A mean over images or classes
+    /// averages the single `f`s; it is not computed from the mean precision and the mean recall.
     pub f: f64,
 }
 
@@ -49,8 +49,8 @@ impl BoundaryCounts {
 
     /// The score of these pixels; `None` without any boundary and [`AbsentClass::Skip`].
     ///
-    /// Without a predicted boundary the precision is 1, without a labelled one the recall is 1; if only one of
-    /// the maps has a boundary, the other number is 0, and so is `f`.
+    /// Without a predicted boundary the precision is 1, and without a labelled one the recall is 1. If only one of the
+    /// maps has a boundary, the other number and `f` are 0.
     pub fn score(&self, absent: AbsentClass) -> Option<BoundaryScore> {
         if self.predicted == 0 && self.labelled == 0 && absent == AbsentClass::Skip {
             return None;

@@ -20,8 +20,8 @@ use crate::{
 /// ```
 ///
 /// Distances are Euclidean between pixel centres, compared as integers. [`BoundaryCounts::score`] has the empty cases.
-/// The score of a class is the mean over images (of those that show it, see [`AbsentClass`]) or, pooled, the score of the
-/// counts of all images together; the score of a data set is the mean over classes.
+/// The score of a class is the mean over the images that show it (see [`AbsentClass`]) or, pooled, the score of the counts
+/// of all images together. The score of a data set is the mean over classes.
 ///
 /// Source: Perazzi et al., CVPR 2016 (DAVIS), contour accuracy, after Martin, Fowlkes, Malik, PAMI 2004,
 /// applied to each class of a label map as in Li et al., ECCV 2020, Fig. 3. The authors' numbers are
@@ -53,7 +53,7 @@ pub struct BoundaryFScore {
     totals: Vec<Vec<ClassTotal>>,
 }
 
-/// What all images so far say of one class at one threshold.
+/// Sums over all images so far, for one class at one threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 struct ClassTotal {
     /// Images in which the class has a boundary.
@@ -173,7 +173,7 @@ impl BoundaryFScore {
                     AbsentClass::Skip => 0,
                     AbsentClass::Perfect => self.images - total.images,
                 };
-                // Each of those images adds 1 to all three sums.
+                // An absent class adds 1 to all three sums.
                 let add = |sum: f64| (sum + absent as f64) / (total.images + absent) as f64;
                 (total.images + absent > 0).then(|| BoundaryScore {
                     precision: add(total.scores.precision),

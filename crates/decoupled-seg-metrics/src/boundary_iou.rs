@@ -13,15 +13,15 @@ use crate::{
 /// Boundary IoU per class at one or more band widths.
 ///
 /// For each class the maps are masks `G` (labels) and `P` (predictions), both empty where the label is ignored. The inner
-/// band of a mask of width `d` are its pixels within `d` pixels of one that is not in it:
+/// band of width `d` holds the pixels of a mask that are within `d` pixels of a pixel outside it:
 ///
 /// ```text
 /// G_d = {p in G : some q not in G with |p - q| <= d}
 /// boundary_iou = |G_d and P_d| / |G_d or P_d|
 /// ```
 ///
-/// Distances are Euclidean between pixel centres, compared as integers; width 1 are the pixels with another one right
-/// beside them. Whether the frame of the picture bounds a mask is an [option](Self::with_frame): by default it does not.
+/// Distances are Euclidean between pixel centres, compared as integers; at width 1 a
+/// band holds the pixels right beside the contour. Whether the frame of the picture bounds a mask is an [option](Self::with_frame): by default it does not.
 /// A class without a band in either map has no score (`None`) and is left out of means.
 ///
 /// Source: Cheng, Girshick, Dollár, Berg, Kirillov, CVPR 2021, section 4, which scores single instances. This is
@@ -48,7 +48,7 @@ pub struct BoundaryIou {
     totals: Vec<Vec<ClassTotal>>,
 }
 
-/// What all images so far say of one class at one width.
+/// Sums over all images so far, for one class at one width.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 struct ClassTotal {
     /// Images in which the class has a band.

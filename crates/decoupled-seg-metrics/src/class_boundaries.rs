@@ -6,7 +6,7 @@ use rayon::prelude::*;
 /// Rows a task scans at a time.
 const BAND: usize = 64;
 
-/// Pixels compared at a time; most such blocks hold no boundary and are left after one vector comparison.
+/// Pixels compared at a time. Most blocks hold no boundary: one vector comparison is then enough.
 const BLOCK: usize = 16;
 
 /// Boundary pixels of each class of a label map.
@@ -19,8 +19,8 @@ const BLOCK: usize = 16;
 /// b(y, x) = m(y, x) != m(y, x+1)  or  m(y, x) != m(y+1, x)  or  m(y, x) != m(y+1, x+1)
 /// ```
 ///
-/// A class is therefore on the boundary at `(y, x)` exactly if it has some but not all of these up to four pixels,
-/// which is why one pass serves every class.
+/// So `(y, x)` is on the boundary of exactly the classes that have some but not all of these four pixels, and one pass
+/// finds the boundaries of all classes.
 ///
 /// Source: the boundary map of Martin, Fowlkes, Malik, PAMI 2004, as the DAVIS benchmark (Perazzi et al., CVPR 2016)
 /// takes it from a mask.

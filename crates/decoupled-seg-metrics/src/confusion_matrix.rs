@@ -85,7 +85,7 @@ impl ConfusionMatrix {
         Ok(())
     }
 
-    /// Counts one pixel of which both values are known to be classes.
+    /// Counts one pixel. Both values must be classes.
     pub(crate) fn count(&mut self, label: u8, prediction: u8) {
         let classes = self.space.num_classes;
         self.counts[usize::from(label) * classes + usize::from(prediction)] += 1;
@@ -185,10 +185,10 @@ impl ConfusionMatrix {
         (total > 0).then(|| weighted.into_iter().flatten().sum())
     }
 
-    /// IoU per category, a category being a set of classes that may be taken for each other without loss.
+    /// IoU per category, where a category is a set of classes that may be taken for each other without loss.
     ///
-    /// `categories[class]` is the category of a class, or `None` for a class that is not evaluated: pixels labelled so
-    /// are left out, pixels of other classes predicted so are misses. The result has one entry up to the highest
+    /// `categories[class]` is the category of a class, or `None` for a class that is not evaluated: pixels with that label
+    /// are left out, and predicting it is a miss. The result has one entry up to the highest
     /// category named.
     ///
     /// ```text
@@ -313,7 +313,7 @@ mod tests {
         let categories = [Some(0), Some(0), Some(2), None];
         let iou = [Some(156.0 / 172.0), None, Some(0.75)];
         assert_scores(&matrix.category_iou(&categories), &iou);
-        // Without class 2, what it was taken for is no false positive; without class 0, its pixels are only misses.
+        // Pixels of a class that is left out are no false positives; predicting such a class is only a miss.
         assert_scores(
             &matrix.category_iou(&[Some(0), Some(0), None, None]),
             &[Some(1.0)],

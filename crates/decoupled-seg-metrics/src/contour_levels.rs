@@ -2,7 +2,7 @@
 //!
 //! The nearest pixel of another value lies in a row where either the run of equal pixels around `x` ends, or a
 //! column of that run meets another value above or below. So one plane of vertical distances and, per row, two scans of
-//! each run give the bands of every class together: exact, and linear in the pixels for any width.
+//! each run give the bands of all classes together. The result is exact, and the time linear in the pixels for any width.
 
 use decoupled_seg_types::Size;
 use rayon::prelude::*;
@@ -152,7 +152,7 @@ impl<D: Distance> Run<'_, D> {
         }
     }
 
-    /// Each column covers the stretch of the row in whose disk its nearest other value is.
+    /// Sets the level of each column whose disk reaches another value: every nearest value covers a stretch of the row.
     fn scan(&self, half_widths: &[u32], level: u8, levels: &mut [u8]) {
         let radius = half_widths.len() - 1;
         let len = self.distances.len();

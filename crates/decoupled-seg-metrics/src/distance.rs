@@ -1,7 +1,7 @@
 //! Number types a distance plane can be made of.
 
-/// A distance along a column, in pixels, in the smallest type that holds the largest distance asked for: a plane of
-/// bytes is four times as fast to fill as one of words.
+/// A distance along a column, in pixels, in the smallest type that holds the largest radius: a plane of bytes is filled
+/// four times as fast as a plane of words.
 pub(crate) trait Distance: Copy + Ord + Send + Sync + 'static {
     /// On the pixel itself.
     const ZERO: Self;

@@ -19,8 +19,8 @@ use crate::{ConfusionMatrix, EvaluationLabel, LabelTable, MetricsError, confusio
 /// ```
 ///
 /// For a category the sums go over the instances of all its labels, and a pixel predicted as any label of the category
-/// is a hit. Only classes with an average size have an iIoU, and only categories of which every label has one. Pixels
-/// of a label with instances that belong to none (groups) count in neither sum.
+/// is a hit. A class has an iIoU if it has an average size; a category has one if all its labels have. Pixels of a label
+/// with instances that belong to no instance (groups) count in neither sum.
 ///
 /// The maps hold values of the [`LabelTable`]; label 255 is ignored unless [set](Self::with_ignore_index). Instances are
 /// told apart by a number per pixel, as in the benchmark's `*_instanceIds.png`: `1000 * label + k` for instance `k`, and a
@@ -232,7 +232,7 @@ impl InstanceIou {
         &self.table
     }
 
-    /// Pixels by label and prediction, with those of labels that are not evaluated.
+    /// Pixels by label and prediction, labels that are not evaluated included.
     pub fn confusion(&self) -> &ConfusionMatrix {
         &self.confusion
     }
@@ -307,7 +307,7 @@ impl InstanceIou {
         mean(&self.category_iiou())
     }
 
-    /// Pixels predicted as one of `members` whose label is evaluated and none of them.
+    /// Pixels that are predicted as one of `members`, but have another evaluated label.
     fn false_positives(&self, members: impl Fn(usize) -> bool) -> u64 {
         let labels = self.table.labels.iter().enumerate();
         labels
@@ -333,7 +333,7 @@ mod tests {
         }
     }
 
-    /// Ground (no instances); car and caravan, of which the second is not evaluated.
+    /// Ground (no instances), car, and caravan (not evaluated).
     fn table() -> LabelTable {
         LabelTable {
             labels: vec![

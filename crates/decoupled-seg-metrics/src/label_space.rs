@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::MetricsError;
 
-/// Marks pixels of no class in the masked maps; never a class, since a metric has at most 254 of them.
+/// Marks pixels without a class in the masked maps. It is never a class: a metric has at most 254 classes.
 pub(crate) const VOID: u8 = IGNORE_LABEL;
 
 /// Pixels a task takes at a time: large enough to hide the scheduling, small enough to share among cores.

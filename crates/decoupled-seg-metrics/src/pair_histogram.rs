@@ -10,7 +10,7 @@ const BLOCK: usize = 1024;
 /// Histogram of all pairs in a table of `num_classes + 2` rows and `num_classes + 1` columns.
 ///
 /// Row `num_classes` is for ignored pixels, the row after it for unknown labels, the last column for unknown
-/// predictions: every pair has a place, so the loops need no branch, and what is wrong is seen afterwards.
+/// predictions. Every pair has a place, so the loops need no branch, and errors are found afterwards.
 pub(crate) fn count_pairs(space: LabelSpace, labels: &[u8], predictions: &[u8]) -> Vec<u64> {
     let entries = (space.num_classes + 2) * (space.num_classes + 1);
     // 2^30 pixels a task keep the 32-bit counters safe.
@@ -32,8 +32,8 @@ pub(crate) fn count_pairs(space: LabelSpace, labels: &[u8], predictions: &[u8]) 
 }
 
 fn count_share(space: LabelSpace, labels: &[u8], predictions: &[u8], entries: usize) -> Vec<u64> {
-    // Where neighbours fall into the same entry one after the other waits; two tables halve that, and most blocks of
-    // eight are all alike and count at once.
+    // Two additions to one entry have to wait for each other; two tables halve the waiting. Most blocks of eight hold
+    // one pair only and are counted at once.
     let mut tables = [vec![0u32; entries], vec![0u32; entries]];
     let mut codes = [0u16; BLOCK];
     for (labels, predictions) in labels.chunks(BLOCK).zip(predictions.chunks(BLOCK)) {

@@ -1,10 +1,11 @@
-//! Which boundary pixels of one map lie close to those of another: exact, and linear in the pixels for any radius.
+//! Which boundary pixels of one map lie close to boundary pixels of another: exact, and linear in the pixels for any
+//! radius.
 //!
 //! For one class, a plane of vertical distances to its boundary in the other map is filled in two sweeps. Pixel
 //! `(y, x)` then has such a boundary pixel within radius `r` exactly if, in row `y`, some column `x + dx` has
-//! `distance(y, x + dx) <= floor(sqrt(r^2 - dx^2))`: integers only. That is asked at the boundary pixels alone, and
-//! costs one or two vector comparisons for the usual radii. Where a row asks so often, or of so wide a window, that this
-//! would cost more than looking at each column once, two scans answer for the whole row.
+//! `distance(y, x + dx) <= floor(sqrt(r^2 - dx^2))`: integers only. Only boundary pixels ask, and
+//! the answer takes one or two vector comparisons for the usual radii. A row with many boundary pixels, or with a wide
+//! window, is cheaper to answer as a whole: two scans look at each column once.
 
 use decoupled_seg_types::Size;
 use rayon::prelude::*;
@@ -17,11 +18,11 @@ use crate::{
 /// Distances compared at a time.
 const LANES: usize = 32;
 
-/// Distances compared in the time that the scans need for one column.
+/// How many comparisons take as long as the scan of one column.
 const COMPARISONS_PER_SCANNED_COLUMN: usize = 64;
 
-/// Counts, for each of the ascending `radii` and each class, the boundary pixels of either map and those of them within
-/// the radius of a boundary pixel of the same class in the other map: `[radius][class]`.
+/// Counts the boundary pixels of both maps, and how many of them have a boundary pixel of the same class in the other map
+/// within the radius: `[radius][class]`. The `radii` ascend.
 pub(crate) fn count_matches(
     labels: &ClassBoundaries,
     predictions: &ClassBoundaries,
@@ -213,7 +214,7 @@ impl<D: Distance> Proximity<D> {
             let (rest, row_queries) = queries.split_at(queries.len() - in_row);
             queries = rest;
             if !row_queries.is_empty() {
-                // Index of a query's leftmost distance; its own is `margin` farther on.
+                // Index of the leftmost distance of a query; the distance at the query is `margin` farther on.
                 let row_queries = row_queries
                     .iter()
                     .map(|&query| (query - row_start) as usize - window.left);
@@ -247,7 +248,7 @@ impl<D: Distance> Proximity<D> {
         }
     }
 
-    /// The same for all queries of a row together, in time linear in the row.
+    /// Does the same as [`answer_each`](Self::answer_each) in time linear in the row.
     fn answer_by_scan(
         &self,
         distances: &[D],
@@ -298,7 +299,7 @@ impl<D: Distance> Disk<D> {
         })
     }
 
-    /// Marks the columns of a row in whose disk a source is: each source covers a stretch of the row around its column.
+    /// Marks the columns of a row with a source in their disk: each source covers a stretch around its column.
     fn cover(&self, distances: &[D], covered: &mut Vec<bool>) {
         let half_width = |distance: D| self.half_widths.get(distance.index()).copied();
         covered.clear();
@@ -356,7 +357,7 @@ impl Window {
         self.right - self.left + 1 + 2 * self.margin + LANES
     }
 
-    /// Places in a row of the plane of those of the pixels `row`, all in line `y`, that are in the window.
+    /// Where the pixels `row`, all in line `y`, stand in a row of the plane; pixels outside the window are left out.
     fn columns<'a>(
         &self,
         row: &'a [u32],

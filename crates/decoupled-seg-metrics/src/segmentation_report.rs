@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{Aggregation, BoundaryFScore, BoundaryThreshold, ConfusionMatrix};
 
-/// Scores per class and their means, to be printed (as an aligned table, in per cent) or serialised.
+/// Scores per class and their means. Printed as a table in per cent; serialised as fractions.
 ///
 /// # Example
 ///

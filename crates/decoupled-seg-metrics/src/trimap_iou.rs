@@ -10,8 +10,8 @@ use crate::{
 
 /// Confusion matrices of the pixels in a band along the labelled contours, one per band width.
 ///
-/// The band of width `d` are the pixels within `d` pixels (Euclidean, between pixel centres, compared as integers) of one
-/// that is labelled otherwise, so it lies on both sides of a contour. Ignored pixels are never in it, but the border
+/// The band of width `d` holds the pixels within `d` pixels (Euclidean, between pixel centres, compared as integers) of a
+/// pixel with another label, so it lies on both sides of a contour. Ignored pixels are never in it, but the border
 /// towards them is a contour: data sets that draw a line of ignored pixels around objects are measured beside that line.
 ///
 /// ```text

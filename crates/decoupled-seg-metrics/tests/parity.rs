@@ -52,19 +52,26 @@ fn images(group: &Group, name: &str) -> (Vec<Vec<u8>>, Size) {
     (images, size)
 }
 
-#[test]
-fn boundaries_of_each_class() {
+/// Hands over the cases of boundaries, with the labels and predictions of all images.
+fn for_each_boundary_case(check: impl Fn(&Group, &Value, [&[Vec<u8>]; 2], Size)) {
     let Some(group) = group("metrics") else {
         return;
     };
     let (labels, size) = images(&group, "boundary/gt");
     let (predictions, _) = images(&group, "boundary/pred");
     for case in cases(&group, "boundary") {
+        check(&group, case, [&labels, &predictions], size);
+    }
+}
+
+#[test]
+fn boundaries_of_each_class() {
+    for_each_boundary_case(|group, case, [labels, predictions], size| {
         let classes = number(&case["classes"]);
-        for (name, maps) in [("gt", &labels), ("pred", &predictions)] {
+        for (name, maps) in [("gt", labels), ("pred", predictions)] {
             let golden = group.u8(&format!("boundary/{name}_boundary"));
             let mut planes = golden.chunks(size.pixels());
-            for (map, labels) in maps.iter().zip(&labels) {
+            for (map, labels) in maps.iter().zip(labels) {
                 let masked: Vec<u8> = map
                     .iter()
                     .zip(labels)
@@ -80,17 +87,12 @@ fn boundaries_of_each_class() {
                 }
             }
         }
-    }
+    });
 }
 
 #[test]
 fn boundary_f_scores() {
-    let Some(group) = group("metrics") else {
-        return;
-    };
-    let (labels, size) = images(&group, "boundary/gt");
-    let (predictions, _) = images(&group, "boundary/pred");
-    for case in cases(&group, "boundary") {
+    for_each_boundary_case(|group, case, [labels, predictions], size| {
         let classes = number(&case["classes"]);
         for golden in case["thresholds"].as_array().expect("thresholds") {
             let value = golden["threshold"].as_f64().expect("a threshold");
@@ -105,7 +107,7 @@ fn boundary_f_scores() {
             // Image by image.
             let [f, precision, recall] = ["f", "precision", "recall"]
                 .map(|score| group.f64(&format!("boundary/{score}_{value}")));
-            for (image, (labels, predictions)) in labels.iter().zip(&predictions).enumerate() {
+            for (image, (labels, predictions)) in labels.iter().zip(predictions).enumerate() {
                 let counts =
                     boundary_counts(classes, labels, predictions, size, &[radius]).unwrap();
                 for (class, counts) in counts[0].iter().enumerate() {
@@ -128,7 +130,7 @@ fn boundary_f_scores() {
             // All together.
             let mut metric =
                 BoundaryFScore::new(classes, [threshold]).with_absent_class(AbsentClass::Perfect);
-            for (labels, predictions) in labels.iter().zip(&predictions) {
+            for (labels, predictions) in labels.iter().zip(predictions) {
                 metric.update(labels, predictions, size).unwrap();
             }
             assert_eq!(metric.images(), number(&case["images"]) as u64);
@@ -144,7 +146,7 @@ fn boundary_f_scores() {
             let mean = metric.mean_scores(Aggregation::PerImage)[0];
             assert_score(mean.map(|score| score.f), &golden["f_mean"], "mean");
         }
-    }
+    });
 }
 
 #[test]

@@ -294,9 +294,8 @@ impl Layout {
     }
 }
 
-/// The width and height at which `image` stands in a cell: those of the cell or, where they would distort the picture
-/// visibly, the largest of its own shape. A feature map of few pixels seldom has quite the shape of its image, and is
-/// meant to cover it.
+/// The width and height of `image` in its cell. The picture fills the cell unless that distorts it visibly; then it keeps
+/// its shape. A feature map of few pixels seldom has exactly the shape of its image, and is meant to cover it.
 fn fitted(image: &RgbImage, [width, height]: [u32; 2]) -> [u32; 2] {
     const DISTORTION: f64 = 1.2;
 
