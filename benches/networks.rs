@@ -13,8 +13,8 @@ use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::backbones::{ResNetConfig, WideResNet38Config};
 use decoupled_seg::body_edge::{DecoupledHeadConfig, PlainDecoderConfig};
 use decoupled_seg::heads::{AsppConfig, FcnHeadConfig, PyramidPoolingConfig};
-use decoupled_seg::network::DecoderConfig;
 use decoupled_seg::nn::SegmentationModel;
+use decoupled_seg::nn::{Fold, Size};
 
 const CLASSES: usize = 19;
 
@@ -108,14 +108,14 @@ fn backbones(criterion: &mut Criterion) {
         resnets.push(("resnet101", ResNetConfig::resnet101()));
     }
     for (name, config) in resnets {
-        let backbone = setting.cast(config.init(&setting.device).fold_batch_norm());
+        let backbone = setting.cast(config.init(&setting.device).fold());
         setting.bench(&mut group, name, &images, |images| {
             backbone.forward(images).c4
         });
     }
     if setting.all {
         let config = WideResNet38Config::new();
-        let backbone = setting.cast(config.init(&setting.device).fold_batch_norm());
+        let backbone = setting.cast(config.init(&setting.device).fold());
         setting.bench(&mut group, "wide_resnet38", &images, |images| {
             backbone.forward(images).c4
         });
@@ -143,15 +143,15 @@ fn decoders(criterion: &mut Criterion) {
     let setting = Setting::read();
     let context = setting.random(256, 8);
     let low_level = setting.random(256, 4);
-    let size = [setting.size; 2];
+    let size = Size::square(setting.size);
     let mut group = group(criterion, "networks/decoder");
 
-    let plain = PlainDecoderConfig::new(CLASSES).with_low_level_channels(Some(256));
+    let plain = PlainDecoderConfig::new(CLASSES).with_fine(Some([256, 48]));
     let plain = setting.cast(plain.init(&setting.device));
     setting.bench(&mut group, "plain", &context, |context| {
-        plain.forward(context, Some(low_level.clone()), size)
+        plain.forward(context, Some(low_level.clone()), size).logits
     });
-    let head = DecoupledHeadConfig::new(CLASSES).with_low_level_channels(Some(256));
+    let head = DecoupledHeadConfig::new(CLASSES).with_fine(Some([256, 48]));
     let head = setting.cast(head.init(&setting.device));
     setting.bench(&mut group, "body_edge_module", &context, |context| {
         head.body_edge.forward(context).body
@@ -161,6 +161,8 @@ fn decoders(criterion: &mut Criterion) {
     });
     setting.bench(&mut group, "decoupled_all_outputs", &context, |context| {
         head.forward(context, Some(low_level.clone()), size)
+            .supervision
+            .expect("a decoupled head")
             .edge_logits
     });
     group.finish();
@@ -191,11 +193,8 @@ fn networks(criterion: &mut Criterion) {
         ));
     }
     for (name, config) in configs {
-        for (decoder, suffix) in [
-            (DecoderConfig::Plain, "plain"),
-            (DecoderConfig::Decoupled, "decoupled"),
-        ] {
-            let network = config.clone().with_decoder(decoder).init(&setting.device);
+        for (config, suffix) in [(config.clone().plain(), "plain"), (config, "decoupled")] {
+            let network = config.init(&setting.device);
             let folded = network.for_inference(setting.dtype);
             let id = format!("{name}_{suffix}_folded");
             setting.bench(&mut group, &id, &images, |images| folded.predict(images));

@@ -2,43 +2,34 @@
 //!
 //! ```sh
 //! cargo run --example cost                     # the table of all networks at 512x512
-//! cargo run --example cost -- 360 480 11       # height, width and classes
+//! cargo run --example cost -- 360x480 11       # size of the image, number of classes
 //! ```
 
 use clap::Parser;
-use decoupled_seg::cost::{Outputs, compared_networks, comparison_table};
+use decoupled_seg::cost::{Outputs, comparison_table};
+use decoupled_seg::network::NETWORKS;
+use decoupled_seg::nn::Size;
 
 #[derive(Parser)]
 #[command(about)]
 struct Args {
-    /// Height of the image.
-    #[arg(default_value_t = 512)]
-    height: usize,
-    /// Width of the image.
-    #[arg(default_value_t = 512)]
-    width: usize,
+    /// Size of the image, HEIGHTxWIDTH.
+    #[arg(default_value = "512x512")]
+    size: Size,
     /// Number of classes.
     #[arg(default_value_t = 19)]
     classes: usize,
 }
 
 fn main() {
-    let Args {
-        height,
-        width,
-        classes,
-    } = Args::parse();
-    let image_size = [height, width];
+    let Args { size, classes } = Args::parse();
 
-    println!(
-        "Billions of operations for one image of {}x{} pixels:\n",
-        image_size[0], image_size[1]
-    );
-    println!("{}", comparison_table(image_size, classes));
-    for network in compared_networks(classes) {
-        if network.name == "DeepLabV3+, ResNet-50" {
-            println!("{}, part by part, in training:\n", network.name);
-            println!("{}", network.config.cost(image_size, Outputs::All));
+    println!("Billions of operations for one image of {size} pixels:\n");
+    println!("{}", comparison_table(size, classes));
+    for network in NETWORKS {
+        if network.name == "deeplabv3plus-resnet50" {
+            println!("{}, part by part, in training:\n", network.title);
+            println!("{}", network.config(classes).cost(size, Outputs::All));
         }
     }
 }

@@ -5,48 +5,75 @@
 //! ```
 //!
 //! Nothing of the network comes from this project but the module: `Aspp` and `Net` are plain burn-nn, as they would be
-//! in your code. The ten lines that matter are marked with `(n)`.
+//! in your code. The lines that matter are marked with `(n)`.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use decoupled_seg::body_edge::{BodyEdgeModule, BodyEdgeModuleConfig};
-use decoupled_seg::losses::{DecoupledLossConfig, Targets, TargetsConfig};
-use decoupled_seg::nn::{BodyEdge, resize}; // (1) // (2)
+use decoupled_seg::losses::{DecoupledLossConfig, LossTerm, Targets, TargetsOptions};
+use decoupled_seg::nn::{BodyEdge, SegmentationOutput, Size, resize};
 
 const CHANNELS: usize = 24;
 const NUM_CLASSES: usize = 2;
 const SIZE: usize = 64;
 const STEPS: usize = 40;
 
-/// An ASPP as anybody might have it: three rates, summed.
+/// The ASPP of DeepLabV3, of yours perhaps: a 1x1 convolution, three dilated 3x3 ones and the mean of the image, joined
+/// by a 1x1.
 #[derive(Module, Debug)]
 struct Aspp {
-    branches: Vec<Conv2d>,
+    branches: Vec<Block>,
+    image: Conv2d,
+    project: Block,
 }
 
 impl Aspp {
     fn new(device: &Device) -> Self {
-        let branch = |rate| conv(CHANNELS, CHANNELS, rate, device);
+        let dilated = [2, 4, 6].map(|rate| Block::new(CHANNELS, 3, rate, device));
+        let mut branches = vec![Block::new(CHANNELS, 1, 1, device)];
+        branches.extend(dilated);
         Self {
-            branches: [1, 2, 4].map(branch).into(),
+            branches,
+            image: conv([CHANNELS, CHANNELS], 1, 1, device),
+            project: Block::new(5 * CHANNELS, 1, 1, device),
         }
     }
 
     fn forward(&self, features: Tensor<4>) -> Tensor<4> {
-        let outputs = self
+        let mean = features.clone().mean_dim(2).mean_dim(3);
+        let image = relu(self.image.forward(mean)).expand(features.dims());
+        let mut outputs: Vec<_> = self
             .branches
             .iter()
-            .map(|branch| branch.forward(features.clone()));
-        relu(
-            outputs
-                .reduce(|sum, output| sum + output)
-                .expect("there are three branches"),
-        )
+            .map(|branch| branch.forward(features.clone()))
+            .collect();
+        outputs.push(image);
+        self.project.forward(Tensor::cat(outputs, 1))
+    }
+}
+
+/// Convolution, batch norm, ReLU.
+#[derive(Module, Debug)]
+struct Block {
+    conv: Conv2d,
+    norm: BatchNorm,
+}
+
+impl Block {
+    fn new(inputs: usize, kernel: usize, dilation: usize, device: &Device) -> Self {
+        Self {
+            conv: conv([inputs, CHANNELS], kernel, dilation, device),
+            norm: BatchNormConfig::new(CHANNELS).init(device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        relu(self.norm.forward(self.conv.forward(x)))
     }
 }
 
@@ -54,9 +81,9 @@ impl Aspp {
 struct Net {
     stem: Vec<Conv2d>,
     aspp: Aspp,
-    body_edge: BodyEdgeModule, // (3)
-    edge: Conv2d,              // (4)
-    body: Conv2d,              // (5)
+    body_edge: BodyEdgeModule, // (1)
+    edge: Conv2d,              // (2)
+    body: Conv2d,              // (3)
     classes: Conv2d,
 }
 
@@ -68,38 +95,39 @@ impl Net {
                 .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
                 .init(device)
         };
+        let predict = |channels| conv([CHANNELS, channels], 3, 1, device);
         Self {
             stem: vec![strided(3), strided(CHANNELS)],
             aspp: Aspp::new(device),
-            body_edge: BodyEdgeModuleConfig::new(CHANNELS).init(device), // (6)
-            edge: conv(CHANNELS, 1, 1, device),
-            body: conv(CHANNELS, NUM_CLASSES, 1, device),
-            classes: conv(CHANNELS, NUM_CLASSES, 1, device),
+            body_edge: BodyEdgeModuleConfig::new(CHANNELS).init(device), // (4)
+            edge: predict(1),
+            body: predict(NUM_CLASSES),
+            classes: predict(NUM_CLASSES),
         }
     }
 
-    /// Logits of the classes, of the body alone, and of the edge, at the size of the image.
-    fn forward(&self, images: Tensor<4>) -> [Tensor<4>; 3] {
+    /// The classes, and what the body and the edge alone say, at the size of the image.
+    fn forward(&self, images: Tensor<4>) -> SegmentationOutput {
         let features = self
             .stem
             .iter()
             .fold(images, |x, conv| relu(conv.forward(x)));
         let features = self.aspp.forward(features);
-        let BodyEdge { body, edge } = self.body_edge.forward(features); // (7)
-        let up = |x| resize(x, [SIZE, SIZE], true); // (8)
-        [
-            up(self.classes.forward(body.clone() + edge.clone())),
-            up(self.body.forward(body)), // (9)
-            up(self.edge.forward(edge)), // (10)
-        ]
+        let BodyEdge { body, edge } = self.body_edge.forward(features); // (5)
+        let up = |x| resize(x, Size::square(SIZE), true);
+        let logits = up(self.classes.forward(body.clone() + edge.clone())); // (6)
+        let body_logits = up(self.body.forward(body)); // (7)
+        let edge_logits = up(self.edge.forward(edge)); // (8)
+        SegmentationOutput::decoupled(logits, body_logits, edge_logits) // (9)
     }
 }
 
-fn conv(inputs: usize, outputs: usize, dilation: usize, device: &Device) -> Conv2d {
-    Conv2dConfig::new([inputs, outputs], [3, 3])
+fn conv(channels: [usize; 2], kernel: usize, dilation: usize, device: &Device) -> Conv2d {
+    let padding = dilation * (kernel / 2);
+    Conv2dConfig::new(channels, [kernel, kernel])
         .with_dilation([dilation, dilation])
         .with_padding(PaddingConfig2d::Explicit(
-            dilation, dilation, dilation, dilation,
+            padding, padding, padding, padding,
         ))
         .init(device)
 }
@@ -153,8 +181,9 @@ fn main() {
     let device = Device::default().autodiff();
     device.seed(7);
     let (images, labels) = discs(&device);
-    let targets = Targets::from_labels(labels.clone(), &TargetsConfig::new(NUM_CLASSES));
-    let loss = DecoupledLossConfig::new().init();
+    let options = TargetsOptions::paper();
+    let targets = Targets::from_labels(labels.clone(), NUM_CLASSES, &options); // (10)
+    let loss = DecoupledLossConfig::new().init(); // (11)
 
     let mut net = Net::new(&device);
     let mut optimizer = SgdConfig::new()
@@ -170,23 +199,26 @@ fn main() {
     );
 
     for step in 0..=STEPS {
-        let [logits, body_logits, edge_logits] = net.forward(images.clone());
-        let terms = loss.forward(logits.clone(), body_logits, edge_logits, &targets);
+        let output = net.forward(images.clone());
+        let terms = loss.forward(&output, &targets); // (12)
         if step % 10 == 0 {
-            let [total, segmentation, body, edge] =
-                [&terms.total, &terms.segmentation, &terms.body, &terms.edge]
-                    .map(|term| term.clone().into_scalar::<f32>());
+            let parts: Vec<String> = terms
+                .iter()
+                .filter(|(term, _)| *term != LossTerm::Total)
+                .map(|(term, value)| format!("{term} {:.3}", value.clone().into_scalar::<f32>()))
+                .collect();
             println!(
-                "step {step:3}  loss {total:.3} = segmentation {segmentation:.3} + body {body:.3} + edge {edge:.3} + attention   pixel accuracy {:.1} %",
-                100.0 * accuracy(logits, labels.clone())
+                "step {step:3}  loss {:.3} = {}   pixel accuracy {:.1} %",
+                terms.total.clone().into_scalar::<f32>(),
+                parts.join(" + "),
+                100.0 * accuracy(output.logits, labels.clone())
             );
         }
         let gradients = GradientsParams::from_grads(terms.total.backward(), &net);
         net = optimizer.step(0.02, net, gradients);
     }
 
-    let [logits, ..] = net.forward(images);
-    let accuracy = accuracy(logits, labels);
+    let accuracy = accuracy(net.forward(images).logits, labels);
     assert!(
         accuracy > 0.9,
         "pixel accuracy {accuracy} after {STEPS} steps"

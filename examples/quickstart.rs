@@ -86,11 +86,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     let mut contestants = Vec::new();
-    for (name, decoder) in [
-        ("FCN", DecoderConfig::Plain),
-        ("FCN + body/edge", DecoderConfig::Decoupled),
+    let decoupled = DecoupledSegNetConfig::tiny(StreetScenes::classes().num_classes());
+    for (name, config) in [
+        ("FCN", decoupled.clone().plain()),
+        ("FCN + body/edge", decoupled),
     ] {
-        match compete(name, decoder, &args, train.clone(), &validation)? {
+        match compete(name, &config, &args, train.clone(), &validation)? {
             Some(contestant) => contestants.push(contestant),
             None => return Ok(()),
         }
@@ -129,16 +130,14 @@ fn recipe(args: &Args) -> Recipe {
 /// Trains and judges one network; `None` if interrupted.
 fn compete(
     name: &'static str,
-    decoder: DecoderConfig,
+    config: &DecoupledSegNetConfig,
     args: &Args,
     train: Arc<StreetScenes>,
     validation: &StreetScenes,
 ) -> Result<Option<Contestant>, Box<dyn Error>> {
     let device = Device::default();
     device.seed(args.seed);
-    let model = DecoupledSegNetConfig::tiny(StreetScenes::classes().num_classes())
-        .with_decoder(decoder)
-        .init(&device);
+    let model = config.init(&device);
     println!("{name}: {} parameters", model.num_params());
 
     let recipe = recipe(args);
@@ -146,7 +145,7 @@ fn compete(
     let start = Instant::now();
     let trained = Trainer::new(recipe, model, &device)
         .with_progress(Progress::Auto)
-        .with_interrupt(Interrupt::on_ctrl_c()?)
+        .with_interrupt(Interrupt::on_signals()?)
         .fit(train, None)?;
     let time = start.elapsed();
     if trained.stop == Stop::Interrupted {

@@ -22,10 +22,7 @@
 //! assert_eq!(supervision.edge_logits.dims(), [1, 1, 64, 96]);
 //! ```
 
-#[cfg(feature = "cli")]
-pub mod cli;
 pub mod cost;
-mod inference;
 pub mod network;
 pub mod prelude;
 pub mod weights;
@@ -42,6 +39,7 @@ pub use decoupled_seg_losses as losses;
 pub use decoupled_seg_metrics as metrics;
 pub use decoupled_seg_nn as nn;
 pub use decoupled_seg_nn::keep_freed_memory;
+pub use decoupled_seg_targets as targets;
 pub use decoupled_seg_types as types;
 #[cfg(feature = "train")]
 pub use decoupled_seg_viz as viz;

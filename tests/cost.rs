@@ -9,8 +9,9 @@ use decoupled_seg::backbones::{
 };
 use decoupled_seg::body_edge::{BodyEdgeModuleConfig, BodyGeneration, Downsampling, Upsampling};
 use decoupled_seg::cost::{Counts, NetworkCost, Outputs, comparison_table};
-use decoupled_seg::network::{BackboneConfig, ContextConfig, DecoderConfig, DecoupledSegNetConfig};
-use decoupled_seg::nn::{SegmentationModel, WarpOptions};
+use decoupled_seg::heads::{AsppConfig, FcnHeadConfig, PyramidPoolingConfig};
+use decoupled_seg::network::{BackboneConfig, ContextConfig, DecoupledSegNetConfig};
+use decoupled_seg::nn::{SegmentationModel, Size, WarpOptions};
 use decoupled_seg_fixtures::default_folder;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -56,7 +57,8 @@ fn assert_counts(name: &str, cost: &NetworkCost, expected: &Value) {
 fn counts_are_those_of_the_reference() {
     for row in reference()["models"].as_array().expect("models") {
         let wide = row["backbone"] == "wrn38";
-        let size = [2, 3].map(|axis| count(&row["input"][axis]) as usize);
+        let [height, width] = [2, 3].map(|axis| count(&row["input"][axis]) as usize);
+        let size = Size::new(height, width);
         for (key, decoupled, outputs) in [
             ("plain", false, Outputs::All),
             ("decoupled_all_outputs", true, Outputs::All),
@@ -111,7 +113,7 @@ fn the_module_adds_no_more_than_the_paper_says() {
             let mut case = row.clone();
             case["decoupled"] = json!(decoupled);
             network_config(&case, 19, WarpOptions::official())
-                .cost([512, 512], Outputs::Segmentation)
+                .cost(Size::square(512), Outputs::Segmentation)
                 .total()
                 .published_total() as f64
         };
@@ -123,13 +125,35 @@ fn the_module_adds_no_more_than_the_paper_says() {
     }
 }
 
-fn small(backbone: BackboneConfig, context: ContextConfig) -> DecoupledSegNetConfig {
-    DecoupledSegNetConfig::new(5, backbone)
-        .with_context(context)
-        .with_channels(16)
+/// The context heads, whose channels in are set by the backbone.
+fn contexts() -> [ContextConfig; 3] {
+    [
+        FcnHeadConfig::new([1, 16]).into(),
+        PyramidPoolingConfig::new([1, 16]).into(),
+        AsppConfig::new([1, 16]).into(),
+    ]
+}
+
+fn small(backbone: impl Into<BackboneConfig>, context: ContextConfig) -> DecoupledSegNetConfig {
+    let backbone = backbone.into();
+    DecoupledSegNetConfig::new(5, backbone.clone(), context)
+        .with_backbone(backbone)
         .with_fine_channels(Some(6))
-        .with_edge_channels(7)
+        .map_head(|head| head.with_edge_channels(7))
         .with_auxiliary(true)
+}
+
+fn small_fcn(backbone: impl Into<BackboneConfig>) -> DecoupledSegNetConfig {
+    let [fcn, ..] = contexts();
+    small(backbone, fcn)
+}
+
+/// Two unpadded halvings ask for 7 pixels, and stride 32 leaves 4.
+fn padded(config: DecoupledSegNetConfig) -> DecoupledSegNetConfig {
+    config.map_head(|mut head| {
+        head.body_edge.padding = 1;
+        head
+    })
 }
 
 /// The parameters are counted on the network itself, and it accepts the image.
@@ -142,7 +166,7 @@ fn assert_agrees(config: &DecoupledSegNetConfig) {
         .filter(|tensor| !tensor.name.contains("running_"))
         .map(|tensor| tensor.shape.iter().product::<usize>())
         .sum();
-    let cost = config.cost([97, 113], Outputs::All);
+    let cost = config.cost(Size::new(97, 113), Outputs::All);
     assert_eq!(cost.total().parameters, parameters as u64, "{config}");
 
     let logits = network.predict(Tensor::zeros([1, 3, 97, 113], &device));
@@ -157,7 +181,7 @@ fn assert_agrees(config: &DecoupledSegNetConfig) {
     let last = last.last().expect("a backbone").output;
     assert_eq!(
         stages.c4.dims(),
-        [1, last.channels, last.height, last.width],
+        [1, last.channels, last.size.height, last.size.width],
         "{config}"
     );
 }
@@ -173,34 +197,23 @@ fn every_backbone_has_the_parameters_counted(
             .with_width(4)
             .with_output_stride(output_stride)
             .with_stem(stem);
-        let mut config = small(BackboneConfig::ResNet(backbone), ContextConfig::Fcn);
-        // Two unpadded halvings ask for 7 pixels, and stride 32 leaves 4.
-        config.body_edge.padding = 1;
-        assert_agrees(&config);
+        assert_agrees(&padded(small_fcn(backbone)));
     }
     let backbone = WideResNet38Config::new()
         .with_width(2)
         .with_output_stride(output_stride);
-    let mut config = small(BackboneConfig::WideResNet38(backbone), ContextConfig::Fcn);
-    config.body_edge.padding = 1;
-    assert_agrees(&config);
+    assert_agrees(&padded(small_fcn(backbone)));
 }
 
 #[rstest]
 fn every_head_has_the_parameters_counted(
-    #[values(DecoderConfig::Decoupled, DecoderConfig::Plain)] decoder: DecoderConfig,
+    #[values(true, false)] decoupled: bool,
     #[values(Some(6), None)] fine_channels: Option<usize>,
 ) {
-    for context in [
-        ContextConfig::Fcn,
-        ContextConfig::PyramidPooling,
-        ContextConfig::aspp(),
-    ] {
-        let backbone = BackboneConfig::ResNet(ResNetConfig::resnet18().with_width(4));
-        let config = small(backbone, context)
-            .with_decoder(decoder)
-            .with_fine_channels(fine_channels);
-        assert_agrees(&config);
+    for context in contexts() {
+        let backbone = ResNetConfig::resnet18().with_width(4);
+        let config = small(backbone, context).with_fine_channels(fine_channels);
+        assert_agrees(&if decoupled { config } else { config.plain() });
     }
 }
 
@@ -217,8 +230,8 @@ fn every_body_generation_has_the_parameters_counted(
     )]
     body_edge: BodyEdgeModuleConfig,
 ) {
-    let backbone = BackboneConfig::ResNet(ResNetConfig::resnet18().with_width(4));
-    assert_agrees(&small(backbone, ContextConfig::Fcn).with_body_edge(body_edge));
+    let backbone = ResNetConfig::resnet18().with_width(4);
+    assert_agrees(&small_fcn(backbone).map_head(|head| head.with_body_edge(body_edge)));
 }
 
 #[test]
@@ -226,8 +239,8 @@ fn a_convolution_counted_by_hand() {
     let backbone = ResNetConfig::resnet18()
         .with_width(1)
         .with_stem(Stem::Torchvision);
-    let config = small(BackboneConfig::ResNet(backbone), ContextConfig::Fcn);
-    let cost = config.cost([64, 96], Outputs::Segmentation);
+    let config = small_fcn(backbone);
+    let cost = config.cost(Size::new(64, 96), Outputs::Segmentation);
     // 7x7 from 3 channels to 1 at 32x48, its norm and ReLU, then a pooling to 16x24.
     let expected = Counts {
         parameters: 147 + 2,
@@ -247,7 +260,7 @@ fn a_convolution_counted_by_hand() {
 
 #[test]
 fn the_table_has_the_papers_rows() {
-    let table = comparison_table([512, 512], 19);
+    let table = comparison_table(Size::square(512), 19);
     let row = table
         .lines()
         .find(|line| line.contains("DeepLabV3+, ResNet-50"))
@@ -261,5 +274,5 @@ fn the_table_has_the_papers_rows() {
 #[test]
 #[should_panic(expected = "pixels are too few for a kernel")]
 fn too_small_an_image_is_refused() {
-    DecoupledSegNetConfig::tiny(5).cost([40, 40], Outputs::All);
+    DecoupledSegNetConfig::tiny(5).cost(Size::square(40), Outputs::All);
 }

@@ -9,10 +9,10 @@ use burn::store::ModuleSnapshot;
 use burn::tensor::{DType, Device, TensorData};
 use decoupled_seg::backbones::{ResNetConfig, Stem, WideResNet38Config};
 use decoupled_seg::body_edge::{BodyEdgeModuleConfig, DecoupledHead, DecoupledHeadConfig};
-use decoupled_seg::network::{BackboneConfig, DecoderConfig, DecoupledSegNetConfig};
-use decoupled_seg::nn::WarpOptions;
+use decoupled_seg::network::DecoupledSegNetConfig;
+use decoupled_seg::nn::{Size, WarpOptions};
 use decoupled_seg::weights::{
-    Checkpoint, Format, LoadPolicy, Placeholder, WeightsError, convert, load, save,
+    Format, LoadPolicy, Placeholder, WeightsError, WeightsFile, convert, load, save,
 };
 use decoupled_seg_fixtures::{Group, folder, group};
 use serde_json::Value;
@@ -27,8 +27,7 @@ fn head_config(case: &Value, warp: WarpOptions) -> DecoupledHeadConfig {
     let config = &case["config"];
     DecoupledHeadConfig::new(size(&config["num_classes"]))
         .with_body_edge(BodyEdgeModuleConfig::new(size(&config["inplane"])).with_warp(warp))
-        .with_low_level_channels(Some(size(&config["fine_in"])))
-        .with_fine_channels(size(&config["fine"]))
+        .with_fine(Some([size(&config["fine_in"]), size(&config["fine"])]))
         .with_edge_channels(size(&config["edge_mid"]))
 }
 
@@ -64,7 +63,7 @@ impl Interop {
         for (name, warp) in warps {
             let config = head_config(&self.case, warp);
             let mut head = config.init(&device);
-            let checkpoint = Checkpoint::open(path).expect("an official file");
+            let checkpoint = WeightsFile::open(path).expect("an official file");
             let report = load(
                 &mut head,
                 &config.official_keys(),
@@ -80,12 +79,13 @@ impl Interop {
             let output = head.forward(
                 self.head.tensor("a/context", &device),
                 Some(self.head.tensor("a/low", &device)),
-                [height, width],
+                Size::new(height, width),
             );
+            let supervision = output.supervision.expect("a decoupled head");
             let outputs = [
                 ("final", output.logits),
-                ("body", output.body_logits),
-                ("edge_logits", output.edge_logits),
+                ("body", supervision.body_logits),
+                ("edge_logits", supervision.edge_logits),
             ];
             for (output, actual) in outputs {
                 self.head
@@ -99,7 +99,7 @@ impl Interop {
 fn official_files_give_the_fixture_outputs() {
     let Some(interop) = interop() else { return };
     for path in interop.files() {
-        let checkpoint = Checkpoint::open(&path).expect("an official file");
+        let checkpoint = WeightsFile::open(&path).expect("an official file");
         let expected = match path.file_name().and_then(|name| name.to_str()) {
             Some("interop_checkpoint_legacy.pth") => Format::PytorchLegacy,
             Some(name) if name.ends_with(".safetensors") => Format::Safetensors,
@@ -117,7 +117,7 @@ fn official_files_give_the_fixture_outputs() {
 fn loaded_head(interop: &Interop) -> (DecoupledHeadConfig, DecoupledHead) {
     let config = head_config(&interop.case, WarpOptions::official());
     let mut head = config.init(&Device::default());
-    let checkpoint = Checkpoint::open(&interop.files()[0]).expect("an official file");
+    let checkpoint = WeightsFile::open(&interop.files()[0]).expect("an official file");
     load(
         &mut head,
         &config.official_keys(),
@@ -148,8 +148,8 @@ fn a_round_trip_is_bit_exact_and_has_the_official_names() {
     save(&head, &keys, &placeholders(&config), &first).expect("written");
 
     // The same names, shapes and types as PyTorch's own file, less its `module.`.
-    let original = Checkpoint::open(&interop.files()[3]).expect("an official file");
-    let exported = Checkpoint::open(&first).expect("just written");
+    let original = WeightsFile::open(&interop.files()[3]).expect("an official file");
+    let exported = WeightsFile::open(&first).expect("just written");
     let original_entries: Vec<_> = original.entries().collect();
     assert_eq!(exported.entries().collect::<Vec<_>>(), original_entries);
     for entry in &original_entries {
@@ -175,9 +175,9 @@ fn converting_a_legacy_file_keeps_every_tensor() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("converted.safetensors");
     for source in interop.files() {
-        let source = Checkpoint::open(source).expect("an official file");
+        let source = WeightsFile::open(source).expect("an official file");
         convert(&source, &path).expect("written");
-        let converted = Checkpoint::open(&path).expect("just written");
+        let converted = WeightsFile::open(&path).expect("just written");
         assert!(converted.entries().eq(source.entries()));
         for entry in source.entries() {
             assert_eq!(
@@ -235,16 +235,14 @@ fn another_network_is_refused_whole_and_named() {
     let device = Device::default();
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("plain.safetensors");
-    let plain = tiny(5).with_decoder(DecoderConfig::Plain);
-    plain
-        .save_weights(&plain.init(&device), &path)
-        .expect("written");
+    let plain = tiny(5).plain();
+    plain.init(&device).save_weights(&path).expect("written");
 
     let decoupled = tiny(7);
     let mut network = decoupled.init(&device);
     let before = values(&network);
-    let error = decoupled
-        .load_weights(&mut network, &path, LoadPolicy::Whole)
+    let error = network
+        .load_weights(&path, LoadPolicy::Whole)
         .expect_err("a plain network");
     let WeightsError::Mismatch { mismatch, .. } = &error else {
         panic!("expected a mismatch, got {error}");
@@ -277,13 +275,13 @@ fn partial_loading_takes_what_fits_and_reports_the_rest() {
     let path = folder.path().join("five.safetensors");
     let five = tiny(5);
     let source = five.init(&device);
-    five.save_weights(&source, &path).expect("written");
+    source.save_weights(&path).expect("written");
 
     let seven = tiny(7);
     let mut network = seven.init(&device);
     let before = network.clone();
-    let report = seven
-        .load_weights(&mut network, &path, LoadPolicy::Partial)
+    let report = network
+        .load_weights(&path, LoadPolicy::Partial)
         .expect("most fits");
     let misshaped: Vec<(&str, &[usize], &[usize])> = report
         .left_out
@@ -315,10 +313,10 @@ fn partial_loading_takes_what_fits_and_reports_the_rest() {
 fn partial_loading_of_a_file_that_fits_nowhere_is_an_error() {
     let Some(interop) = interop() else { return };
     let device = Device::default();
-    let config = tiny(5).with_decoder(DecoderConfig::Plain);
+    let config = tiny(5).plain();
     let mut network = config.init(&device);
-    let error = config
-        .load_weights(&mut network, &interop.files()[0], LoadPolicy::Partial)
+    let error = network
+        .load_weights(&interop.files()[0], LoadPolicy::Partial)
         .expect_err("the file is a head of other sizes");
     assert!(matches!(error, WeightsError::Mismatch { .. }), "{error}");
 }
@@ -329,13 +327,11 @@ fn backbones_load_from_classifiers_and_from_networks() {
     let folder = TempDir::new().expect("a temporary folder");
     for stem in [Stem::Deep, Stem::Torchvision] {
         let backbone = ResNetConfig::resnet18().with_width(4).with_stem(stem);
-        let backbone = BackboneConfig::ResNet(backbone);
-        let mut config = tiny(5);
-        config.backbone = backbone.clone();
+        let config = tiny(5).with_backbone(backbone.clone());
         let source = config.init(&device);
 
         let classifier = folder.path().join("classifier.safetensors");
-        let names = decoupled_seg::weights::BackboneNames::Classifier;
+        let names = decoupled_seg::backbones::BackboneNames::Classifier;
         let with_fc = Placeholder {
             key: "fc.weight".to_string(),
             data: TensorData::zeros::<f32, _>([10, 32]),
@@ -348,7 +344,7 @@ fn backbones_load_from_classifiers_and_from_networks() {
         )
         .expect("written");
         let whole = folder.path().join("network.safetensors");
-        config.save_weights(&source, &whole).expect("written");
+        source.save_weights(&whole).expect("written");
 
         // A file says itself what it is, and which stem it has.
         let other = match stem {
@@ -357,15 +353,11 @@ fn backbones_load_from_classifiers_and_from_networks() {
         };
         let resnet = ResNetConfig::resnet18().with_width(4).with_stem(other);
         for (path, is_whole) in [(&classifier, false), (&whole, true)] {
-            let file = Checkpoint::open(path).expect("just written");
-            let fitted = tiny(5)
-                .with_backbone(BackboneConfig::ResNet(resnet.clone()))
-                .with_stem_of(&file);
+            let file = WeightsFile::open(path).expect("just written");
+            let fitted = tiny(5).with_backbone(resnet.clone()).with_stem_of(&file);
             assert_eq!(fitted.to_string(), config.to_string());
             let mut network = fitted.init(&device);
-            let report = fitted
-                .load_pretrained(&mut network, &file)
-                .expect("of the same network");
+            let report = network.load_pretrained(&file).expect("of the same network");
             assert_eq!(values(&network.backbone), values(&source.backbone));
             assert_eq!(values(&network) == values(&source), is_whole);
             assert!(report.left_out.missing.is_empty(), "{}", report.left_out);
@@ -377,8 +369,8 @@ fn backbones_load_from_classifiers_and_from_networks() {
         ] {
             let mut network = config.init(&device);
             assert_ne!(values(&network.backbone), values(&source.backbone));
-            let report = config
-                .load_backbone(&mut network, path, policy)
+            let report = network
+                .load_backbone(path, policy)
                 .expect("a backbone is in there");
             assert_eq!(values(&network.backbone), values(&source.backbone));
             assert!(report.left_out.missing.is_empty());
@@ -390,27 +382,26 @@ fn backbones_load_from_classifiers_and_from_networks() {
 fn wide_backbones_load_from_classifiers_and_from_networks() {
     let device = Device::default();
     let folder = TempDir::new().expect("a temporary folder");
-    let backbone = BackboneConfig::WideResNet38(WideResNet38Config::new().with_width(2));
+    let backbone = WideResNet38Config::new().with_width(2);
     let config = tiny(5).with_backbone(backbone.clone());
     let source = config.init(&device);
     let classifier = folder.path().join("classifier.safetensors");
-    let names = decoupled_seg::weights::BackboneNames::Classifier;
+    let names = decoupled_seg::backbones::BackboneNames::Classifier;
     let keys = backbone.official_keys(names);
     save(&source.backbone, &keys, &[], &classifier).expect("written");
     let whole = folder.path().join("network.safetensors");
-    config.save_weights(&source, &whole).expect("written");
+    source.save_weights(&whole).expect("written");
     for (path, is_whole) in [(&classifier, false), (&whole, true)] {
-        let file = Checkpoint::open(path).expect("just written");
+        let file = WeightsFile::open(path).expect("just written");
         let mut network = config.init(&device);
-        config
-            .load_pretrained(&mut network, &file)
-            .expect("of the same network");
+        network.load_pretrained(&file).expect("of the same network");
         assert_eq!(values(&network.backbone), values(&source.backbone));
         assert_eq!(values(&network) == values(&source), is_whole);
     }
-    let file = Checkpoint::open(&classifier).expect("just written");
+    let file = WeightsFile::open(&classifier).expect("just written");
     let error = tiny(5)
-        .load_pretrained(&mut tiny(5).init(&device), &file)
+        .init(&device)
+        .load_pretrained(&file)
         .expect_err("another backbone");
     assert!(matches!(error, WeightsError::Mismatch { .. }), "{error}");
 }
@@ -437,16 +428,31 @@ fn other_types_of_number_are_converted() {
         .collect();
     let nothing: Vec<decoupled_seg::nn::ConvNormAct> = Vec::new();
     save(&nothing, &config.official_keys(), &half, &path).expect("written");
-    let file = Checkpoint::open(&path).expect("just written");
+    let file = WeightsFile::open(&path).expect("just written");
     assert!(file.entries().all(|entry| entry.dtype == DType::F16));
 
     let mut network = config.init(&device);
-    config
-        .load_weights(&mut network, &path, LoadPolicy::Whole)
+    network
+        .load_weights(&path, LoadPolicy::Whole)
         .expect("the same network in half precision");
     for ((name, ours), (_, original)) in values(&network).into_iter().zip(values(&source)) {
         assert_eq!(ours.dtype(), DType::F32, "{name}");
         let rounded = original.convert_dtype(DType::F16).convert_dtype(DType::F32);
         assert_eq!(ours, rounded, "{name}");
     }
+}
+
+/// Written by `export` at commit 17bb5f4.
+#[test]
+fn an_early_export_loads_whole() {
+    let config = DecoupledSegNetConfig::tiny(11);
+    let mut network = config.init(&Device::default());
+    let path = decoupled_seg_fixtures::default_folder().join("exported_tiny.safetensors");
+    let report = network
+        .load_weights(&path, LoadPolicy::Whole)
+        .expect("what was written once is read for ever");
+    assert_eq!(report.loaded.len(), network.collect(None, None, true).len());
+    let file = WeightsFile::open(&path).expect("whole");
+    let report = network.load_pretrained(&file).expect("the same as a start");
+    assert!(report.left_out.is_empty(), "{}", report.left_out);
 }

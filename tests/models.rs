@@ -13,7 +13,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg::body_edge::BodyGenerator;
 use decoupled_seg::network::{Backbone, Context, Decoder, DecoupledSegNet, DecoupledSegNetConfig};
-use decoupled_seg::nn::{SegmentationModel, WarpOptions, resize};
+use decoupled_seg::nn::{SegmentationModel, WarpOptions, map_size, resize};
 use decoupled_seg_fixtures::{Group, default_folder, group};
 use serde_json::Value;
 use support::{fill, mix32, network_config, splitmix};
@@ -240,8 +240,7 @@ fn features(network: &DecoupledSegNet, input: Tensor<4>) -> Vec<(&'static str, T
         let edge = head
             .edge_preservation
             .forward(detail.edge.clone(), Some(stages.c1));
-        let [_, _, height, width] = edge.dims();
-        let refined = edge.clone() + resize(detail.body.clone(), [height, width], true);
+        let refined = edge.clone() + resize(detail.body.clone(), map_size(&edge), true);
         features.push(("body_feat", detail.body));
         features.push(("edge_feat_raw", detail.edge));
         features.push(("edge_feat", edge));

@@ -121,7 +121,7 @@ fn a_head_without_flow_has_no_edge() {
     generator.flow.weight = Param::from_tensor(Tensor::zeros([2, 8, 3, 3], &device));
     let context = random([1, 4, 9, 10], 5, &device);
 
-    let inspection = head.inspect(context.clone(), None, [36, 40]);
+    let inspection = head.inspect(context.clone(), None, Size::new(36, 40));
 
     assert!(largest(inspection.edge) < ROUNDING);
     assert!(largest(inspection.body - context) < ROUNDING);

@@ -3,56 +3,58 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use decoupled_seg::backbones::{OutputStride, ResNetConfig, Stem, WideResNet38Config};
+use decoupled_seg::backbones::{ResNetConfig, Stem, WideResNet38Config};
 use decoupled_seg::body_edge::{BodyEdgeModuleConfig, Downsampling, Upsampling};
 use decoupled_seg::datasets::augment::Normalization;
 use decoupled_seg::engine::{Inference, Protocol};
+use decoupled_seg::heads::{AsppConfig, FcnHeadConfig, PyramidPoolingConfig};
 use decoupled_seg::nn::{FlowUnit, WarpGradient, WarpPadding};
 use decoupled_seg::prelude::*;
 use rstest::rstest;
 
-const SIZE: [usize; 2] = [57, 65];
+const SIZE: Size = Size::new(57, 65);
 
 fn images(device: &Device) -> Tensor<4> {
-    Tensor::zeros([1, 3, SIZE[0], SIZE[1]], device)
+    Tensor::zeros([1, 3, SIZE.height, SIZE.width], device)
 }
 
 /// Every backbone with every context head and decoder.
 #[rstest]
 fn every_combination_predicts(
     #[values(
-        BackboneConfig::ResNet(ResNetConfig::resnet18().with_width(2)),
-        BackboneConfig::ResNet(ResNetConfig::resnet50().with_width(2).with_stem(Stem::Torchvision)),
-        BackboneConfig::WideResNet38(WideResNet38Config::new().with_width(2))
+        ResNetConfig::resnet18().with_width(2).into(),
+        ResNetConfig::resnet50().with_width(2).with_stem(Stem::Torchvision).into(),
+        WideResNet38Config::new().with_width(2).into()
     )]
     backbone: BackboneConfig,
     #[values(
-        ContextConfig::Fcn,
-        ContextConfig::PyramidPooling,
-        ContextConfig::aspp()
+        FcnHeadConfig::new([1, 8]).into(),
+        PyramidPoolingConfig::new([1, 8]).into(),
+        AsppConfig::new([1, 8]).into()
     )]
     context: ContextConfig,
-    #[values(DecoderConfig::Decoupled, DecoderConfig::Plain)] decoder: DecoderConfig,
+    #[values(true, false)] decoupled: bool,
     #[values(Some(4), None)] fine_channels: Option<usize>,
 ) {
     let device = Device::default();
-    let network = DecoupledSegNetConfig::new(5, backbone)
-        .with_context(context)
-        .with_decoder(decoder)
+    // The heads above read one channel, until the backbone tells them its own.
+    let mut config = DecoupledSegNetConfig::new(5, backbone.clone(), context)
+        .with_backbone(backbone)
         .with_fine_channels(fine_channels)
-        .with_channels(8)
-        .with_edge_channels(4)
-        .with_auxiliary(true)
-        .init(&device);
+        .map_head(|head| head.with_edge_channels(4))
+        .with_auxiliary(true);
+    if !decoupled {
+        config = config.plain();
+    }
+    let network = config.init(&device);
 
     let output = network.forward(images(&device));
 
-    let [height, width] = SIZE;
+    let Size { height, width } = SIZE;
     assert_eq!(network.num_classes(), 5);
     assert_eq!(output.logits.dims(), [1, 5, height, width]);
     let aux_logits = output.aux_logits.expect("asked for");
     assert_eq!(aux_logits.dims(), [1, 5, height, width]);
-    let decoupled = decoder == DecoderConfig::Decoupled;
     assert_eq!(output.supervision.is_some(), decoupled);
     if let Some(supervision) = output.supervision {
         assert_eq!(supervision.body_logits.dims(), [1, 5, height, width]);
@@ -113,49 +115,58 @@ fn presets_have_the_authors_parameters(
     }
 
     let device = Device::default().autodiff();
-    for (decoder, expected) in [
-        (DecoderConfig::Plain, plain),
-        (DecoderConfig::Decoupled, decoupled),
-    ] {
+    for (config, expected) in [(config.clone().plain(), plain), (config, decoupled)] {
         let mut count = Count::default();
-        config
-            .clone()
-            .with_decoder(decoder)
-            .init(&device)
-            .visit(&mut count);
-        assert_eq!(count.0, expected, "{decoder:?}");
+        config.init(&device).visit(&mut count);
+        assert_eq!(count.0, expected, "{config}");
     }
 }
 
 #[test]
 fn a_config_survives_its_file() {
-    let config = DecoupledSegNetConfig::deeplabv3plus_resnet50(11)
-        .with_decoder(DecoderConfig::Plain)
-        .with_body_edge(
-            BodyEdgeModuleConfig::new(64)
-                .with_downsampling(Downsampling::Conv)
-                .with_upsampling(Upsampling::Nearest)
-                .with_warp(
-                    WarpOptions::paper()
-                        .with_flow_unit(FlowUnit::HalfGrid)
-                        .with_padding(WarpPadding::Border)
-                        .with_gradient(WarpGradient::Deterministic),
-                ),
+    let body_edge = BodyEdgeModuleConfig::new(256)
+        .with_downsampling(Downsampling::Conv)
+        .with_upsampling(Upsampling::Nearest)
+        .with_warp(
+            WarpOptions::paper()
+                .with_flow_unit(FlowUnit::HalfGrid)
+                .with_padding(WarpPadding::Border)
+                .with_gradient(WarpGradient::Deterministic),
         );
-    let text = config.to_string();
-    let read = DecoupledSegNetConfig::load_binary(text.as_bytes()).expect("just written");
-    assert_eq!(read.to_string(), text);
+    let config = DecoupledSegNetConfig::deeplabv3plus_resnet50(11)
+        .with_auxiliary(true)
+        .map_head(|head| head.with_body_edge(body_edge));
+    for config in [config.clone().plain(), config] {
+        let text = config.to_string();
+        let read = DecoupledSegNetConfig::load_binary(text.as_bytes()).expect("just written");
+        assert_eq!(read.to_string(), text);
+        assert_eq!(text, text.to_lowercase(), "one dialect");
+    }
+}
+
+/// What the engine asks before the first step.
+#[test]
+fn networks_say_what_they_can_be_trained_on() {
+    let device = Device::default();
+    let tiny = DecoupledSegNetConfig::tiny(3);
+    let network = tiny.clone().init(&device);
+    assert_eq!(network.min_training_batch(), 1);
+    // 7 pixels at stride 8, the last one begun.
+    assert_eq!(network.min_image_side(), 49);
+    let _ = network.predict(Tensor::zeros([1, 3, 49, 49], &device));
+    assert_eq!(tiny.clone().plain().init(&device).min_image_side(), 1);
+
+    let pooled = tiny.with_context(AsppConfig::new([64, 32])).init(&device);
+    assert_eq!(pooled.min_training_batch(), 2);
+    assert_eq!(pooled.freeze().min_training_batch(), 1);
 }
 
 #[test]
-fn the_rates_of_aspp_follow_the_output_stride() {
-    let rates = |stride| match ContextConfig::aspp_at(stride) {
-        ContextConfig::Aspp { atrous_rates } => atrous_rates,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(rates(OutputStride::Os8), [12, 24, 36]);
-    assert_eq!(rates(OutputStride::Os16), [6, 12, 18]);
-    assert_eq!(rates(OutputStride::Os32), [3, 6, 9]);
+#[should_panic(expected = "the context head must read the channels of the backbone's last stage")]
+fn parts_that_do_not_fit_are_refused() {
+    let backbone = ResNetConfig::resnet18().with_width(8);
+    let _ =
+        DecoupledSegNetConfig::new(3, backbone, AsppConfig::new([32, 32])).init(&Device::default());
 }
 
 #[test]

@@ -1,10 +1,11 @@
-"""Peers of `crates/decoupled-seg-datasets/benches`: targets through SciPy, loading through PyTorch and Pillow.
+"""Peers of the benches `targets` (of `decoupled-seg-targets`), through SciPy, and `loader` (of `decoupled-seg-datasets`),
+through PyTorch and Pillow.
 
     python benches/peers/datasets.py targets
     python benches/peers/datasets.py loader --root target/bench-data/cityscapes [--camvid data/camvid]
 
 Needs numpy, scipy, pillow and torch. The same work as ours: the same label map, the same augmentation (scale, pad,
-crop, flip, colours, blur, in this order), the same targets, two worker processes and batches of four.
+crop, flip, colours, blur, in this order), two worker processes and batches of four.
 """
 
 import argparse
@@ -97,9 +98,9 @@ def hue(image, shift):
 class Crops:
     """A map-style data set that does the work of our loader."""
 
-    def __init__(self, pairs, table, classes, crop, low, colours, with_targets):
-        self.pairs, self.table, self.classes, self.crop = pairs, table, classes, crop
-        self.low, self.colours, self.with_targets = low, colours, with_targets
+    def __init__(self, pairs, table, crop, low, colours):
+        self.pairs, self.table, self.crop = pairs, table, crop
+        self.low, self.colours = low, colours
 
     def __len__(self):
         return len(self.pairs)
@@ -139,24 +140,19 @@ class Crops:
             image = blur(image, 0.15 + 1.15 * random.random())
         array = (np.asarray(image, np.float32) / 255 - MEAN) / STD
         labels = np.asarray(label)
-        item = [torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1))), torch.from_numpy(labels.copy())]
-        if self.with_targets:
-            relaxed = multi_hot(labels, self.classes)
-            item += [torch.from_numpy(relaxed), torch.from_numpy(edges(relaxed[:-1], 2))]
-        return item
+        return [torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1))), torch.from_numpy(labels.copy())]
 
 
-def epochs(name, pairs, table, classes, crop):
+def epochs(name, pairs, table, crop):
     from torch.utils.data import DataLoader
 
-    settings = [("paper", 0.75, False, False), ("official", 0.5, True, False), ("official_with_targets", 0.5, True, True)]
-    for setting, low, colours, with_targets in settings:
-        items = Crops(pairs, table, classes, crop, low, colours, with_targets)
+    for setting, low, colours in [("paper", 0.75, False), ("official", 0.5, True)]:
+        items = Crops(pairs, table, crop, low, colours)
         loader = DataLoader(items, batch_size=4, shuffle=True, num_workers=2, persistent_workers=True)
         for _ in loader:  # starts the workers and fills the file cache
             pass
         times = []
-        for _ in range(1 if with_targets else 3):
+        for _ in range(3):
             start = time.perf_counter()
             for _ in loader:
                 pass
@@ -170,13 +166,13 @@ def loader(root, camvid):
     table = np.full(256, IGNORE, np.uint8)
     for train_id, number in enumerate([7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33]):
         table[number] = train_id
-    epochs("loader/cityscapes_2048x1024", [(path, label(path)) for path in images], table, 19, 832)
+    epochs("loader/cityscapes_2048x1024", [(path, label(path)) for path in images], table, 832)
     if camvid:
         with open(os.path.join(camvid, "train.txt")) as lines:
             pairs = [tuple(os.path.join(camvid, part) for part in line.split()) for line in lines][:100]
         table = np.arange(256, dtype=np.uint8)
         table[11] = IGNORE
-        epochs("loader/camvid_480x360", pairs, table, 11, 360)
+        epochs("loader/camvid_480x360", pairs, table, 360)
 
 
 if __name__ == "__main__":

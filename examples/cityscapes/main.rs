@@ -6,7 +6,7 @@
 //! # the two stages of the authors' scripts
 //! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --plain \
 //!     --preset cityscapes_base --out runs/base
-//! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --from runs/base \
+//! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network fcn-resnet50 --start runs/base \
 //!     --preset cityscapes_decoupled --out runs/decoupled
 //! # the authors' wide ResNet-38: 7 rare classes from the coarse annotation too
 //! cargo run --release --features cuda --example cityscapes -- train --root data/cityscapes --network deeplabv3plus-wide-resnet38 \
@@ -18,93 +18,12 @@
 //!
 //! `train --help` lists the variants. `--synthetic` runs it without the data.
 
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use decoupled_seg::cli::{self, Project};
-use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
-use decoupled_seg::datasets::{
-    Annotation, CityscapesConfig, DatasetError, LabelFiles, SegmentationDataset, Split,
-};
-use decoupled_seg::engine::{RecipePreset, Submission};
-
-type Opened = Result<Arc<dyn SegmentationDataset>, DatasetError>;
-
-fn fold(number: usize) -> impl Fn(&Path, Split) -> Opened {
-    move |root, split| {
-        let config = CityscapesConfig::new(root, split).with_fold(number);
-        Ok(Arc::new(config.open()?))
-    }
-}
-
-/// Training images of a fold and the 20,000 coarse ones as extra items; the fold's images validate.
-fn fold_and_coarse(number: usize) -> impl Fn(&Path, Split) -> Opened {
-    move |root, split| {
-        let config = CityscapesConfig::new(root, split).with_fold(number);
-        if split != Split::Train {
-            return Ok(Arc::new(config.open()?));
-        }
-        let coarse = config.clone().with_annotation(Annotation::CoarseExtra);
-        Ok(Arc::new(config.open()?.chain_extra(coarse.open()?)))
-    }
-}
-
-fn train_ids(root: &Path, split: Split) -> Opened {
-    let config = CityscapesConfig::new(root, split).with_label_files(LabelFiles::LabelTrainIds);
-    Ok(Arc::new(config.open()?))
-}
-
-fn coarse(root: &Path, split: Split) -> Opened {
-    let annotation = match split {
-        Split::Train => Annotation::CoarseExtra,
-        _ => Annotation::Fine,
-    };
-    let config = CityscapesConfig::new(root, split).with_annotation(annotation);
-    Ok(Arc::new(config.open()?))
-}
-
-fn synthesize(root: &Path) -> Result<(), DatasetError> {
-    synthetic::write_cityscapes(root, &SyntheticConfig::default())?;
-    // Other scenes: a picture is in one list only.
-    let extra = SyntheticConfig {
-        seed: 1,
-        ..SyntheticConfig::default()
-    };
-    synthetic::write_cityscapes_coarse(root, &extra)
-}
+use decoupled_seg_cli::Project;
 
 fn main() -> ExitCode {
-    // Section 4.1 of the paper; the authors' scripts are `--preset cityscapes_base`, `_decoupled` and `_wide`.
-    let recipe = RecipePreset::Paper.recipe();
-    let project = Project::new("cityscapes", "data/cityscapes", recipe, fold(0))
-        .with_variant(
-            "train-ids",
-            "*_labelTrainIds.png, as the official scripts make them",
-            train_ids,
-        )
-        .with_variant(
-            "coarse",
-            "trains on the 20,000 coarsely labelled images of train_extra",
-            coarse,
-        )
-        .with_variant(
-            "fine+coarse",
-            "trains on the fine ones, and on coarse ones for the classes that the recipe names",
-            fold_and_coarse(0),
-        )
-        .with_variant(
-            "fold1",
-            "other cities validate; the official validation cities are trained on",
-            fold(1),
-        )
-        .with_variant("fold2", "the same, with a third choice of cities", fold(2))
-        .with_variant(
-            "fold2+coarse",
-            "fold2 with coarse images, as the authors' wide ResNet-38",
-            fold_and_coarse(2),
-        )
-        .with_synthetic(synthesize)
-        .with_submission(Submission::Cityscapes);
-    cli::main(&project)
+    // Its recipe, with the sources of the values, stands in `Project::cityscapes`. Another one: `project.recipe.epochs = 60;`.
+    let project = Project::cityscapes();
+    decoupled_seg_cli::main(&project)
 }

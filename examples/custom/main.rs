@@ -1,4 +1,5 @@
-//! Your own data: folders or lists of images and masks, described by a `dataset.toml`, without code.
+//! Your own data: folders or lists of images and masks, described by a `dataset.toml`. `decoupled-seg train --data
+//! path/to/dataset.toml` does it without code; this is where a reader or a recipe of your own goes.
 //!
 //! ```sh
 //! cargo run --release --example custom -- train --synthetic    # writes a small one to look at
@@ -10,11 +11,11 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use decoupled_seg::cli::{self, Project};
 use decoupled_seg::datasets::CustomDataset;
 use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
 use decoupled_seg::engine::RecipePreset;
 use decoupled_seg::metrics::BoundaryThreshold;
+use decoupled_seg_cli::Project;
 
 fn main() -> ExitCode {
     let recipe = RecipePreset::Paper.recipe();
@@ -25,5 +26,5 @@ fn main() -> ExitCode {
     // The paper's fractions of the diagonal are all one or two pixels on small pictures.
     .with_boundary([1, 2, 3].map(BoundaryThreshold::Pixels))
     .with_synthetic(|root| synthetic::write_custom(root, &SyntheticConfig::default()));
-    cli::main(&project)
+    decoupled_seg_cli::main(&project)
 }

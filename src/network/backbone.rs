@@ -1,16 +1,20 @@
-use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_backbones::{
-    Features, OutputStride, ResNet, ResNetConfig, WideResNet38, WideResNet38Config,
+    BackboneNames, Features, OutputStride, ResNet, ResNetConfig, WideResNet38, WideResNet38Config,
 };
+use decoupled_seg_nn::{CostCounter, Fold, KeyMap, MapShape};
+use serde::{Deserialize, Serialize};
 
 /// Which backbone a network has; [`init`](BackboneConfig::init) builds it.
-#[derive(Config, Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BackboneConfig {
     /// A dilated ResNet.
+    #[serde(rename = "resnet")]
     ResNet(ResNetConfig),
     /// WideResNet-38 (A2), the backbone of the paper's best results.
+    #[serde(rename = "wide_resnet38")]
     WideResNet38(WideResNet38Config),
 }
 
@@ -22,6 +26,18 @@ pub enum Backbone {
     ResNet(ResNet),
     /// WideResNet-38 (A2).
     WideResNet38(WideResNet38),
+}
+
+impl From<ResNetConfig> for BackboneConfig {
+    fn from(config: ResNetConfig) -> Self {
+        Self::ResNet(config)
+    }
+}
+
+impl From<WideResNet38Config> for BackboneConfig {
+    fn from(config: WideResNet38Config) -> Self {
+        Self::WideResNet38(config)
+    }
 }
 
 impl BackboneConfig {
@@ -48,6 +64,22 @@ impl BackboneConfig {
             Self::WideResNet38(config) => config.output_stride,
         }
     }
+
+    /// The names of the backbone's tensors.
+    pub fn official_keys(&self, names: BackboneNames) -> KeyMap {
+        match self {
+            Self::ResNet(config) => config.official_keys(names),
+            Self::WideResNet38(config) => config.official_keys(names),
+        }
+    }
+
+    /// Counts what the backbone takes for an image; returns the shapes of the four stages.
+    pub fn cost(&self, image: MapShape, counter: &mut CostCounter) -> [MapShape; 4] {
+        match self {
+            Self::ResNet(config) => config.cost(image, counter),
+            Self::WideResNet38(config) => config.cost(image, counter),
+        }
+    }
 }
 
 impl Backbone {
@@ -65,6 +97,15 @@ impl Backbone {
         match self {
             Self::ResNet(backbone) => backbone.forward(images),
             Self::WideResNet38(backbone) => backbone.forward(images),
+        }
+    }
+}
+
+impl Fold for Backbone {
+    fn fold(self) -> Self {
+        match self {
+            Self::ResNet(backbone) => Self::ResNet(backbone.fold()),
+            Self::WideResNet38(backbone) => Self::WideResNet38(backbone.fold()),
         }
     }
 }

@@ -1,23 +1,21 @@
-use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_heads::{
     Aspp, AsppConfig, FcnHead, FcnHeadConfig, PyramidPooling, PyramidPoolingConfig,
 };
-use decoupled_seg_nn::{ConvInit, KeyMap};
+use decoupled_seg_nn::{ConvInit, Cost, CostCounter, Fold, KeyMap, MapShape};
+use serde::{Deserialize, Serialize};
 
 /// Which context head a network has; [`init`](ContextConfig::init) builds it.
-#[derive(Config, Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ContextConfig {
     /// One 3x3 convolution (FCN).
-    Fcn,
-    /// Average pooling into grids of 1, 2, 3 and 6 cells (PSPNet).
-    PyramidPooling,
+    Fcn(FcnHeadConfig),
+    /// Average pooling into grids (PSPNet).
+    PyramidPooling(PyramidPoolingConfig),
     /// Dilated 3x3 convolutions side by side (DeepLabV3+).
-    Aspp {
-        /// Their dilations, in pixels of the feature map.
-        atrous_rates: Vec<usize>,
-    },
+    Aspp(AsppConfig),
 }
 
 /// The context head of a network: the last stage in, the context features `F` out. Built by [`ContextConfig`].
@@ -31,43 +29,83 @@ pub enum Context {
     Aspp(Aspp),
 }
 
+impl From<FcnHeadConfig> for ContextConfig {
+    fn from(config: FcnHeadConfig) -> Self {
+        Self::Fcn(config)
+    }
+}
+
+impl From<PyramidPoolingConfig> for ContextConfig {
+    fn from(config: PyramidPoolingConfig) -> Self {
+        Self::PyramidPooling(config)
+    }
+}
+
+impl From<AsppConfig> for ContextConfig {
+    fn from(config: AsppConfig) -> Self {
+        Self::Aspp(config)
+    }
+}
+
 impl ContextConfig {
-    /// Builds the head on `device`; `channels` are `[in, out]`.
-    pub fn init(&self, channels: [usize; 2], conv_init: ConvInit, device: &Device) -> Context {
+    /// Builds the head on `device`.
+    pub fn init(&self, device: &Device) -> Context {
         match self {
-            Self::Fcn => Context::Fcn(fcn(channels, conv_init).init(device)),
-            Self::PyramidPooling => {
-                Context::PyramidPooling(pyramid(channels, conv_init).init(device))
-            }
-            Self::Aspp { atrous_rates } => {
-                Context::Aspp(aspp(channels, atrous_rates, conv_init).init(device))
-            }
+            Self::Fcn(config) => Context::Fcn(config.init(device)),
+            Self::PyramidPooling(config) => Context::PyramidPooling(config.init(device)),
+            Self::Aspp(config) => Context::Aspp(config.init(device)),
+        }
+    }
+
+    /// Channels `[in, out]`.
+    pub fn channels(&self) -> [usize; 2] {
+        match self {
+            Self::Fcn(config) => config.channels,
+            Self::PyramidPooling(config) => config.channels,
+            Self::Aspp(config) => config.channels,
+        }
+    }
+
+    /// Sets the channels in.
+    #[must_use]
+    pub fn with_channels_in(mut self, channels_in: usize) -> Self {
+        let channels = match &mut self {
+            Self::Fcn(config) => &mut config.channels,
+            Self::PyramidPooling(config) => &mut config.channels,
+            Self::Aspp(config) => &mut config.channels,
+        };
+        channels[0] = channels_in;
+        self
+    }
+
+    /// Sets how the convolutions start.
+    #[must_use]
+    pub fn with_conv_init(self, conv_init: ConvInit) -> Self {
+        match self {
+            Self::Fcn(config) => config.with_conv_init(conv_init).into(),
+            Self::PyramidPooling(config) => config.with_conv_init(conv_init).into(),
+            Self::Aspp(config) => config.with_conv_init(conv_init).into(),
         }
     }
 
     /// The authors' names of its tensors.
-    pub fn official_keys(&self, channels: [usize; 2]) -> KeyMap {
-        let conv_init = ConvInit::default();
+    pub fn official_keys(&self) -> KeyMap {
         match self {
-            Self::Fcn => fcn(channels, conv_init).official_keys(),
-            Self::PyramidPooling => pyramid(channels, conv_init).official_keys(),
-            Self::Aspp { atrous_rates } => aspp(channels, atrous_rates, conv_init).official_keys(),
+            Self::Fcn(config) => config.official_keys(),
+            Self::PyramidPooling(config) => config.official_keys(),
+            Self::Aspp(config) => config.official_keys(),
         }
     }
 }
 
-fn fcn(channels: [usize; 2], conv_init: ConvInit) -> FcnHeadConfig {
-    FcnHeadConfig::new(channels).with_conv_init(conv_init)
-}
-
-fn pyramid(channels: [usize; 2], conv_init: ConvInit) -> PyramidPoolingConfig {
-    PyramidPoolingConfig::new(channels).with_conv_init(conv_init)
-}
-
-fn aspp(channels: [usize; 2], atrous_rates: &[usize], conv_init: ConvInit) -> AsppConfig {
-    AsppConfig::new(channels)
-        .with_atrous_rates(atrous_rates.to_vec())
-        .with_conv_init(conv_init)
+impl Cost for ContextConfig {
+    fn cost(&self, input: MapShape, counter: &mut CostCounter) -> MapShape {
+        match self {
+            Self::Fcn(config) => config.cost(input, counter),
+            Self::PyramidPooling(config) => config.cost(input, counter),
+            Self::Aspp(config) => config.cost(input, counter),
+        }
+    }
 }
 
 impl Context {
@@ -80,12 +118,32 @@ impl Context {
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not `in`.
+    /// Panics if axis 1 is not `in`, or in training on fewer images than
+    /// [`min_training_batch`](Self::min_training_batch).
     pub fn forward(&self, stage: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Fcn(head) => head.forward(stage),
             Self::PyramidPooling(head) => head.forward(stage),
             Self::Aspp(head) => head.forward(stage),
+        }
+    }
+
+    /// The smallest batch that can be trained on.
+    pub fn min_training_batch(&self) -> usize {
+        match self {
+            Self::Fcn(_) => 1,
+            Self::PyramidPooling(head) => head.min_training_batch(),
+            Self::Aspp(head) => head.min_training_batch(),
+        }
+    }
+}
+
+impl Fold for Context {
+    fn fold(self) -> Self {
+        match self {
+            Self::Fcn(head) => Self::Fcn(head.fold()),
+            Self::PyramidPooling(head) => Self::PyramidPooling(head.fold()),
+            Self::Aspp(head) => Self::Aspp(head.fold()),
         }
     }
 }

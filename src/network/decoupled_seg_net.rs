@@ -1,11 +1,17 @@
-use burn::config::Config;
+use std::fmt;
+
+use burn::config::{Config, config_to_json};
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_body_edge::{BodyEdgeModuleConfig, DecoupledHeadConfig, PlainDecoderConfig};
+use burn::tensor::{Device, FloatDType, Tensor, assert_shape};
+use decoupled_seg_backbones::Features;
+use decoupled_seg_body_edge::DecoupledHeadConfig;
 use decoupled_seg_heads::{AuxiliaryHead, AuxiliaryHeadConfig};
+use decoupled_seg_nn::cost::{NetworkCost, Outputs};
 use decoupled_seg_nn::{
-    BodyEdgeLogits, ConvInit, Inspection, SegmentationModel, SegmentationOutput, resize,
+    ConvInit, Cost, CostCounter, Fold, Inspection, MapShape, SegmentationModel, SegmentationOutput,
+    Size, for_inference, map_size, resize,
 };
+use serde::{Deserialize, Serialize};
 
 use super::backbone::{Backbone, BackboneConfig};
 use super::context::{Context, ContextConfig};
@@ -13,51 +19,44 @@ use super::decoder::{Decoder, DecoderConfig};
 
 /// Configuration of a [`DecoupledSegNet`]; [`init`](DecoupledSegNetConfig::init) builds it.
 ///
-/// Start from a preset, such as [`fcn_resnet50`](Self::fcn_resnet50), and change what you need. The twin to compare
-/// with is the same configuration with [`DecoderConfig::Plain`].
+/// Start from a preset, such as [`fcn_resnet50`](Self::fcn_resnet50), or from [`new`](Self::new), and change what you
+/// need. A part says how many channels it reads; the methods here keep neighbours in step.
 ///
 /// # Example
 ///
 /// ```
 /// use burn::tensor::Device;
+/// use decoupled_seg::backbones::ResNetConfig;
+/// use decoupled_seg::heads::AsppConfig;
 /// use decoupled_seg::prelude::*;
 ///
 /// let device = Device::default();
-/// let config = DecoupledSegNetConfig::tiny(11);
+/// let backbone = ResNetConfig::resnet18().with_width(8);
+/// let config = DecoupledSegNetConfig::new(11, backbone, AsppConfig::new([64, 32]));
 /// let decoupled = config.init(&device);
-/// let plain = config.clone().with_decoder(DecoderConfig::Plain).init(&device);
+/// let plain = config.plain().init(&device); // the twin to compare with
 ///
 /// assert_eq!(decoupled.num_classes(), plain.num_classes());
 /// ```
-#[derive(Config, Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DecoupledSegNetConfig {
-    /// Number of classes.
-    pub num_classes: usize,
     /// An image in, the features of four stages out.
     pub backbone: BackboneConfig,
     /// The last stage in, the context features out.
-    #[config(default = "ContextConfig::Fcn")]
     pub context: ContextConfig,
     /// Context and low-level features in, logits out.
-    #[config(default = "DecoderConfig::Decoupled")]
     pub decoder: DecoderConfig,
-    /// Body generation. Its `channels` are those of the context features, in a plain network too;
-    /// [`with_channels`](Self::with_channels) sets them.
-    #[config(default = "BodyEdgeModuleConfig::new(256)")]
-    pub body_edge: BodyEdgeModuleConfig,
-    /// Channels that the first stage's features are reduced to for the decoder; `None` to go without them.
-    #[config(default = "Some(48)")]
-    pub fine_channels: Option<usize>,
-    /// Hidden channels of the edge prediction.
-    #[config(default = 48)]
-    pub edge_channels: usize,
-    /// Whether an auxiliary head predicts the classes from the third stage.
-    #[config(default = false)]
-    pub auxiliary: bool,
-    /// How the convolutions behind the backbone start. The authors use [`ConvInit::Uniform`] for decoupled networks and
-    /// [`ConvInit::HeNormal`] for plain ones; with one setting for both, twins differ in the module only.
-    #[config(default = "ConvInit::Uniform")]
-    pub conv_init: ConvInit,
+    /// Predicts the classes from the third stage, for a second loss; `None` to go without.
+    pub auxiliary: Option<AuxiliaryHeadConfig>,
+}
+
+impl Config for DecoupledSegNetConfig {}
+
+/// As JSON.
+impl fmt::Display for DecoupledSegNetConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&config_to_json(self))
+    }
 }
 
 /// A whole segmentation network: backbone, context head, and a decoder with or without body and edge.
@@ -80,30 +79,107 @@ pub struct DecoupledSegNet {
     pub decoder: Decoder,
     /// Predicts the classes from the third stage, if configured.
     pub auxiliary: Option<AuxiliaryHead>,
-    /// Whether the decoder reads the first stage.
-    pub low_level: bool,
-    /// See [`DecoupledSegNetConfig::num_classes`].
-    pub num_classes: usize,
+    #[module(skip)]
+    config: DecoupledSegNetConfig,
 }
 
 impl DecoupledSegNetConfig {
-    /// Replaces the backbone of a preset.
+    /// A decoupled network that reads low-level features reduced to 48 channels, as the paper's, without an auxiliary
+    /// head.
+    pub fn new(
+        num_classes: usize,
+        backbone: impl Into<BackboneConfig>,
+        context: impl Into<ContextConfig>,
+    ) -> Self {
+        let (backbone, context) = (backbone.into(), context.into());
+        let [low_level, ..] = backbone.channels();
+        let [_, channels] = context.channels();
+        let head = DecoupledHeadConfig::new(num_classes)
+            .with_channels(channels)
+            .with_fine(Some([low_level, 48]));
+        Self {
+            backbone,
+            context,
+            decoder: DecoderConfig::Decoupled(head),
+            auxiliary: None,
+        }
+    }
+
+    /// The twin without body and edge.
     #[must_use]
-    pub fn with_backbone(mut self, backbone: BackboneConfig) -> Self {
-        self.backbone = backbone;
+    pub fn plain(mut self) -> Self {
+        self.decoder = self.decoder.plain();
         self
     }
 
-    /// Sets the channels of the context features, and so of the decoder.
+    /// Replaces the backbone; the other parts then read its channels.
     #[must_use]
-    pub fn with_channels(mut self, channels: usize) -> Self {
-        self.body_edge.channels = channels;
+    pub fn with_backbone(mut self, backbone: impl Into<BackboneConfig>) -> Self {
+        self.backbone = backbone.into();
+        let [low_level, _, third, last] = self.backbone.channels();
+        self.context = self.context.with_channels_in(last);
+        let fine = self.decoder.fine().map(|[_, fine]| [low_level, fine]);
+        self.decoder = self.decoder.with_fine(fine);
+        self.auxiliary = self.auxiliary.map(|head| AuxiliaryHeadConfig {
+            channels: third,
+            ..head
+        });
         self
     }
 
-    /// Channels of the context features.
-    pub fn channels(&self) -> usize {
-        self.body_edge.channels
+    /// Replaces the context head; the decoder then reads its channels.
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<ContextConfig>) -> Self {
+        self.context = context.into();
+        let [_, channels] = self.context.channels();
+        self.decoder = self.decoder.with_channels(channels);
+        self
+    }
+
+    /// Channels that the first stage's features are reduced to for the decoder; `None` to go without them.
+    #[must_use]
+    pub fn with_fine_channels(mut self, fine_channels: Option<usize>) -> Self {
+        let [low_level, ..] = self.backbone.channels();
+        let fine = fine_channels.map(|fine| [low_level, fine]);
+        self.decoder = self.decoder.with_fine(fine);
+        self
+    }
+
+    /// Changes the head of a decoupled network; a plain one stays as it is.
+    #[must_use]
+    pub fn map_head(
+        mut self,
+        change: impl FnOnce(DecoupledHeadConfig) -> DecoupledHeadConfig,
+    ) -> Self {
+        self.decoder = match self.decoder {
+            DecoderConfig::Decoupled(head) => DecoderConfig::Decoupled(change(head)),
+            plain => plain,
+        };
+        self
+    }
+
+    /// Whether an auxiliary head predicts the classes from the third stage.
+    #[must_use]
+    pub fn with_auxiliary(mut self, auxiliary: bool) -> Self {
+        let [_, _, third, _] = self.backbone.channels();
+        self.auxiliary = auxiliary.then(|| AuxiliaryHeadConfig::new(third, self.num_classes()));
+        self
+    }
+
+    /// How the convolutions behind the backbone start. The authors use [`ConvInit::Uniform`] for decoupled networks and
+    /// [`ConvInit::HeNormal`] for plain ones; the default is the former for both, so that twins differ in the module
+    /// only.
+    #[must_use]
+    pub fn with_conv_init(mut self, conv_init: ConvInit) -> Self {
+        self.context = self.context.with_conv_init(conv_init);
+        self.decoder = self.decoder.with_conv_init(conv_init);
+        self.auxiliary = self.auxiliary.map(|head| head.with_conv_init(conv_init));
+        self
+    }
+
+    /// Number of classes.
+    pub fn num_classes(&self) -> usize {
+        self.decoder.num_classes()
     }
 
     /// Builds the network on `device`, with every parameter drawn: after [`Device::seed`] the same network comes out,
@@ -111,138 +187,177 @@ impl DecoupledSegNetConfig {
     ///
     /// # Panics
     ///
-    /// Panics if `num_classes` is 0, or as the configs of the parts.
+    /// Panics if the number of classes is 0, if a part does not read what the one before returns, or as the configs of
+    /// the parts.
     pub fn init(&self, device: &Device) -> DecoupledSegNet {
-        assert!(
-            self.num_classes > 0,
-            "num_classes must be at least 1, got 0"
-        );
-        let [_, _, third, last] = self.backbone.channels();
+        self.assert_connected();
         let network = DecoupledSegNet {
             backbone: self.backbone.init(device),
-            context: self
-                .context
-                .init([last, self.channels()], self.conv_init, device),
-            decoder: match self.decoder {
-                DecoderConfig::Decoupled => Decoder::Decoupled(self.decoupled_head().init(device)),
-                DecoderConfig::Plain => Decoder::Plain(self.plain_decoder().init(device)),
-            },
-            auxiliary: self.auxiliary.then(|| {
-                AuxiliaryHeadConfig::new(third, self.num_classes)
-                    .with_conv_init(self.conv_init)
-                    .init(device)
-            }),
-            low_level: self.fine_channels.is_some(),
-            num_classes: self.num_classes,
+            context: self.context.init(device),
+            decoder: self.decoder.init(device),
+            auxiliary: self.auxiliary.as_ref().map(|head| head.init(device)),
+            config: self.clone(),
         };
         network.visit(&mut Draw);
         network
     }
 
-    fn low_level_channels(&self) -> Option<usize> {
-        self.fine_channels.map(|_| self.backbone.channels()[0])
-    }
-
-    pub(crate) fn decoupled_head(&self) -> DecoupledHeadConfig {
-        let head = DecoupledHeadConfig::new(self.num_classes)
-            .with_body_edge(self.body_edge.clone())
-            .with_low_level_channels(self.low_level_channels())
-            .with_edge_channels(self.edge_channels)
-            .with_conv_init(self.conv_init);
-        match self.fine_channels {
-            Some(fine_channels) => head.with_fine_channels(fine_channels),
-            None => head,
+    fn assert_connected(&self) {
+        assert!(
+            self.num_classes() > 0,
+            "num_classes must be at least 1, got 0"
+        );
+        let [low_level, _, third, last] = self.backbone.channels();
+        let [channels_in, channels] = self.context.channels();
+        assert_eq!(
+            channels_in, last,
+            "the context head must read the channels of the backbone's last stage"
+        );
+        assert_eq!(
+            self.decoder.channels(),
+            channels,
+            "the decoder must read the channels of the context head"
+        );
+        if let Some([channels, _]) = self.decoder.fine() {
+            assert_eq!(
+                channels, low_level,
+                "the decoder must read the channels of the backbone's first stage"
+            );
+        }
+        if let Some(head) = &self.auxiliary {
+            assert_eq!(
+                (head.channels, head.num_classes),
+                (third, self.num_classes()),
+                "the auxiliary head must read the channels of the backbone's third stage, and predict all classes"
+            );
         }
     }
 
-    pub(crate) fn plain_decoder(&self) -> PlainDecoderConfig {
-        let decoder = PlainDecoderConfig::new(self.num_classes)
-            .with_channels(self.channels())
-            .with_low_level_channels(self.low_level_channels())
-            .with_conv_init(self.conv_init);
-        match self.fine_channels {
-            Some(fine_channels) => decoder.with_fine_channels(fine_channels),
-            None => decoder,
+    /// Counts what the network takes for one image of a size, without building it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the image is too small for the network, or as the configs of the parts.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use decoupled_seg::cost::Outputs;
+    /// use decoupled_seg::prelude::*;
+    ///
+    /// let config = DecoupledSegNetConfig::deeplabv3plus_resnet50(19);
+    /// let cost = config.cost(Size::square(512), Outputs::Segmentation);
+    /// assert_eq!(cost.total().conv_macs, 198_809_072_128);
+    /// assert_eq!(cost.part("layer4").map(|part| part.counts.conv_macs), Some(61_203_283_968));
+    /// ```
+    pub fn cost(&self, image_size: Size, outputs: Outputs) -> NetworkCost {
+        self.assert_connected();
+        let mut counter = CostCounter::new();
+        let image = MapShape::new(3, image_size);
+        let [c1, _, c3, c4] = self.backbone.cost(image, &mut counter);
+        let context = self.context.cost(c4, &mut counter);
+        self.decoder
+            .cost(context, c1, image_size, outputs, &mut counter);
+        if let Some(head) = &self.auxiliary
+            && outputs == Outputs::All
+        {
+            let logits = head.cost(c3, &mut counter);
+            let logits = counter.resize(logits, image_size);
+            counter.end_part("aux_classifier", logits);
         }
+        counter.finish(image_size)
     }
-}
-
-/// What the decoder and the auxiliary head read.
-struct NetworkFeatures {
-    context: Tensor<4>,
-    low_level: Option<Tensor<4>>,
-    third_stage: Tensor<4>,
-    image_size: [usize; 2],
 }
 
 impl DecoupledSegNet {
-    fn features(&self, images: Tensor<4>) -> NetworkFeatures {
+    /// The configuration that it was built from.
+    pub fn config(&self) -> &DecoupledSegNetConfig {
+        &self.config
+    }
+
+    /// The same network for inference: batch norms folded into the convolutions before them, and parameters of type
+    /// `dtype`. See [`for_inference`](decoupled_seg_nn::for_inference).
+    ///
+    /// Norms that do not stand behind a convolution remain: one in each block of a WideResNet-38.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the device does not compute in `dtype`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use burn::tensor::{Device, FloatDType, Tensor};
+    /// use decoupled_seg::prelude::*;
+    ///
+    /// let device = Device::default();
+    /// let network = DecoupledSegNetConfig::tiny(5).init(&device);
+    /// let fast = network.for_inference(FloatDType::F32);
+    ///
+    /// let images = Tensor::ones([1, 3, 64, 96], &device);
+    /// let difference = fast.predict(images.clone()) - network.predict(images);
+    /// assert!(difference.abs().max().into_scalar::<f32>() < 1e-4);
+    /// ```
+    pub fn for_inference(&self, dtype: FloatDType) -> DecoupledSegNet {
+        for_inference(self, dtype)
+    }
+
+    fn stages(&self, images: Tensor<4>) -> (Features, Size) {
         assert_shape!(images, [_, 3, _, _]);
-        let [_, _, height, width] = images.dims();
-        let stages = self.backbone.forward(images);
-        NetworkFeatures {
-            context: self.context.forward(stages.c4),
-            low_level: self.low_level.then_some(stages.c1),
-            third_stage: stages.c3,
-            image_size: [height, width],
-        }
+        let size = map_size(&images);
+        (self.backbone.forward(images), size)
     }
 }
 
 impl SegmentationModel for DecoupledSegNet {
     fn num_classes(&self) -> usize {
-        self.num_classes
+        self.config.num_classes()
     }
 
     fn forward(&self, images: Tensor<4>) -> SegmentationOutput {
-        let features = self.features(images);
-        let size = features.image_size;
-        let aux_logits = self
-            .auxiliary
-            .as_ref()
-            .map(|branch| resize(branch.forward(features.third_stage), size, true));
-        let (logits, supervision) = match &self.decoder {
-            Decoder::Decoupled(head) => {
-                let output = head.forward(features.context, features.low_level, size);
-                let supervision = BodyEdgeLogits {
-                    body_logits: output.body_logits,
-                    edge_logits: output.edge_logits,
-                };
-                (output.logits, Some(supervision))
-            }
-            Decoder::Plain(decoder) => {
-                let logits = decoder.forward(features.context, features.low_level, size);
-                (logits, None)
-            }
-        };
-        SegmentationOutput {
-            logits,
-            supervision,
-            aux_logits,
+        let (stages, size) = self.stages(images);
+        let context = self.context.forward(stages.c4);
+        let output = self.decoder.forward(context, stages.c1, size);
+        match &self.auxiliary {
+            Some(head) => output.with_auxiliary(resize(head.forward(stages.c3), size, true)),
+            None => output,
         }
     }
 
     fn predict(&self, images: Tensor<4>) -> Tensor<4> {
-        let features = self.features(images);
-        let NetworkFeatures {
-            context,
-            low_level,
-            image_size,
-            ..
-        } = features;
-        match &self.decoder {
-            Decoder::Decoupled(head) => head.forward_logits(context, low_level, image_size),
-            Decoder::Plain(decoder) => decoder.forward(context, low_level, image_size),
-        }
+        let (stages, size) = self.stages(images);
+        let context = self.context.forward(stages.c4);
+        self.decoder.predict(context, stages.c1, size)
+    }
+
+    fn min_training_batch(&self) -> usize {
+        self.context.min_training_batch()
+    }
+
+    fn min_image_side(&self) -> usize {
+        // Stages are rounded up, so one pixel more than a smaller map is enough.
+        let stride = self.config.backbone.output_stride().pixels();
+        (self.config.decoder.min_size() - 1) * stride + 1
     }
 
     fn inspect(&self, images: Tensor<4>) -> Option<Inspection> {
-        match &self.decoder {
-            Decoder::Decoupled(head) => {
-                let features = self.features(images);
-                Some(head.inspect(features.context, features.low_level, features.image_size))
-            }
-            Decoder::Plain(_) => None,
+        if let Decoder::Plain(_) = self.decoder {
+            return None;
+        }
+        let (stages, size) = self.stages(images);
+        let context = self.context.forward(stages.c4);
+        self.decoder.inspect(context, stages.c1, size)
+    }
+}
+
+impl Fold for DecoupledSegNet {
+    fn fold(self) -> Self {
+        Self {
+            backbone: self.backbone.fold(),
+            context: self.context.fold(),
+            decoder: self.decoder.fold(),
+            auxiliary: self.auxiliary.fold(),
+            config: self.config,
         }
     }
 }

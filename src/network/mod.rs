@@ -10,3 +10,4 @@ pub use backbone::{Backbone, BackboneConfig};
 pub use context::{Context, ContextConfig};
 pub use decoder::{Decoder, DecoderConfig};
 pub use decoupled_seg_net::{DecoupledSegNet, DecoupledSegNetConfig};
+pub use presets::{NETWORKS, NetworkPreset, PaperRow, UnknownNetwork, atrous_rates};

@@ -1,88 +1,261 @@
-use decoupled_seg_backbones::{OutputStride, ResNetConfig, WideResNet38Config};
-use decoupled_seg_heads::AsppConfig;
+use std::fmt;
+use std::str::FromStr;
 
-use super::backbone::BackboneConfig;
-use super::context::ContextConfig;
+use decoupled_seg_backbones::{LowLevelStage, OutputStride, ResNetConfig, WideResNet38Config};
+use decoupled_seg_heads::{AsppConfig, FcnHeadConfig, PyramidPoolingConfig};
+
 use super::decoupled_seg_net::DecoupledSegNetConfig;
+
+/// Channels of the context features in published networks.
+const CHANNELS: usize = 256;
 
 /// The networks of the paper: decoupled and at output stride 8, the ResNets with the deep stem.
 impl DecoupledSegNetConfig {
     /// FCN on a ResNet-50.
     pub fn fcn_resnet50(num_classes: usize) -> Self {
-        resnet(num_classes, ResNetConfig::resnet50(), ContextConfig::Fcn)
+        fcn(num_classes, ResNetConfig::resnet50())
     }
 
     /// FCN on a ResNet-101. The authors' constructor of that name builds a ResNet-50.
     pub fn fcn_resnet101(num_classes: usize) -> Self {
-        resnet(num_classes, ResNetConfig::resnet101(), ContextConfig::Fcn)
+        fcn(num_classes, ResNetConfig::resnet101())
     }
 
     /// PSPNet on a ResNet-50.
     pub fn pspnet_resnet50(num_classes: usize) -> Self {
-        let context = ContextConfig::PyramidPooling;
-        resnet(num_classes, ResNetConfig::resnet50(), context)
+        pspnet(num_classes, ResNetConfig::resnet50())
     }
 
     /// PSPNet on a ResNet-101.
     pub fn pspnet_resnet101(num_classes: usize) -> Self {
-        let context = ContextConfig::PyramidPooling;
-        resnet(num_classes, ResNetConfig::resnet101(), context)
+        pspnet(num_classes, ResNetConfig::resnet101())
     }
 
     /// DeepLabV3+ on a ResNet-50.
     pub fn deeplabv3plus_resnet50(num_classes: usize) -> Self {
-        resnet(num_classes, ResNetConfig::resnet50(), ContextConfig::aspp())
+        deeplabv3plus(num_classes, ResNetConfig::resnet50())
     }
 
     /// DeepLabV3+ on a ResNet-101.
     pub fn deeplabv3plus_resnet101(num_classes: usize) -> Self {
-        resnet(
-            num_classes,
-            ResNetConfig::resnet101(),
-            ContextConfig::aspp(),
-        )
+        deeplabv3plus(num_classes, ResNetConfig::resnet101())
     }
 
     /// DeepLabV3+ on a WideResNet-38, its low-level features at stride 2 as the authors have them.
     pub fn deeplabv3plus_wide_resnet38(num_classes: usize) -> Self {
-        let backbone = BackboneConfig::WideResNet38(WideResNet38Config::new());
-        Self::new(num_classes, backbone).with_context(ContextConfig::aspp())
+        deeplabv3plus_wide(num_classes, WideResNet38Config::new())
+    }
+
+    /// The same with its low-level features at stride 4: a decoder on maps a quarter as large, which is what the paper's
+    /// operation counts fit.
+    pub fn deeplabv3plus_wide_resnet38_stride4(num_classes: usize) -> Self {
+        let backbone = WideResNet38Config::new().with_low_level(LowLevelStage::Stride4);
+        deeplabv3plus_wide(num_classes, backbone)
     }
 
     /// An FCN small enough to learn on a CPU in minutes: a ResNet-18 an eighth as wide, 32 channels in the decoder.
     pub fn tiny(num_classes: usize) -> Self {
         let backbone = ResNetConfig::resnet18().with_width(8);
-        resnet(num_classes, backbone, ContextConfig::Fcn)
-            .with_channels(32)
+        let [.., last] = backbone.channels();
+        Self::new(num_classes, backbone, FcnHeadConfig::new([last, 32]))
             .with_fine_channels(Some(16))
-            .with_edge_channels(16)
+            .map_head(|head| head.with_edge_channels(16))
     }
 }
 
-impl ContextConfig {
-    /// ASPP with the rates for output stride 8: 12, 24 and 36.
-    pub fn aspp() -> Self {
-        Self::aspp_at(OutputStride::Os8)
-    }
+fn fcn(num_classes: usize, backbone: ResNetConfig) -> DecoupledSegNetConfig {
+    let [.., last] = backbone.channels();
+    DecoupledSegNetConfig::new(num_classes, backbone, FcnHeadConfig::new([last, CHANNELS]))
+}
 
-    /// ASPP with the rates that reach as far in the image at another output stride.
-    pub fn aspp_at(output_stride: OutputStride) -> Self {
-        let atrous_rates = match output_stride {
-            OutputStride::Os8 => AsppConfig::ATROUS_RATES_OS8.to_vec(),
-            OutputStride::Os16 => AsppConfig::ATROUS_RATES_OS16.to_vec(),
-            OutputStride::Os32 => AsppConfig::ATROUS_RATES_OS16
-                .iter()
-                .map(|rate| rate / 2)
-                .collect(),
-        };
-        Self::Aspp { atrous_rates }
+fn pspnet(num_classes: usize, backbone: ResNetConfig) -> DecoupledSegNetConfig {
+    let [.., last] = backbone.channels();
+    let context = PyramidPoolingConfig::new([last, CHANNELS]);
+    DecoupledSegNetConfig::new(num_classes, backbone, context)
+}
+
+fn deeplabv3plus(num_classes: usize, backbone: ResNetConfig) -> DecoupledSegNetConfig {
+    let [.., last] = backbone.channels();
+    DecoupledSegNetConfig::new(num_classes, backbone, AsppConfig::new([last, CHANNELS]))
+}
+
+fn deeplabv3plus_wide(num_classes: usize, backbone: WideResNet38Config) -> DecoupledSegNetConfig {
+    let [.., last] = backbone.channels();
+    DecoupledSegNetConfig::new(num_classes, backbone, AsppConfig::new([last, CHANNELS]))
+}
+
+/// The dilations of an ASPP that reach as far in the image at an output stride as 12, 24 and 36 do at 8.
+pub fn atrous_rates(output_stride: OutputStride) -> Vec<usize> {
+    let at_one = AsppConfig::ATROUS_RATES_OS8.map(|rate| rate * OutputStride::Os8.pixels());
+    at_one.map(|rate| rate / output_stride.pixels()).to_vec()
+}
+
+/// A network that has a name: [`NETWORKS`] lists them.
+///
+/// # Example
+///
+/// ```
+/// use decoupled_seg::network::NetworkPreset;
+///
+/// let preset: NetworkPreset = "deeplabv3plus-resnet50".parse()?;
+/// assert_eq!(preset.title, "DeepLabV3+, ResNet-50");
+/// assert_eq!(preset.config(11).num_classes(), 11);
+/// # Ok::<(), decoupled_seg::network::UnknownNetwork>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct NetworkPreset {
+    /// The name on a command line.
+    pub name: &'static str,
+    /// The name in a table.
+    pub title: &'static str,
+    /// What the paper's Table 2(a) says of it.
+    pub paper: Option<PaperRow>,
+    config: fn(usize) -> DecoupledSegNetConfig,
+}
+
+/// A row of the paper's Table 2(a): operations at 512x512 pixels, 19 classes, in billions.
+///
+/// Source: Li et al., ECCV 2020, [arXiv:2007.10035](https://arxiv.org/abs/2007.10035), Table 2(a).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PaperRow {
+    /// The network without the module.
+    pub baseline: f64,
+    /// What the module adds.
+    pub added: f64,
+}
+
+/// Every network that has a name, decoupled.
+pub const NETWORKS: &[NetworkPreset] = &[
+    preset("tiny", "tiny FCN", DecoupledSegNetConfig::tiny),
+    preset(
+        "fcn-resnet50",
+        "FCN, ResNet-50",
+        DecoupledSegNetConfig::fcn_resnet50,
+    ),
+    preset(
+        "fcn-resnet101",
+        "FCN, ResNet-101",
+        DecoupledSegNetConfig::fcn_resnet101,
+    ),
+    preset(
+        "pspnet-resnet50",
+        "PSPNet, ResNet-50",
+        DecoupledSegNetConfig::pspnet_resnet50,
+    )
+    .in_paper(132.1, 9.2),
+    preset(
+        "pspnet-resnet101",
+        "PSPNet, ResNet-101",
+        DecoupledSegNetConfig::pspnet_resnet101,
+    ),
+    preset(
+        "deeplabv3plus-resnet50",
+        "DeepLabV3+, ResNet-50",
+        DecoupledSegNetConfig::deeplabv3plus_resnet50,
+    )
+    .in_paper(190.1, 9.0),
+    preset(
+        "deeplabv3plus-resnet101",
+        "DeepLabV3+, ResNet-101",
+        DecoupledSegNetConfig::deeplabv3plus_resnet101,
+    ),
+    preset(
+        "deeplabv3plus-wide-resnet38",
+        "DeepLabV3+, WideResNet-38",
+        DecoupledSegNetConfig::deeplabv3plus_wide_resnet38,
+    )
+    .in_paper(664.5, 7.5),
+    preset(
+        "deeplabv3plus-wide-resnet38-stride4",
+        "the same, low-level features at stride 4",
+        DecoupledSegNetConfig::deeplabv3plus_wide_resnet38_stride4,
+    )
+    .in_paper(664.5, 7.5),
+];
+
+const fn preset(
+    name: &'static str,
+    title: &'static str,
+    config: fn(usize) -> DecoupledSegNetConfig,
+) -> NetworkPreset {
+    NetworkPreset {
+        name,
+        title,
+        paper: None,
+        config,
     }
 }
 
-fn resnet(
-    num_classes: usize,
-    backbone: ResNetConfig,
-    context: ContextConfig,
-) -> DecoupledSegNetConfig {
-    DecoupledSegNetConfig::new(num_classes, BackboneConfig::ResNet(backbone)).with_context(context)
+impl NetworkPreset {
+    const fn in_paper(mut self, baseline: f64, added: f64) -> Self {
+        self.paper = Some(PaperRow { baseline, added });
+        self
+    }
+
+    /// The network for a number of classes.
+    pub fn config(&self, num_classes: usize) -> DecoupledSegNetConfig {
+        (self.config)(num_classes)
+    }
+}
+
+/// A name that no network has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownNetwork {
+    name: String,
+}
+
+impl fmt::Display for UnknownNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = NETWORKS.iter().map(|network| network.name).collect();
+        write!(
+            f,
+            "no network is named `{}`: use one of {}",
+            self.name,
+            names.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for UnknownNetwork {}
+
+impl FromStr for NetworkPreset {
+    type Err = UnknownNetwork;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let network = NETWORKS.iter().find(|network| network.name == name);
+        network.copied().ok_or_else(|| UnknownNetwork {
+            name: name.to_string(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_and_another_is_told_the_names() {
+        for network in NETWORKS {
+            let found: NetworkPreset = network.name.parse().expect("it is in the list");
+            assert_eq!(found.title, network.title);
+        }
+        let error = "deeplab"
+            .parse::<NetworkPreset>()
+            .expect_err("no such name");
+        let message = error.to_string();
+        assert!(
+            message.contains("`deeplab`") && message.contains("fcn-resnet50"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn atrous_rates_follow_the_output_stride() {
+        assert_eq!(atrous_rates(OutputStride::Os8), [12, 24, 36]);
+        assert_eq!(
+            atrous_rates(OutputStride::Os16),
+            AsppConfig::ATROUS_RATES_OS16
+        );
+        assert_eq!(atrous_rates(OutputStride::Os32), [3, 6, 9]);
+    }
 }

@@ -1,44 +1,23 @@
 use std::path::Path;
 
 use burn::tensor::TensorData;
-use decoupled_seg_backbones::Stem;
-use decoupled_seg_heads::AuxiliaryHeadConfig;
+use decoupled_seg_backbones::{BackboneNames, Stem};
 use decoupled_seg_nn::KeyMap;
+use decoupled_seg_weights::count_fitting;
 
-use super::load::count_fitting;
-use super::{
-    BackboneNames, Checkpoint, LoadPolicy, LoadReport, Placeholder, WeightsError, load,
-    resnet_keys, save, wide_resnet38_keys,
-};
+use super::{LoadPolicy, LoadReport, Placeholder, WeightsError, WeightsFile, load, save};
 use crate::network::{BackboneConfig, DecoderConfig, DecoupledSegNet, DecoupledSegNetConfig};
-
-impl BackboneConfig {
-    /// The names of the backbone's tensors.
-    pub fn official_keys(&self, names: BackboneNames) -> KeyMap {
-        match self {
-            Self::ResNet(config) => resnet_keys(config, names),
-            Self::WideResNet38(config) => wide_resnet38_keys(config, names),
-        }
-    }
-}
 
 impl DecoupledSegNetConfig {
     /// The authors' names of the network's tensors.
     pub fn official_keys(&self) -> KeyMap {
-        let [_, _, third, last] = self.backbone.channels();
         let backbone = self.backbone.official_keys(BackboneNames::Segmentation);
-        let context = self.context.official_keys([last, self.channels()]);
-        let decoder = match self.decoder {
-            DecoderConfig::Decoupled => self.decoupled_head().official_keys(),
-            DecoderConfig::Plain => self.plain_decoder().official_keys(),
-        };
         let mut keys = KeyMap::new()
             .nest("", "backbone", backbone)
-            .nest("", "context", context)
-            .nest("", "decoder", decoder);
-        if self.auxiliary {
-            let auxiliary = AuxiliaryHeadConfig::new(third, self.num_classes).official_keys();
-            keys = keys.nest("", "auxiliary", auxiliary);
+            .nest("", "context", self.context.official_keys())
+            .nest("", "decoder", self.decoder.official_keys());
+        if let Some(head) = &self.auxiliary {
+            keys = keys.nest("", "auxiliary", head.official_keys());
         }
         for placeholder in self.unused_tensors() {
             keys = keys.without_counterpart(&placeholder.key);
@@ -63,12 +42,12 @@ impl DecoupledSegNetConfig {
 
     /// `edge_conv` of the decoupled networks on a WideResNet-38: in every checkpoint, in no forward pass.
     fn unused_tensors(&self) -> Vec<Placeholder> {
-        let (BackboneConfig::WideResNet38(_), DecoderConfig::Decoupled) =
-            (&self.backbone, self.decoder)
+        let (BackboneConfig::WideResNet38(_), DecoderConfig::Decoupled(_)) =
+            (&self.backbone, &self.decoder)
         else {
             return Vec::new();
         };
-        let channels = self.channels();
+        let channels = self.decoder.channels();
         let vector = |name: &str, value: f32| Placeholder {
             key: format!("edge_conv.1.{name}"),
             data: TensorData::new(vec![value; channels], [channels]),
@@ -86,56 +65,67 @@ impl DecoupledSegNetConfig {
         ]
     }
 
+    /// The network with the stem that a file has, where its backbone is a ResNet and the file has a stem: one
+    /// convolution, as torchvision's, or three, as the authors'.
+    pub fn with_stem_of(mut self, checkpoint: &WeightsFile) -> Self {
+        let BackboneConfig::ResNet(resnet) = &mut self.backbone else {
+            return self;
+        };
+        let named_with = |stem: Stem| {
+            let config = BackboneConfig::ResNet(resnet.clone().with_stem(stem));
+            [BackboneNames::Segmentation, BackboneNames::Classifier]
+                .map(|names| checkpoint.count_named(&config.official_keys(names)))
+                .into_iter()
+                .max()
+        };
+        let (torchvision, deep) = (named_with(Stem::Torchvision), named_with(Stem::Deep));
+        if torchvision != deep {
+            resnet.stem = match torchvision > deep {
+                true => Stem::Torchvision,
+                false => Stem::Deep,
+            };
+        }
+        self
+    }
+}
+
+impl DecoupledSegNet {
     /// Loads a checkpoint of the authors' code, or one that [`save_weights`](Self::save_weights) wrote.
     ///
     /// # Errors
     ///
-    /// As [`Checkpoint::open`] and [`load`]; the network is then unchanged.
+    /// As [`WeightsFile::open`] and [`load`]; the network is then unchanged.
     pub fn load_weights(
-        &self,
-        network: &mut DecoupledSegNet,
+        &mut self,
         path: impl AsRef<Path>,
         policy: LoadPolicy,
     ) -> Result<LoadReport, WeightsError> {
-        let checkpoint = Checkpoint::open(path)?;
-        load(network, &self.official_keys(), &checkpoint, policy)
-    }
-
-    /// The network with the stem that a file has, where its backbone is a ResNet and the file has a stem: one
-    /// convolution, as torchvision's, or three, as the authors'.
-    pub fn with_stem_of(mut self, checkpoint: &Checkpoint) -> Self {
-        let has = |keys: [&str; 2]| keys.iter().any(|key| checkpoint.entry(key).is_some());
-        if let BackboneConfig::ResNet(resnet) = &mut self.backbone {
-            if has(["conv1.weight", "layer0.0.weight"]) {
-                resnet.stem = Stem::Torchvision;
-            } else if has(["conv1.0.weight", "layer0.0.0.weight"]) {
-                resnet.stem = Stem::Deep;
-            }
-        }
-        self
+        let checkpoint = WeightsFile::open(path)?;
+        let keys = self.config().official_keys();
+        load(self, &keys, &checkpoint, policy)
     }
 
     /// Loads what a training is to start from: what fits of a segmentation network of the authors, or the backbone from
     /// a whole ImageNet classifier, whichever of them the file is. A ResNet needs the file's stem:
-    /// [`with_stem_of`](Self::with_stem_of).
+    /// [`with_stem_of`](DecoupledSegNetConfig::with_stem_of).
     ///
     /// # Errors
     ///
     /// As [`load`]; the network is then unchanged.
     pub fn load_pretrained(
-        &self,
-        network: &mut DecoupledSegNet,
-        checkpoint: &Checkpoint,
+        &mut self,
+        checkpoint: &WeightsFile,
     ) -> Result<LoadReport, WeightsError> {
-        let whole = self.official_keys();
-        let classifier = self.backbone.official_keys(BackboneNames::Classifier);
+        let whole = self.config().official_keys();
+        let backbone = &self.config().backbone;
+        let classifier = backbone.official_keys(BackboneNames::Classifier);
         // Both name the blocks of a ResNet alike, so that either finds most of the other's tensors.
-        let of_backbone = count_fitting(&network.backbone, &classifier, checkpoint);
-        if count_fitting(network, &whole, checkpoint) > of_backbone {
-            load(network, &whole, checkpoint, LoadPolicy::Partial)
+        let of_backbone = count_fitting(&self.backbone, &classifier, checkpoint);
+        if of_backbone > count_fitting(self, &whole, checkpoint) {
+            let backbone = &mut self.backbone;
+            load(backbone, &classifier, checkpoint, LoadPolicy::Complete)
         } else {
-            let backbone = &mut network.backbone;
-            load(backbone, &classifier, checkpoint, LoadPolicy::Whole)
+            load(self, &whole, checkpoint, LoadPolicy::Partial)
         }
     }
 
@@ -144,26 +134,23 @@ impl DecoupledSegNetConfig {
     ///
     /// # Errors
     ///
-    /// As [`Checkpoint::open`] and [`load`]; the network is then unchanged.
+    /// As [`WeightsFile::open`] and [`load`]; the network is then unchanged.
     pub fn load_backbone(
-        &self,
-        network: &mut DecoupledSegNet,
+        &mut self,
         path: impl AsRef<Path>,
         policy: LoadPolicy,
     ) -> Result<LoadReport, WeightsError> {
-        let checkpoint = Checkpoint::open(path)?;
-        let fit = |keys: &KeyMap| {
-            let named = |key: &&str| keys.path_of(key).is_some();
-            checkpoint.keys().filter(named).count()
-        };
-        let classifier = self.backbone.official_keys(BackboneNames::Classifier);
-        let segmentation = self.backbone.official_keys(BackboneNames::Segmentation);
+        let checkpoint = WeightsFile::open(path)?;
+        let fit = |keys: &KeyMap| checkpoint.count_named(keys);
+        let backbone = &self.config().backbone;
+        let classifier = backbone.official_keys(BackboneNames::Classifier);
+        let segmentation = backbone.official_keys(BackboneNames::Segmentation);
         let keys = if fit(&segmentation) > fit(&classifier) {
             segmentation
         } else {
             classifier
         };
-        load(&mut network.backbone, &keys, &checkpoint, policy)
+        load(&mut self.backbone, &keys, &checkpoint, policy)
     }
 
     /// Writes the network to a `.safetensors` file that the authors' code can load: official names, and a value for
@@ -172,11 +159,8 @@ impl DecoupledSegNetConfig {
     /// # Errors
     ///
     /// [`WeightsError::Write`]; an existing file is then still whole.
-    pub fn save_weights(
-        &self,
-        network: &DecoupledSegNet,
-        path: impl AsRef<Path>,
-    ) -> Result<(), WeightsError> {
-        save(network, &self.official_keys(), &self.placeholders(), path)
+    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), WeightsError> {
+        let config = self.config();
+        save(self, &config.official_keys(), &config.placeholders(), path)
     }
 }

@@ -7,7 +7,8 @@ use burn::store::{ModuleSnapshot, bridge};
 use burn::tensor::{Device, Tensor, TensorData};
 use decoupled_seg::backbones::{ResNetConfig, WideResNet38Config};
 use decoupled_seg::body_edge::BodyEdgeModuleConfig;
-use decoupled_seg::network::{BackboneConfig, ContextConfig, DecoderConfig, DecoupledSegNetConfig};
+use decoupled_seg::heads::{AsppConfig, FcnHeadConfig, PyramidPoolingConfig};
+use decoupled_seg::network::{BackboneConfig, ContextConfig, DecoupledSegNetConfig};
 use decoupled_seg::nn::{KeyMap, WarpOptions};
 use serde_json::Value;
 
@@ -19,26 +20,27 @@ pub fn network_config(
 ) -> DecoupledSegNetConfig {
     let text = |key: &str| case[key].as_str().unwrap_or_else(|| panic!("no `{key}`"));
     let backbone = match text("backbone") {
-        "r50" => BackboneConfig::ResNet(ResNetConfig::resnet50()),
-        "r101" => BackboneConfig::ResNet(ResNetConfig::resnet101()),
-        "wrn38" => BackboneConfig::WideResNet38(WideResNet38Config::new()),
+        "r50" => BackboneConfig::from(ResNetConfig::resnet50()),
+        "r101" => ResNetConfig::resnet101().into(),
+        "wrn38" => WideResNet38Config::new().into(),
         other => panic!("unknown backbone `{other}`"),
     };
+    let [.., last] = backbone.channels();
+    let channels = [last, 256];
     let context = match text("arch") {
-        "fcn" => ContextConfig::Fcn,
-        "pspnet" => ContextConfig::PyramidPooling,
-        "deeplabv3plus" => ContextConfig::aspp(),
+        "fcn" => ContextConfig::from(FcnHeadConfig::new(channels)),
+        "pspnet" => PyramidPoolingConfig::new(channels).into(),
+        "deeplabv3plus" => AsppConfig::new(channels).into(),
         other => panic!("unknown architecture `{other}`"),
     };
-    let decoder = match case["decoupled"].as_bool() {
-        Some(true) => DecoderConfig::Decoupled,
-        Some(false) => DecoderConfig::Plain,
+    let body_edge = BodyEdgeModuleConfig::new(256).with_warp(warp);
+    let config = DecoupledSegNetConfig::new(num_classes, backbone, context)
+        .map_head(|head| head.with_body_edge(body_edge));
+    match case["decoupled"].as_bool() {
+        Some(true) => config,
+        Some(false) => config.plain(),
         None => panic!("no `decoupled`"),
-    };
-    DecoupledSegNetConfig::new(num_classes, backbone)
-        .with_context(context)
-        .with_decoder(decoder)
-        .with_body_edge(BodyEdgeModuleConfig::new(256).with_warp(warp))
+    }
 }
 
 /// Fills every tensor of `module` by `values`, which gets the official key and the shape.

@@ -1,7 +1,9 @@
 //! Dilated ResNets and WideResNet-38: an image in, one feature map a stage out.
 //!
 //! Every backbone is a config with an `init`, and its `forward` returns [`Features`]: the outputs of four stages, the
-//! last two of which stay at the resolution that [`OutputStride`] asks for. There is no classifier.
+//! last two of which stay at the resolution that [`OutputStride`] asks for. There is no classifier. A backbone says
+//! everything about itself in its own file: how it is built and runs, the names of its tensors (`official_keys`), what
+//! it costs (`cost`), and its inference form ([`Fold`](decoupled_seg_nn::Fold)).
 //!
 //! ```
 //! use burn::tensor::{Device, Distribution, Tensor};
@@ -20,7 +22,7 @@
 //! assert_eq!(config.channels(), [16, 32, 64, 128]);
 //! ```
 
-mod conv_norm;
+mod backbone_names;
 mod features;
 mod output_stride;
 mod pre_activation_block;
@@ -28,10 +30,28 @@ mod residual_block;
 mod resnet;
 mod wide_resnet38;
 
-pub use conv_norm::{ConvNorm, ConvNormConfig, fold_batch_norm, with_own_statistics};
+pub use backbone_names::BackboneNames;
 pub use features::Features;
 pub use output_stride::OutputStride;
 pub use pre_activation_block::{PreActivationBlock, PreActivationBlockConfig};
 pub use residual_block::{ResidualBlock, ResidualBlockConfig, ResidualKind};
 pub use resnet::{ResNet, ResNetConfig, Stem};
 pub use wide_resnet38::{LowLevelStage, WideResNet38, WideResNet38Config};
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Module;
+    use burn::store::ModuleSnapshot;
+    use decoupled_seg_nn::KeyMap;
+
+    /// Every tensor of the module has exactly one name, and the other way round.
+    pub(crate) fn assert_named<M: Module>(module: &M, keys: &KeyMap) {
+        let tensors = module.collect(None, None, true).into_iter();
+        let mut paths: Vec<String> = tensors.map(|tensor| tensor.name).collect();
+        let keys = keys.keys().iter();
+        let mut named: Vec<String> = keys.filter_map(|key| key.path.clone()).collect();
+        paths.sort();
+        named.sort();
+        assert_eq!(paths, named);
+    }
+}

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Below 32, the last stages keep their resolution and dilate their 3x3 convolutions instead, every block alike, the
 /// first one included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OutputStride {
     /// The third stage is dilated by 2 and the fourth by 4: what the paper uses.
     Os8,

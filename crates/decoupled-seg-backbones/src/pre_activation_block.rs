@@ -4,9 +4,10 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-
-use crate::conv_norm::normalize;
-use crate::{ConvNorm, ConvNormConfig, with_own_statistics};
+use decoupled_seg_nn::{
+    ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, batch_norm,
+    channel_dropout,
+};
 
 /// Configuration of a [`PreActivationBlock`]; [`init`](PreActivationBlockConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -42,8 +43,8 @@ pub struct PreActivationBlockConfig {
 pub struct PreActivationBlock {
     /// The norm in front of everything.
     pub norm: BatchNorm,
-    /// Two or three convolutions; all but the last have a norm behind them.
-    pub convs: Vec<ConvNorm>,
+    /// Two or three convolutions; all but the last have norm and ReLU behind them.
+    pub convs: Vec<ConvNormAct>,
     /// 1x1 convolution where stride or channels change.
     pub shortcut: Option<Conv2d>,
     /// Drops whole channels in front of the last convolution, in training.
@@ -79,44 +80,68 @@ impl PreActivationBlockConfig {
     }
 
     /// The convolutions on the residual path, in order.
-    ///
-    /// # Panics
-    ///
-    /// Panics if there are not two or three.
-    pub fn convs(&self) -> Vec<ConvNormConfig> {
-        let kernel_sizes: &[usize] = match self.channels.len() {
+    fn convs(&self) -> Vec<ConvNormActConfig> {
+        let sides: &[usize] = match self.channels.len() {
             2 => &[3, 3],
             3 => &[1, 3, 1],
             other => panic!("a block has 2 or 3 convolutions, got channels for {other}"),
         };
         let mut channels_in = self.channels_in;
-        let mut convs = Vec::with_capacity(kernel_sizes.len());
-        for (index, (&kernel_size, &channels_out)) in
-            kernel_sizes.iter().zip(&self.channels).enumerate()
-        {
-            let config = ConvNormConfig::new([channels_in, channels_out], kernel_size)
-                .with_stride(if index == 0 { self.stride } else { 1 })
-                .with_dilation(if kernel_size == 1 { 1 } else { self.dilation })
-                .with_norm(index + 1 < kernel_sizes.len())
-                .with_initializer(Conv2dConfig::new([1, 1], [1, 1]).initializer);
-            convs.push(config);
+        let mut convs = Vec::with_capacity(sides.len());
+        for (&side, &channels_out) in sides.iter().zip(&self.channels) {
+            let dilation = if side == 1 { 1 } else { self.dilation };
+            let conv = ConvNormActConfig::new([channels_in, channels_out], [side; 2])
+                .with_dilation([dilation; 2])
+                .with_same_padding();
+            convs.push(conv);
             channels_in = channels_out;
         }
+        convs[0].stride = [self.stride; 2];
+        let last = sides.len() - 1;
+        convs[last].norm = false;
+        convs[last].activation = None;
         convs
     }
 
     /// The convolution on the shortcut, if it has one.
-    ///
-    /// # Panics
-    ///
-    /// Panics if there are no convolutions.
-    pub fn shortcut(&self) -> Option<Conv2dConfig> {
+    fn shortcut(&self) -> Option<Conv2dConfig> {
         let channels = [self.channels_in, self.channels_out()];
         (self.stride != 1 || channels[0] != channels[1]).then(|| {
             Conv2dConfig::new(channels, [1, 1])
                 .with_stride([self.stride; 2])
                 .with_bias(false)
         })
+    }
+
+    /// The authors' names of its tensors.
+    pub fn official_keys(&self) -> KeyMap {
+        let mut keys = KeyMap::new().norm("bn1.0", "norm");
+        for (index, conv) in self.convs().iter().enumerate() {
+            keys = keys.conv_norm_act(
+                &format!("convs.conv{}", index + 1),
+                // The norm in front of the block is number 1.
+                &format!("convs.bn{}.0", index + 2),
+                &format!("convs.{index}"),
+                conv,
+            );
+        }
+        match self.shortcut() {
+            Some(_) => keys.conv("proj_conv", "shortcut", false),
+            None => keys,
+        }
+    }
+}
+
+impl Cost for PreActivationBlockConfig {
+    fn cost(&self, input: MapShape, counter: &mut CostCounter) -> MapShape {
+        counter.batch_norm(input);
+        counter.activation(input);
+        if let Some(shortcut) = self.shortcut() {
+            shortcut.cost(input, counter);
+        }
+        let output = self.convs().cost(input, counter);
+        counter.other(output);
+        output
     }
 }
 
@@ -128,16 +153,13 @@ impl PreActivationBlock {
     /// - `input`: `[batch, channels_in, height, width]`
     /// - output: `[batch, channels_out, ceil(height / stride), ceil(width / stride)]`
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let activated = relu(normalize(&self.norm, input.clone()));
+        let activated = relu(batch_norm(&self.norm, input.clone()));
         let shortcut = match &self.shortcut {
             Some(conv) => conv.forward(activated.clone()),
             None => input,
         };
         let mut residual = activated;
         for (index, conv) in self.convs.iter().enumerate() {
-            if index > 0 {
-                residual = relu(residual);
-            }
             if index + 1 == self.convs.len() {
                 residual = channel_dropout(&self.dropout, residual);
             }
@@ -146,31 +168,17 @@ impl PreActivationBlock {
 
         residual + shortcut
     }
+}
 
-    /// The block with its batch norms folded, see [`ConvNorm::fold_batch_norm`]. The first one stays: it stands
-    /// behind a sum, not behind a convolution. Its statistics become a copy, where a clone of the block shares them.
-    pub fn fold_batch_norm(self) -> Self {
+/// The first norm stays: it stands behind a sum, not behind a convolution.
+impl Fold for PreActivationBlock {
+    fn fold(self) -> Self {
         Self {
-            norm: with_own_statistics(self.norm),
-            convs: self
-                .convs
-                .into_iter()
-                .map(ConvNorm::fold_batch_norm)
-                .collect(),
+            norm: self.norm.fold(),
+            convs: self.convs.fold(),
             ..self
         }
     }
-}
-
-/// Drops whole channels rather than single elements (PyTorch's `Dropout2d`).
-fn channel_dropout(dropout: &Dropout, features: Tensor<4>) -> Tensor<4> {
-    let device = features.device();
-    if !device.is_autodiff() || !dropout.training.is_enabled() || dropout.prob == 0.0 {
-        return features;
-    }
-    let [batch, channels, _, _] = features.dims();
-    let ones = Tensor::ones([batch, channels, 1, 1], (&device, features.dtype()));
-    features * dropout.forward(ones)
 }
 
 #[cfg(test)]
@@ -217,29 +225,10 @@ mod tests {
     #[test]
     fn only_the_3x3_convolutions_are_dilated() {
         let config = PreActivationBlockConfig::new(4, vec![2, 4, 8]).with_dilation(4);
-        let dilations: Vec<usize> = config.convs().iter().map(|conv| conv.dilation).collect();
+        let dilations: Vec<usize> = config.convs().iter().map(|conv| conv.dilation[0]).collect();
         let norms: Vec<bool> = config.convs().iter().map(|conv| conv.norm).collect();
         assert_eq!(dilations, [1, 4, 1]);
         assert_eq!(norms, [true, true, false]);
-    }
-
-    #[test]
-    fn dropout_takes_whole_channels_in_training_only() {
-        let device = Device::default();
-        device.seed(3);
-        let training = device.clone().autodiff();
-        let dropout = DropoutConfig::new(0.5).init();
-        let ones = |device: &Device| Tensor::<4>::ones([2, 32, 2, 2], device);
-
-        let kept = channel_dropout(&dropout, ones(&training)).into_data();
-        let kept: Vec<f32> = kept.try_into_vec().expect("features are f32");
-        assert!(
-            kept.chunks(4)
-                .all(|channel| channel == [0.0; 4] || channel == [2.0; 4])
-        );
-        assert!(kept.contains(&0.0) && kept.contains(&2.0));
-        let inference = channel_dropout(&dropout, ones(&device));
-        assert_eq!(inference.sum().into_scalar::<f32>(), 256.0);
     }
 
     #[test]

@@ -2,12 +2,14 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use decoupled_seg_nn::{
+    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
+};
 use serde::{Deserialize, Serialize};
-
-use crate::{ConvNorm, ConvNormConfig};
 
 /// Which convolutions a [`ResidualBlock`] has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ResidualKind {
     /// Two 3x3 convolutions (ResNet-18, 34). The stride sits on the first, the dilation on both.
     Basic,
@@ -50,13 +52,13 @@ pub struct ResidualBlockConfig {
 #[derive(Module, Debug)]
 pub struct ResidualBlock {
     /// Two or three convolutions, see [`ResidualKind`].
-    pub convs: Vec<ConvNorm>,
+    pub convs: Vec<ConvNormAct>,
     /// Strided 1x1 convolution where stride or channels change; the identity elsewhere.
-    pub shortcut: Option<ConvNorm>,
+    pub shortcut: Option<ConvNormAct>,
 }
 
 impl ResidualBlockConfig {
-    /// Builds the block on `device`; see [`ConvNormConfig::init`] for the initial values.
+    /// Builds the block on `device`: convolutions normal with variance `2 / fan_out`, batch norms 1 and 0.
     ///
     /// # Panics
     ///
@@ -77,30 +79,72 @@ impl ResidualBlockConfig {
         self.channels_mid * self.kind.expansion()
     }
 
-    /// The convolutions on the residual path, in order.
-    pub fn convs(&self) -> Vec<ConvNormConfig> {
+    /// The convolutions on the residual path, in order. The ReLU behind the last one waits for the sum.
+    fn convs(&self) -> Vec<ConvNormActConfig> {
         let mid = self.channels_mid;
         let spatial = |channels_in, stride| {
-            ConvNormConfig::new([channels_in, mid], 3)
-                .with_stride(stride)
-                .with_dilation(self.dilation)
+            conv([channels_in, mid], 3, self.dilation).with_stride([stride; 2])
         };
         match self.kind {
-            ResidualKind::Basic => vec![spatial(self.channels_in, self.stride), spatial(mid, 1)],
+            ResidualKind::Basic => vec![
+                spatial(self.channels_in, self.stride),
+                spatial(mid, 1).with_activation(None),
+            ],
             // Stride sits on the 3x3, not the 1x1 (ResNet V1.5): the ImageNet weights expect it.
             ResidualKind::Bottleneck => vec![
-                ConvNormConfig::new([self.channels_in, mid], 1),
+                conv([self.channels_in, mid], 1, 1),
                 spatial(mid, self.stride),
-                ConvNormConfig::new([mid, self.channels_out()], 1),
+                conv([mid, self.channels_out()], 1, 1).with_activation(None),
             ],
         }
     }
 
     /// The convolution on the shortcut, if it has one.
-    pub fn shortcut(&self) -> Option<ConvNormConfig> {
+    fn shortcut(&self) -> Option<ConvNormActConfig> {
         let channels = [self.channels_in, self.channels_out()];
-        (self.stride != 1 || channels[0] != channels[1])
-            .then(|| ConvNormConfig::new(channels, 1).with_stride(self.stride))
+        (self.stride != 1 || channels[0] != channels[1]).then(|| {
+            conv(channels, 1, 1)
+                .with_stride([self.stride; 2])
+                .with_activation(None)
+        })
+    }
+
+    /// torchvision's names of its tensors, which are the authors' too.
+    pub fn official_keys(&self) -> KeyMap {
+        let mut keys = KeyMap::new();
+        for (index, conv) in self.convs().iter().enumerate() {
+            let number = index + 1;
+            keys = keys.conv_norm_act(
+                &format!("conv{number}"),
+                &format!("bn{number}"),
+                &format!("convs.{index}"),
+                conv,
+            );
+        }
+        match self.shortcut() {
+            Some(conv) => keys.conv_norm_act("downsample.0", "downsample.1", "shortcut", &conv),
+            None => keys,
+        }
+    }
+}
+
+/// A square convolution with norm and ReLU, padded to keep the size, started by the ResNets' own rule.
+pub(crate) fn conv(channels: [usize; 2], side: usize, dilation: usize) -> ConvNormActConfig {
+    ConvNormActConfig::new(channels, [side; 2])
+        .with_dilation([dilation; 2])
+        .with_same_padding()
+        .with_conv_init(ConvInit::HeNormalFanOut)
+}
+
+impl Cost for ResidualBlockConfig {
+    fn cost(&self, input: MapShape, counter: &mut CostCounter) -> MapShape {
+        if let Some(shortcut) = self.shortcut() {
+            shortcut.cost(input, counter);
+        }
+        let output = self.convs().cost(input, counter);
+        counter.other(output);
+        counter.activation(output);
+        output
     }
 }
 
@@ -116,26 +160,20 @@ impl ResidualBlock {
             Some(conv) => conv.forward(input.clone()),
             None => input.clone(),
         };
-        let mut residual = input;
-        for (index, conv) in self.convs.iter().enumerate() {
-            if index > 0 {
-                residual = relu(residual);
-            }
-            residual = conv.forward(residual);
-        }
+        let residual = self
+            .convs
+            .iter()
+            .fold(input, |features, conv| conv.forward(features));
 
         relu(residual + shortcut)
     }
+}
 
-    /// The block with its batch norms folded, see [`ConvNorm::fold_batch_norm`].
-    pub fn fold_batch_norm(self) -> Self {
+impl Fold for ResidualBlock {
+    fn fold(self) -> Self {
         Self {
-            convs: self
-                .convs
-                .into_iter()
-                .map(ConvNorm::fold_batch_norm)
-                .collect(),
-            shortcut: self.shortcut.map(ConvNorm::fold_batch_norm),
+            convs: self.convs.fold(),
+            shortcut: self.shortcut.fold(),
         }
     }
 }

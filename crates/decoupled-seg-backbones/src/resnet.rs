@@ -2,17 +2,18 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::PaddingConfig2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, assert_shape};
+use decoupled_seg_nn::{ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape};
 use serde::{Deserialize, Serialize};
 
+use crate::residual_block::conv;
 use crate::{
-    ConvNorm, ConvNormConfig, Features, OutputStride, ResidualBlock, ResidualBlockConfig,
-    ResidualKind,
+    BackboneNames, Features, OutputStride, ResidualBlock, ResidualBlockConfig, ResidualKind,
 };
 
 /// The convolutions in front of a ResNet's max pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stem {
     /// Three 3x3 convolutions to 64, 64 and 128 channels, the first of stride 2: what the paper's networks use.
     Deep,
@@ -46,8 +47,8 @@ pub struct ResNetConfig {
 /// convolution, also with the deep stem. Built by [`ResNetConfig`].
 #[derive(Module, Debug)]
 pub struct ResNet {
-    /// One or three convolutions, each followed by a ReLU; see [`Stem`].
-    pub stem: Vec<ConvNorm>,
+    /// One or three convolutions; see [`Stem`].
+    pub stem: Vec<ConvNormAct>,
     /// 3x3, stride 2.
     pub pool: MaxPool2d,
     /// First stage, stride 4.
@@ -116,30 +117,21 @@ impl ResNetConfig {
     }
 
     /// The convolutions of the stem, in order.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `width` is zero.
-    pub fn stem_convs(&self) -> Vec<ConvNormConfig> {
+    fn stem_convs(&self) -> Vec<ConvNormActConfig> {
         assert!(self.width > 0, "width must be greater than zero");
         let width = self.width;
         match self.stem {
             Stem::Deep => vec![
-                ConvNormConfig::new([3, width], 3).with_stride(2),
-                ConvNormConfig::new([width, width], 3),
-                ConvNormConfig::new([width, 2 * width], 3),
+                conv([3, width], 3, 1).with_stride([2, 2]),
+                conv([width, width], 3, 1),
+                conv([width, 2 * width], 3, 1),
             ],
-            Stem::Torchvision => vec![ConvNormConfig::new([3, width], 7).with_stride(2)],
+            Stem::Torchvision => vec![conv([3, width], 7, 1).with_stride([2, 2])],
         }
     }
 
     /// The blocks of a stage, in order; `index` counts from 0.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `index` is 4 or more, `width` is zero, or the stage has no blocks.
-    pub fn stage(&self, index: usize) -> Vec<ResidualBlockConfig> {
-        assert!(index < 4, "a ResNet has stages 0 to 3, got {index}");
+    fn stage(&self, index: usize) -> Vec<ResidualBlockConfig> {
         assert!(
             self.blocks[index] > 0,
             "every stage needs a block, got {:?}",
@@ -165,6 +157,53 @@ impl ResNetConfig {
                 .with_dilation(dilation)
         };
         (0..self.blocks[index]).map(block).collect()
+    }
+
+    /// The names of its tensors.
+    pub fn official_keys(&self, names: BackboneNames) -> KeyMap {
+        let (conv1, bn1) = match names {
+            BackboneNames::Segmentation => ("layer0.0", "layer0.1"),
+            BackboneNames::Classifier => ("conv1", "bn1"),
+        };
+        let stem = self.stem_convs();
+        let mut keys = KeyMap::new();
+        for (index, conv) in stem.iter().enumerate() {
+            let official_conv = match self.stem {
+                Stem::Torchvision => conv1.to_string(),
+                // Sequential of conv, norm, ReLU, conv, norm, ReLU, conv.
+                Stem::Deep => format!("{conv1}.{}", 3 * index),
+            };
+            let official_norm = match index + 1 == stem.len() {
+                true => bn1.to_string(),
+                false => format!("{conv1}.{}", 3 * index + 1),
+            };
+            let path = format!("stem.{index}");
+            keys = keys.conv_norm_act(&official_conv, &official_norm, &path, conv);
+        }
+        for stage in 0..4 {
+            for (index, block) in self.stage(stage).iter().enumerate() {
+                let prefix = format!("layer{}.{index}", stage + 1);
+                keys = keys.nest(&prefix, &prefix, block.official_keys());
+            }
+        }
+        match names {
+            BackboneNames::Segmentation => keys,
+            BackboneNames::Classifier => keys
+                .without_counterpart("fc.weight")
+                .without_counterpart("fc.bias"),
+        }
+    }
+
+    /// Counts what it takes for an image, a part for each of `layer0` to `layer4`; returns the shapes of `c1` to `c4`.
+    pub fn cost(&self, image: MapShape, counter: &mut CostCounter) -> [MapShape; 4] {
+        let stem = self.stem_convs().cost(image, counter);
+        let mut map = counter.max_pool(stem);
+        counter.end_part("layer0", map);
+        std::array::from_fn(|index| {
+            map = self.stage(index).cost(map, counter);
+            counter.end_part(&format!("layer{}", index + 1), map);
+            map
+        })
     }
 }
 
@@ -204,29 +243,20 @@ impl ResNet {
         let stem = self
             .stem
             .iter()
-            .fold(images, |features, conv| relu(conv.forward(features)));
+            .fold(images, |features, conv| conv.forward(features));
         self.pool.forward(stem)
     }
+}
 
-    /// The network with its batch norms folded, for inference; see [`ConvNorm::fold_batch_norm`].
-    pub fn fold_batch_norm(self) -> Self {
-        let fold = |stage: Vec<ResidualBlock>| {
-            stage
-                .into_iter()
-                .map(ResidualBlock::fold_batch_norm)
-                .collect()
-        };
+impl Fold for ResNet {
+    fn fold(self) -> Self {
         Self {
-            stem: self
-                .stem
-                .into_iter()
-                .map(ConvNorm::fold_batch_norm)
-                .collect(),
+            stem: self.stem.fold(),
             pool: self.pool,
-            layer1: fold(self.layer1),
-            layer2: fold(self.layer2),
-            layer3: fold(self.layer3),
-            layer4: fold(self.layer4),
+            layer1: self.layer1.fold(),
+            layer2: self.layer2.fold(),
+            layer3: self.layer3.fold(),
+            layer4: self.layer4.fold(),
         }
     }
 }
@@ -241,9 +271,11 @@ fn run(stage: &[ResidualBlock], input: Tensor<4>) -> Tensor<4> {
 mod tests {
     use burn::store::ModuleSnapshot;
     use burn::tensor::{Distribution, Tolerance};
+    use decoupled_seg_nn::Size;
     use rstest::rstest;
 
     use super::*;
+    use crate::tests::assert_named;
 
     fn small(config: ResNetConfig) -> ResNetConfig {
         config.with_width(4)
@@ -281,7 +313,8 @@ mod tests {
     #[case(ResNetConfig::resnet50(), 25_557_032 - 2_049_000)]
     #[case(ResNetConfig::resnet101(), 44_549_160 - 2_049_000)]
     fn parameters_are_those_of_torchvision(#[case] config: ResNetConfig, #[case] expected: usize) {
-        let network = config.with_stem(Stem::Torchvision).init(&Device::default());
+        let config = config.with_stem(Stem::Torchvision);
+        let network = config.init(&Device::default());
         // Burn's own count includes the running statistics.
         let parameters: usize = network
             .collect(None, None, false)
@@ -290,34 +323,95 @@ mod tests {
             .map(|tensor| tensor.shape.iter().product::<usize>())
             .sum();
         assert_eq!(parameters, expected);
+        let mut counter = CostCounter::new();
+        config.cost(MapShape::new(3, Size::square(64)), &mut counter);
+        assert_eq!(counter.total().parameters, expected as u64);
     }
 
     #[test]
     fn dilation_reaches_every_block_of_the_last_stages() {
-        let config = ResNetConfig::resnet50();
-        let dilations: Vec<Vec<usize>> = (0..4)
-            .map(|stage| {
-                let blocks = config.stage(stage);
-                blocks
-                    .iter()
-                    .map(|block| block.convs()[1].dilation)
-                    .collect()
-            })
-            .collect();
+        let network = small(ResNetConfig::resnet50()).init(&Device::default());
+        let stages = [
+            &network.layer1,
+            &network.layer2,
+            &network.layer3,
+            &network.layer4,
+        ];
+        let dilations = stages.map(|stage| {
+            let spatial = stage.iter().map(|block| &block.convs[1].conv);
+            spatial.map(|conv| conv.dilation[0]).collect::<Vec<_>>()
+        });
         assert_eq!(dilations, [vec![1; 3], vec![1; 4], vec![2; 6], vec![4; 3]]);
-        assert!(
-            config
-                .stage(3)
-                .iter()
-                .all(|block| block.convs().iter().all(|conv| conv.stride == 1))
-        );
+        let mut convs = network.layer4.iter().flat_map(|block| &block.convs);
+        assert!(convs.all(|conv| conv.conv.stride == [1, 1]));
     }
 
     #[test]
     fn bottlenecks_stride_on_the_3x3() {
-        let first = &ResNetConfig::resnet50().stage(1)[0];
-        let strides: Vec<usize> = first.convs().iter().map(|conv| conv.stride).collect();
+        let network = small(ResNetConfig::resnet50()).init(&Device::default());
+        let convs = network.layer2[0].convs.iter();
+        let strides: Vec<usize> = convs.map(|conv| conv.conv.stride[0]).collect();
         assert_eq!(strides, [1, 2, 1]);
+    }
+
+    #[rstest]
+    fn every_tensor_has_a_name(
+        #[values(ResNetConfig::resnet18(), ResNetConfig::resnet50())] config: ResNetConfig,
+        #[values(Stem::Deep, Stem::Torchvision)] stem: Stem,
+        #[values(BackboneNames::Segmentation, BackboneNames::Classifier)] names: BackboneNames,
+    ) {
+        let config = config.with_width(2).with_stem(stem);
+        let network = config.init(&Device::default());
+        assert_named(&network, &config.official_keys(names));
+    }
+
+    #[rstest]
+    #[case(
+        Stem::Deep,
+        BackboneNames::Segmentation,
+        "layer0.0.6.weight",
+        "stem.2.conv.weight"
+    )]
+    #[case(
+        Stem::Deep,
+        BackboneNames::Segmentation,
+        "layer0.1.bias",
+        "stem.2.norm.beta"
+    )]
+    #[case(
+        Stem::Deep,
+        BackboneNames::Classifier,
+        "conv1.4.running_mean",
+        "stem.1.norm.running_mean"
+    )]
+    #[case(
+        Stem::Torchvision,
+        BackboneNames::Classifier,
+        "conv1.weight",
+        "stem.0.conv.weight"
+    )]
+    #[case(
+        Stem::Torchvision,
+        BackboneNames::Classifier,
+        "bn1.weight",
+        "stem.0.norm.gamma"
+    )]
+    #[case(
+        Stem::Deep,
+        BackboneNames::Classifier,
+        "layer1.0.downsample.1.weight",
+        "layer1.0.shortcut.norm.gamma"
+    )]
+    fn official_names(
+        #[case] stem: Stem,
+        #[case] names: BackboneNames,
+        #[case] official: &str,
+        #[case] path: &str,
+    ) {
+        let keys = ResNetConfig::resnet50()
+            .with_stem(stem)
+            .official_keys(names);
+        assert_eq!(keys.path_of(official), Some(path));
     }
 
     #[test]
@@ -342,7 +436,7 @@ mod tests {
         let network = small(ResNetConfig::resnet50()).init(&device);
         let images = Tensor::random([1, 3, 33, 49], Distribution::Normal(0.0, 1.0), &device);
         let expected = network.forward(images.clone()).c4;
-        let folded = network.fold_batch_norm().forward(images).c4;
+        let folded = network.fold().forward(images).c4;
         // Relative: 16 residual blocks without trained norms let the features grow.
         folded
             .into_data()

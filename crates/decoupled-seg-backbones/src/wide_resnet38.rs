@@ -4,12 +4,14 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
+use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape};
 use serde::{Deserialize, Serialize};
 
-use crate::{Features, OutputStride, PreActivationBlock, PreActivationBlockConfig};
+use crate::{BackboneNames, Features, OutputStride, PreActivationBlock, PreActivationBlockConfig};
 
 /// Where a [`WideResNet38`] takes [`Features::c1`] from: 128 channels of its second stage either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LowLevelStage {
     /// The stage's output, at stride 2: what the authors' code uses. The decoder then works on maps four times as large
     /// as behind a ResNet.
@@ -101,23 +103,15 @@ impl WideResNet38Config {
     }
 
     /// The convolution of `mod1`.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `width` is zero.
-    pub fn first_conv(&self) -> Conv2dConfig {
+    fn first_conv(&self) -> Conv2dConfig {
         assert!(self.width > 0, "width must be greater than zero");
         Conv2dConfig::new([3, self.width], [3, 3])
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
             .with_bias(false)
     }
 
-    /// The blocks of a stage, in order; `number` is that of the name, 2 for `mod2`.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `number` is not in `2..=7`.
-    pub fn stage(&self, number: usize) -> Vec<PreActivationBlockConfig> {
+    /// The blocks of a stage, in order; `number` is the number in its name, 2 for `mod2`.
+    fn stage(&self, number: usize) -> Vec<PreActivationBlockConfig> {
         let width = self.width;
         let [third, fourth] = self.output_stride.last_stages();
         let (channels_in, channels, blocks) = match number {
@@ -126,8 +120,7 @@ impl WideResNet38Config {
             4 => (4 * width, vec![8 * width; 2], 6),
             5 => (8 * width, vec![8 * width, 16 * width], 3),
             6 => (16 * width, vec![8 * width, 16 * width, 32 * width], 1),
-            7 => (32 * width, vec![16 * width, 32 * width, 64 * width], 1),
-            _ => panic!("a WideResNet-38 has stages 2 to 7, got {number}"),
+            _ => (32 * width, vec![16 * width, 32 * width, 64 * width], 1),
         };
         // Max pooling strides in front of the first two.
         let (stride, dilation) = match number {
@@ -155,6 +148,59 @@ impl WideResNet38Config {
                 .with_dropout(dropout)
         };
         (0..blocks).map(block).collect()
+    }
+
+    /// The names of its tensors.
+    pub fn official_keys(&self, names: BackboneNames) -> KeyMap {
+        let mut keys = KeyMap::new().conv("mod1.conv1", "mod1", false);
+        for number in 2..=7 {
+            for (index, block) in self.stage(number).iter().enumerate() {
+                keys = keys.nest(
+                    &format!("mod{number}.block{}", index + 1),
+                    &format!("mod{number}.{index}"),
+                    block.official_keys(),
+                );
+            }
+        }
+        match names {
+            BackboneNames::Segmentation => keys,
+            BackboneNames::Classifier => [
+                "bn_out.0.weight",
+                "bn_out.0.bias",
+                "bn_out.0.running_mean",
+                "bn_out.0.running_var",
+                "bn_out.0.num_batches_tracked",
+                "classifier.fc.weight",
+                "classifier.fc.bias",
+            ]
+            .into_iter()
+            .fold(keys, KeyMap::without_counterpart),
+        }
+    }
+
+    /// Counts what it takes for an image, a part for each of `mod1` to `mod7`; returns the shapes of `c1` to `c4`.
+    pub fn cost(&self, image: MapShape, counter: &mut CostCounter) -> [MapShape; 4] {
+        let full = self.first_conv().cost(image, counter);
+        counter.end_part("mod1", full);
+        let pooled = counter.max_pool(full);
+        let half = self.stage_cost(2, pooled, counter);
+        let quarter = counter.max_pool(half);
+        let third = self.stage_cost(3, quarter, counter);
+        let c2 = self.stage_cost(4, third, counter);
+        let c3 = self.stage_cost(5, c2, counter);
+        let sixth = self.stage_cost(6, c3, counter);
+        let c4 = self.stage_cost(7, sixth, counter);
+        let c1 = match self.low_level {
+            LowLevelStage::Stride2 => half,
+            LowLevelStage::Stride4 => quarter,
+        };
+        [c1, c2, c3, c4]
+    }
+
+    fn stage_cost(&self, number: usize, input: MapShape, counter: &mut CostCounter) -> MapShape {
+        let output = self.stage(number).cost(input, counter);
+        counter.end_part(&format!("mod{number}"), output);
+        output
     }
 }
 
@@ -185,25 +231,18 @@ impl WideResNet38 {
 
         Features { c1, c2, c3, c4 }
     }
+}
 
-    /// The network with its batch norms folded where they stand behind a convolution, for inference.
-    pub fn fold_batch_norm(self) -> Self {
-        let fold = |stage: Vec<PreActivationBlock>| {
-            stage
-                .into_iter()
-                .map(PreActivationBlock::fold_batch_norm)
-                .collect()
-        };
+impl Fold for WideResNet38 {
+    fn fold(self) -> Self {
         Self {
-            mod1: self.mod1,
-            pool: self.pool,
-            mod2: fold(self.mod2),
-            mod3: fold(self.mod3),
-            mod4: fold(self.mod4),
-            mod5: fold(self.mod5),
-            mod6: fold(self.mod6),
-            mod7: fold(self.mod7),
-            low_level: self.low_level,
+            mod2: self.mod2.fold(),
+            mod3: self.mod3.fold(),
+            mod4: self.mod4.fold(),
+            mod5: self.mod5.fold(),
+            mod6: self.mod6.fold(),
+            mod7: self.mod7.fold(),
+            ..self
         }
     }
 }
@@ -220,6 +259,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::tests::assert_named;
 
     #[rstest]
     #[case(OutputStride::Os8, [9, 9, 13, 13])]
@@ -250,20 +290,26 @@ mod tests {
 
     #[test]
     fn dilations_and_shortcuts_are_those_of_variant_a2() {
-        let config = WideResNet38Config::new();
-        let describe = |number| {
-            let blocks = config.stage(number);
-            let shortcuts = blocks.iter().filter(|block| block.shortcut().is_some());
-            (
-                blocks.len(),
-                blocks[0].stride,
-                blocks[0].dilation,
-                shortcuts.count(),
-            )
-        };
-        let stages: Vec<_> = (2..=7).map(describe).collect();
+        let network = WideResNet38Config::new()
+            .with_width(2)
+            .init(&Device::default());
+        let stages = [
+            &network.mod2,
+            &network.mod3,
+            &network.mod4,
+            &network.mod5,
+            &network.mod6,
+            &network.mod7,
+        ];
+        let described = stages.map(|blocks| {
+            let shortcuts = blocks.iter().filter(|block| block.shortcut.is_some());
+            // The middle convolution of three, or the second of two.
+            let spatial = &blocks[0].convs[1].conv;
+            let stride = blocks[0].convs[0].conv.stride[0];
+            (blocks.len(), stride, spatial.dilation[0], shortcuts.count())
+        });
         assert_eq!(
-            stages,
+            described,
             [
                 (3, 1, 1, 1),
                 (3, 1, 1, 1),
@@ -273,7 +319,16 @@ mod tests {
                 (1, 1, 4, 1),
             ]
         );
-        assert_eq!(config.channels(), [128, 512, 1024, 4096]);
+        assert_eq!(WideResNet38Config::new().channels(), [128, 512, 1024, 4096]);
+    }
+
+    #[rstest]
+    fn every_tensor_has_a_name(
+        #[values(BackboneNames::Segmentation, BackboneNames::Classifier)] names: BackboneNames,
+    ) {
+        let config = WideResNet38Config::new().with_width(2);
+        let network = config.init(&Device::default());
+        assert_named(&network, &config.official_keys(names));
     }
 
     #[test]
@@ -283,15 +338,9 @@ mod tests {
         let network = WideResNet38Config::new().with_width(2).init(&device);
         let images = Tensor::random([1, 3, 33, 49], Distribution::Normal(0.0, 1.0), &device);
         let expected = network.forward(images.clone()).c4;
-        let folded = network.fold_batch_norm().forward(images).c4;
+        let folded = network.fold().forward(images).c4;
         folded
             .into_data()
             .assert_approx_eq::<f32>(&expected.into_data(), Tolerance::rel_abs(1e-4, 1e-4));
-    }
-
-    #[test]
-    #[should_panic(expected = "a WideResNet-38 has stages 2 to 7, got 8")]
-    fn other_stages_are_refused() {
-        WideResNet38Config::new().stage(8);
     }
 }

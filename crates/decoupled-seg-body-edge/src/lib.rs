@@ -9,6 +9,6 @@ pub use body_edge::{
     Upsampling,
 };
 pub use head::{
-    DecoupledHead, DecoupledHeadConfig, DecoupledOutput, EdgePreservation, EdgePreservationConfig,
-    PlainDecoder, PlainDecoderConfig, PredictionBranch, PredictionBranchConfig,
+    DecoupledHead, DecoupledHeadConfig, EdgePreservation, EdgePreservationConfig, PlainDecoder,
+    PlainDecoderConfig, PredictionBranch, PredictionBranchConfig,
 };

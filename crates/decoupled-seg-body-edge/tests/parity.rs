@@ -8,7 +8,7 @@ use decoupled_seg_body_edge::{
     BodyEdgeModule, BodyEdgeModuleConfig, DecoupledHead, DecoupledHeadConfig,
 };
 use decoupled_seg_fixtures::Group;
-use decoupled_seg_nn::{KeyMap, WarpOptions, WarpPadding, resize};
+use decoupled_seg_nn::{KeyMap, Size, WarpOptions, WarpPadding, map_size, resize};
 use serde_json::Value;
 
 /// The gradient of a convolution bias in front of a training-mode batch norm is 0 in exact arithmetic: it may be this
@@ -48,7 +48,7 @@ fn body_edge_case(
     let given = |name: &str| group.tensor::<4>(&format!("{case}/{name}"), &device);
 
     let x = given("x").require_grad();
-    let [_, _, height, width] = x.dims();
+    let size = map_size(&x);
     let detail = module.forward_detailed(x.clone());
     let down = detail.down.expect("the reference has strided steps");
     let flow = detail.flow.expect("the reference has a flow");
@@ -57,7 +57,7 @@ fn body_edge_case(
     let gradients = objective.backward();
 
     let check = |name: &str, actual| group.assert_tensor(&format!("{prefix}/{name}"), actual);
-    check("down_up", resize(down.clone(), [height, width], true));
+    check("down_up", resize(down.clone(), size, true));
     check("down", down);
     check("flow", flow);
     check("body", detail.body);
@@ -82,8 +82,7 @@ fn head() {
                 .with_body_edge(
                     BodyEdgeModuleConfig::new(number(&sizes["inplane"])).with_warp(options),
                 )
-                .with_low_level_channels(Some(number(&sizes["fine_in"])))
-                .with_fine_channels(number(&sizes["fine"]))
+                .with_fine(Some([number(&sizes["fine_in"]), number(&sizes["fine"])]))
                 .with_edge_channels(number(&sizes["edge_mid"]));
             for mode in names(&case["modes"]) {
                 head_case(&group, case, &config, &warp, &mode);
@@ -103,17 +102,19 @@ fn head_case(group: &Group, case: &Value, config: &DecoupledHeadConfig, warp: &s
 
     let context = given("context").require_grad();
     let low_level = given("low").require_grad();
-    let output = module.forward(context.clone(), Some(low_level.clone()), [height, width]);
-    let edge = sigmoid(output.edge_logits.clone());
+    let size = Size::new(height, width);
+    let output = module.forward(context.clone(), Some(low_level.clone()), size);
+    let supervision = output.supervision.expect("a decoupled head");
+    let edge = sigmoid(supervision.edge_logits.clone());
     let objective = (output.logits.clone() * given("g_final")).sum()
-        + (output.body_logits.clone() * given("g_body")).sum()
+        + (supervision.body_logits.clone() * given("g_body")).sum()
         + (edge.clone() * given("g_edge")).sum();
     let gradients = objective.backward();
 
     let check = |name: &str, actual| group.assert_tensor(&format!("{prefix}/{name}"), actual);
     check("final", output.logits);
-    check("body", output.body_logits);
-    check("edge_logits", output.edge_logits);
+    check("body", supervision.body_logits);
+    check("edge_logits", supervision.edge_logits);
     check("edge", edge);
     let context_gradient = context.grad(&gradients).expect("context asked for one");
     check("grad/context", context_gradient);
@@ -126,7 +127,7 @@ fn head_case(group: &Group, case: &Value, config: &DecoupledHeadConfig, warp: &s
     } else {
         let given_inputs = || (given("context"), Some(given("low")));
         let (context, low_level) = given_inputs();
-        let logits = module.forward_logits(context, low_level, [height, width]);
+        let logits = module.forward_logits(context, low_level, size);
         check("final", logits);
     }
 }

@@ -13,9 +13,8 @@ use decoupled_seg_datasets::augment::{
     Augmentation, CropSize, ResizeFilter, bilateral_blur, gaussian_blur, resize_image,
     resize_labels,
 };
-use decoupled_seg_datasets::loader::{Loader, LoaderConfig, TargetOptions};
+use decoupled_seg_datasets::loader::{Loader, LoaderConfig};
 use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_cityscapes};
-use decoupled_seg_datasets::targets::{EdgeOptions, RelaxOptions};
 use decoupled_seg_datasets::{
     CamVid, Cityscapes, Dataset, FileDataset, ResizedCacheConfig, ResizedTo, Split, StreetScenes,
     StreetScenesConfig,
@@ -49,24 +48,12 @@ fn epochs(criterion: &mut Criterion, name: &str, dataset: FileDataset, crop: usi
     group.throughput(Throughput::Elements(dataset.len() as u64));
     let dataset = Arc::new(dataset);
     let crop = CropSize::square(crop);
-    let all = TargetOptions {
-        relaxed: Some(RelaxOptions::default()),
-        edges: Some(EdgeOptions::official()),
-    };
-    let paper = Augmentation::paper(crop);
     let settings = [
-        ("paper", paper.clone(), TargetOptions::default()),
-        (
-            "official",
-            Augmentation::official(crop),
-            TargetOptions::default(),
-        ),
-        ("official_with_targets", Augmentation::official(crop), all),
+        ("paper", Augmentation::paper(crop)),
+        ("official", Augmentation::official(crop)),
     ];
-    for (setting, augmentation, targets) in settings {
-        let config = LoaderConfig::training(4, 0, augmentation)
-            .with_targets(targets)
-            .with_workers(2);
+    for (setting, augmentation) in settings {
+        let config = LoaderConfig::training(4, 0, augmentation).with_workers(2);
         let loader = Loader::new(
             dataset.clone(),
             LoaderConfig {

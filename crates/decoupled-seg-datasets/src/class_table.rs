@@ -61,8 +61,7 @@ pub struct ClassTable {
     pub classes: Vec<Class>,
 }
 
-/// The largest number of classes: 254 and [`IGNORE`] are no class indices.
-pub const MAX_CLASSES: usize = 254;
+pub use decoupled_seg_types::MAX_CLASSES;
 
 impl ClassTable {
     /// Makes a table.

@@ -1,3 +1,5 @@
+use decoupled_seg_types::{LabelView, Size};
+
 /// The label of pixels that belong to no class, in every [`LabelMap`]: they move no loss and no metric.
 pub const IGNORE: u8 = 255;
 
@@ -14,36 +16,9 @@ pub struct LabelMap {
     pub data: Vec<u8>,
 }
 
-/// A label map whose labels are somebody else's: what the functions of [`targets`](crate::targets) read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LabelView<'a> {
-    /// Pixels in a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// Class indices, `[height, width]` in row-major order.
-    pub data: &'a [u8],
-}
-
-impl<'a> LabelView<'a> {
-    /// Looks at `data` as `height` rows.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `data` does not hold `width * height` labels.
-    pub fn new(width: usize, height: usize, data: &'a [u8]) -> Self {
-        check_length(width, height, data);
-        Self {
-            width,
-            height,
-            data,
-        }
-    }
-}
-
 impl<'a> From<&'a LabelMap> for LabelView<'a> {
     fn from(labels: &'a LabelMap) -> Self {
-        Self::new(labels.width, labels.height, &labels.data)
+        Self::new(Size::new(labels.height, labels.width), &labels.data)
     }
 }
 

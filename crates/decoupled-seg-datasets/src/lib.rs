@@ -1,4 +1,4 @@
-//! Segmentation data sets, exact edge and relaxed targets, augmentation and a parallel loader.
+//! Segmentation data sets, augmentation and a parallel loader.
 //!
 //! Nothing here knows tensors: images are 8-bit RGB, labels one byte a pixel with [`IGNORE`] for "no class", and a
 //! [`SegmentationDataset`] is a burn `Dataset`. Readers tell all that is wrong with the files of a split at once
@@ -19,10 +19,8 @@ mod readers;
 mod resized_cache;
 mod sample;
 pub mod sampling;
-mod simd;
 mod street_scenes;
 pub mod synthetic;
-pub mod targets;
 
 pub use burn_dataset::Dataset;
 pub use class_table::{Class, ClassTable, MAX_CLASSES};
@@ -31,7 +29,7 @@ pub use error::DatasetError;
 pub use file_dataset::FileDataset;
 pub use files::{MAX_PIXELS, MaskFormat};
 pub use instance_map::InstanceMap;
-pub use label_map::{IGNORE, LabelMap, LabelView};
+pub use label_map::{IGNORE, LabelMap};
 pub use readers::{
     Annotation, Bdd100k, CAMVID_COLORS, CITYSCAPES_LABELS, CamVid, CamVidColor, Cityscapes,
     CityscapesConfig, CityscapesLabel, CityscapesTruth, CustomDataset, CustomSplit, Kitti,

@@ -1,39 +1,70 @@
+use std::io;
 use std::path::PathBuf;
 
+use burn::store::RecordError;
 use decoupled_seg_datasets::DatasetError;
 use decoupled_seg_metrics::MetricsError;
+use decoupled_seg_types::Size;
+use decoupled_seg_weights::WeightsError;
 
-use crate::checkpoint::CheckpointError;
 use crate::files::FileError;
 use crate::recipe::RecipeError;
-use crate::train::LossTerm;
+use crate::record::LossTerm;
 
 /// Why training, evaluation or prediction stopped.
+///
+/// Lists are complete where the message shows only the first few entries.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
     /// The recipe cannot be read or used.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
-    /// A checkpoint or weights file cannot be written or read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// A log, report or prediction cannot be written.
+    /// A file or folder cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
     /// An image or its labels cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// A label map cannot be scored.
-    #[error("`{name}`: {source}")]
-    Metrics {
-        /// The image.
-        name: String,
-        /// What is wrong.
-        source: MetricsError,
+    /// A file of weights cannot be read, or holds those of another network.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+
+    // Training.
+    /// The network predicts other classes than the data set has.
+    #[error("the network predicts {model} classes, the data set has {dataset}")]
+    Classes {
+        /// Classes of the network.
+        model: usize,
+        /// Classes of the data set.
+        dataset: usize,
+    },
+    /// A data set of one class.
+    #[error(
+        "there is one class only, `{class}`, and nothing to tell it from; list the background as a class"
+    )]
+    OneClass {
+        /// Its name.
+        class: String,
+    },
+    /// There are fewer images than fill one batch, and a partial one is not trained on.
+    #[error("{images} images do not fill a batch of {batch}; make `batch` or `accumulate` smaller")]
+    TooFewImages {
+        /// Images of the data set.
+        images: usize,
+        /// Images of an optimizer step.
+        batch: usize,
+    },
+    /// The device does not calculate in the float type that the recipe asks for.
+    #[error("{device} does not calculate in {dtype}; set `precision = \"full\"`")]
+    Precision {
+        /// The device.
+        device: String,
+        /// The float type.
+        dtype: String,
     },
     /// A loss is not finite. What the run had reached is in the last checkpoint.
-    #[error("step {step}: the {term} loss is {value}; {}", last_good(.last_checkpoint))]
+    #[error("step {step}: the {term} loss is {value}; {}", after_divergence(.last_checkpoint))]
     NotFinite {
         /// The optimizer step, from 1.
         step: usize,
@@ -44,44 +75,181 @@ pub enum EngineError {
         /// The newest checkpoint before it.
         last_checkpoint: Option<PathBuf>,
     },
+    /// The training diverged: no loss has shown it yet, but the weights or running statistics are not finite.
+    #[error(
+        "step {step}: the training has diverged, `{parameter}` holds a value that is not finite; {}",
+        after_divergence(.last_checkpoint)
+    )]
+    Diverged {
+        /// The optimizer step, from 1.
+        step: usize,
+        /// Path of the first such parameter.
+        parameter: String,
+        /// The newest checkpoint before it.
+        last_checkpoint: Option<PathBuf>,
+    },
+    /// The weights hold a value that is not finite; such a network is neither trained nor written.
+    #[error("parameter `{parameter}` holds a value that is not finite")]
+    NotFiniteWeights {
+        /// Path of the first such parameter.
+        parameter: String,
+    },
+    /// Signals that ask to stop cannot be listened to.
+    #[error("cannot listen for Ctrl-C and SIGTERM: {source}")]
+    Interrupt {
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The folder of a new run holds another run's checkpoints.
     #[error("`{folder}`: there are checkpoints of another run; resume it or choose another folder")]
     RunExists {
         /// The run's folder.
         folder: PathBuf,
     },
-    /// The device does not calculate in the float type that the recipe asks for.
-    #[error("{device} does not calculate in {dtype}; set `precision = \"full\"`")]
-    Precision {
-        /// The device.
-        device: String,
-        /// The float type.
-        dtype: String,
+    /// The run to resume was made with another recipe.
+    #[error("`{path}`: the recipe of the run to resume differs in {}; use its own or choose another folder", .fields.join(", "))]
+    OtherRecipe {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The fields that differ.
+        fields: Vec<String>,
     },
-    /// The network predicts other classes than the data set has.
-    #[error("the network predicts {model} classes, the data set has {dataset}")]
-    Classes {
-        /// Classes of the network.
-        model: usize,
-        /// Classes of the data set.
-        dataset: usize,
+
+    // Checkpoints.
+    /// There is no whole checkpoint in the folder.
+    #[error("`{folder}`: no whole checkpoint{}", skipped_note(.skipped))]
+    NoCheckpoint {
+        /// The folder that was searched.
+        folder: PathBuf,
+        /// What is wrong with checkpoints that are there but damaged.
+        skipped: Vec<EngineError>,
     },
-    /// There are fewer images than fill one batch, and a partial one is not trained on.
-    #[error("{images} images do not fill a batch of {batch}")]
-    TooFewImages {
-        /// Images of the data set.
-        images: usize,
-        /// Images a batch.
-        batch: usize,
+    /// A file or folder that is no checkpoint.
+    #[error("`{path}` is no checkpoint of decoupled-seg: {found}")]
+    NotACheckpoint {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is instead.
+        found: &'static str,
     },
+    /// Written by a version of this crate whose format this one does not know.
+    #[error(
+        "`{path}`: checkpoint format {found}, expected {expected}; use the version that wrote it"
+    )]
+    Format {
+        /// The state file.
+        path: PathBuf,
+        /// Its format number.
+        found: u64,
+        /// The one that this version reads.
+        expected: u32,
+    },
+    /// The state of a checkpoint is not what this crate writes.
+    #[error("`{path}` is not the state of a checkpoint: {source}")]
+    State {
+        /// The state file.
+        path: PathBuf,
+        /// Where it differs.
+        source: serde_json::Error,
+    },
+    /// A file of a checkpoint has another size than was written: cut short, or empty.
+    #[error("`{path}`: truncated: {found} bytes, expected {expected}; take another checkpoint")]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that should be there.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+    /// A file of a checkpoint has another content than was written.
+    #[error(
+        "`{path}`: damaged: checksum {found:08x}, expected {expected:08x}; take another checkpoint"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// CRC-32 when it was written.
+        expected: u32,
+        /// CRC-32 now.
+        found: u32,
+    },
+    /// The state of the optimizer cannot be written or read.
+    #[error("`{path}`: state of the optimizer: {source}")]
+    OptimizerState {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: RecordError,
+    },
+    /// The state of the optimizer does not belong to the weights beside it.
+    #[error("`{path}`: optimizer state of {found} tensors, of which the network takes {taken}")]
+    OtherOptimizer {
+        /// The file.
+        path: PathBuf,
+        /// Tensors in the file.
+        found: usize,
+        /// Tensors that found their parameter.
+        taken: usize,
+    },
+
+    // Evaluation.
     /// A data set without images.
     #[error("there are no images to evaluate")]
     NoImages,
+    /// A label map cannot be scored.
+    #[error("`{name}`: {source}")]
+    Metrics {
+        /// The image.
+        name: String,
+        /// What is wrong.
+        source: MetricsError,
+    },
+    /// There are images without a picture of predictions.
+    #[error("`{}`: no prediction, expected `{}`{}", .labels[0].display(), .looked_for.display(), and_more(.labels.len()))]
+    MissingPredictions {
+        /// The label files of all such images.
+        labels: Vec<PathBuf>,
+        /// Where the prediction of the first was looked for, in all sub-folders too.
+        looked_for: PathBuf,
+    },
+    /// An image has more than one picture of predictions.
+    #[error("`{first}` and `{second}` are both predictions for `{labels}`, expected one")]
+    SeveralPredictions {
+        /// One prediction.
+        first: PathBuf,
+        /// Another.
+        second: PathBuf,
+        /// The label file.
+        labels: PathBuf,
+    },
+    /// A prediction or an instance file has another size than the labels.
+    #[error("`{path}`: {size}, expected the {expected} of `{labels}` (height x width)")]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: Size,
+        /// The label file.
+        labels: PathBuf,
+        /// The size of the labels.
+        expected: Size,
+    },
+
+    // Prediction.
     /// A folder or pattern without images to predict.
     #[error("`{path}`: no images; looked for .png, .jpg and .jpeg files")]
     NothingToPredict {
         /// The folder.
         path: PathBuf,
+    },
+    /// A picture would be written over an input. Nothing was written.
+    #[error("`{output}` would be written over the input `{input}`; choose another folder")]
+    OverInput {
+        /// The file to write.
+        output: PathBuf,
+        /// The input.
+        input: PathBuf,
     },
     /// Two inputs would be written to the same file.
     #[error("`{first}` and `{second}` would both be written to `{output}`")]
@@ -95,9 +263,50 @@ pub enum EngineError {
     },
 }
 
-fn last_good(path: &Option<PathBuf>) -> String {
-    match path {
+impl EngineError {
+    /// An error of writing weights. A full disk or a folder that cannot be written is told as for every other file.
+    pub(crate) fn writing_weights(error: WeightsError) -> Self {
+        match error {
+            WeightsError::Write { path, source } => {
+                FileError::new(&path, "writing weights", source).into()
+            }
+            other => other.into(),
+        }
+    }
+}
+
+fn after_divergence(last_checkpoint: &Option<PathBuf>) -> String {
+    let checkpoint = match last_checkpoint {
         Some(path) => format!("the last good checkpoint is `{}`", path.display()),
         None => "no checkpoint was written yet".to_string(),
+    };
+    format!(
+        "{checkpoint}; a lower learning rate (`optimizer.learning_rate`, --lr) or `clip_norm` helps"
+    )
+}
+
+/// How many entries of a list a message shows.
+const SHOWN: usize = 4;
+
+fn skipped_note(skipped: &[EngineError]) -> String {
+    if skipped.is_empty() {
+        return String::new();
+    }
+    let list: Vec<String> = skipped
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect();
+    let more = match skipped.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("; skipped: {}{more}", list.join(", "))
+}
+
+fn and_more(count: usize) -> String {
+    match count {
+        0 | 1 => String::new(),
+        count => format!(" (and {} more images)", count - 1),
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | say how to train | [`Recipe`], [`RecipePreset`] |
 //! | train, interrupt, resume | [`Trainer`], [`Interrupt`], [`Resume`] |
-//! | find checkpoints, load weights | [`CheckpointStore`], [`Checkpoint`], [`load_weights`], [`load_weights_partially`] |
+//! | find checkpoints, load their weights | [`CheckpointStore`], [`Checkpoint`] |
 //! | judge a network | [`Evaluator`], [`Protocol`], [`EvaluationReport`] |
 //! | score pictures of predictions | [`score_cityscapes`], [`BenchmarkReport`] |
 //! | predict images | [`Predictor`], [`Submission`] |
@@ -79,29 +79,26 @@ mod checkpoint;
 mod error;
 mod evaluate;
 mod files;
-#[cfg(feature = "learner")]
-pub mod learner;
 mod predict;
 mod recipe;
+mod record;
 mod train;
 
-pub use checkpoint::{
-    BestMetric, BoundaryScore, Checkpoint, CheckpointError, CheckpointRecipe, CheckpointState,
-    CheckpointStore, FileDigest, Position, Scores, ShapeMismatch, TensorShape, WeightsReport,
-    load_weights, load_weights_partially, save_weights,
-};
+pub use checkpoint::{Checkpoint, CheckpointState, CheckpointStore, FileDigest};
 pub use error::EngineError;
 pub use evaluate::{
-    BenchmarkReport, BenchmarkRow, EvaluationRecipe, EvaluationReport, Evaluator, Inference, Merge,
-    OverlapCount, Protocol, ScoreError, Tile, Timings, Window, score_cityscapes, tiles,
+    BenchmarkReport, BenchmarkRow, EvaluationReport, Evaluator, Inference, Tile, Timings,
+    score_cityscapes, tiles,
 };
-pub use files::{FileError, write_atomic};
-pub use predict::{Prediction, PredictionKind, Predictor, Submission, find_images};
+pub use files::FileError;
+pub use predict::{
+    FailedPrediction, Predicted, Prediction, PredictionKind, Predictor, Protected, Submission,
+    find_images,
+};
 pub use recipe::{
-    ClassUniformRecipe, RateGroup, Recipe, RecipeError, RecipePreset, Schedule, SchedulePoint,
-    SgdRecipe, TargetsPlace, TargetsRecipe,
+    BatchNormMode, BestMetric, CheckpointRecipe, ClassUniformRecipe, EmaRecipe, EvaluationRecipe,
+    Merge, OverlapCount, Precision, Protocol, RateGroup, Recipe, RecipeError, RecipePreset,
+    Schedule, SchedulePoint, SgdRecipe, Window,
 };
-pub use train::{
-    BatchNormMode, Counter, EmaRecipe, EpochRecord, Interrupt, InterruptError, LogEntry, LossMeans,
-    LossTerm, LossTerms, LossValues, Precision, Progress, Resume, Stop, Trained, Trainer, read_log,
-};
+pub use record::{BoundaryScore, EpochRecord, LossMeans, LossTerm, LossValues, Position, Scores};
+pub use train::{Counter, Interrupt, LogEntry, Progress, Resume, Stop, Trained, Trainer, read_log};

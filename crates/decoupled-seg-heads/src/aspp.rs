@@ -2,7 +2,9 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_nn::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap};
+use decoupled_seg_nn::{
+    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, Size,
+};
 
 /// Configuration of an [`Aspp`]; [`init`](AsppConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -29,9 +31,8 @@ pub struct AsppConfig {
 /// result   = conv1x1([image ; features ...])        no norm, no ReLU
 /// ```
 ///
-/// In training the image branch normalises one value a channel for every image of the batch. With a single image its
-/// norm sees no spread at all and returns its bias whatever the image is, so train with batches of two or more, or
-/// with frozen norms. (PyTorch refuses such a batch.)
+/// In training the image branch normalises one value a channel for every image of the batch, so a batch needs two
+/// images, or frozen norms: with a single image the norm would see no spread at all.
 ///
 /// Source: Chen et al., ECCV 2018, [arXiv:1802.02611](https://arxiv.org/abs/1802.02611), figure 2; `aspp` and
 /// `bot_aspp` in the authors' code, whose order of branches this is. Built by [`AsppConfig`].
@@ -73,17 +74,13 @@ impl AsppConfig {
     }
 
     /// The 1x1 convolution of the image branch.
-    pub fn image(&self) -> ConvNormActConfig {
+    fn image(&self) -> ConvNormActConfig {
         ConvNormActConfig::new([self.channels[0], self.branch_channels], [1, 1])
             .with_conv_init(self.conv_init)
     }
 
     /// The branches at the features' resolution: 1x1, then the dilated ones.
-    ///
-    /// # Panics
-    ///
-    /// Panics if a rate is zero.
-    pub fn branches(&self) -> Vec<ConvNormActConfig> {
+    fn branches(&self) -> Vec<ConvNormActConfig> {
         assert!(
             self.atrous_rates.iter().all(|&rate| rate > 0),
             "atrous rates must be greater than zero, got {:?}",
@@ -99,7 +96,7 @@ impl AsppConfig {
     }
 
     /// The last 1x1 convolution.
-    pub fn project(&self) -> Conv2dConfig {
+    fn project(&self) -> Conv2dConfig {
         let branches = 2 + self.atrous_rates.len();
         Conv2dConfig::new([branches * self.branch_channels, self.channels[1]], [1, 1])
             .with_bias(false)
@@ -125,6 +122,23 @@ impl AsppConfig {
     }
 }
 
+impl Cost for AsppConfig {
+    fn cost(&self, input: MapShape, counter: &mut CostCounter) -> MapShape {
+        let mean = counter.pool(input, Size::square(1));
+        let image = self.image().cost(mean, counter);
+        let mut maps = vec![image.with_size(input.size)];
+        for branch in self.branches() {
+            maps.push(branch.cost(input, counter));
+        }
+        let branches = counter.concatenate(&maps);
+        counter.end_part("aspp", branches);
+
+        let output = self.project().cost(branches, counter);
+        counter.end_part("bot_aspp", output);
+        output
+    }
+}
+
 impl Aspp {
     /// Computes the context features.
     ///
@@ -135,7 +149,8 @@ impl Aspp {
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not `in`.
+    /// Panics if axis 1 is not `in`, or in training on fewer images than
+    /// [`min_training_batch`](Self::min_training_batch).
     pub fn forward(&self, features: Tensor<4>) -> Tensor<4> {
         self.project.forward(self.forward_branches(features))
     }
@@ -149,7 +164,8 @@ impl Aspp {
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not `in`.
+    /// Panics if axis 1 is not `in`, or in training on fewer images than
+    /// [`min_training_batch`](Self::min_training_batch).
     pub fn forward_branches(&self, features: Tensor<4>) -> Tensor<4> {
         assert_shape!(features, [_, self.channels[0], _, _]);
         let [_, _, height, width] = features.dims();
@@ -164,6 +180,21 @@ impl Aspp {
         }
 
         Tensor::cat(maps, 1)
+    }
+
+    /// The smallest batch that can be trained on: 2, or 1 with frozen norms.
+    pub fn min_training_batch(&self) -> usize {
+        self.image.min_pooled_batch()
+    }
+}
+
+impl Fold for Aspp {
+    fn fold(self) -> Self {
+        Self {
+            image: self.image.fold(),
+            branches: self.branches.fold(),
+            ..self
+        }
     }
 }
 
@@ -204,13 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn a_single_image_in_training_gives_a_finite_constant() {
+    #[should_panic(
+        expected = "expects more than 1 value per channel, got an input of [1, 4, 1, 1]"
+    )]
+    fn a_single_image_in_training_is_refused() {
         let device = Device::default().autodiff();
         let head = AsppConfig::new([4, 4]).init(&device);
-        let features = Tensor::random([1, 4, 5, 5], Distribution::Default, &device);
-        let image = head.forward_branches(features).slice([0..1, 0..4]);
-        // Zero spread: what remains is the norm's bias, 0 at the start.
-        assert_eq!(image.abs().max().into_scalar::<f32>(), 0.0);
+        assert_eq!(head.min_training_batch(), 2);
+        let _ = head.forward(Tensor::ones([1, 4, 5, 5], &device));
     }
 
     #[test]
@@ -228,6 +260,7 @@ mod tests {
     fn frozen_it_still_runs_on_an_autodiff_device() {
         let device = Device::default().autodiff();
         let head = AsppConfig::new([4, 4]).init(&device).freeze();
+        assert_eq!(head.min_training_batch(), 1);
         let output = head.forward(Tensor::ones([1, 4, 5, 5], &device));
         assert!(output.sum().into_scalar::<f32>().is_finite());
     }

@@ -3,9 +3,10 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_nn::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap};
-
-use crate::channel_dropout::channel_dropout;
+use decoupled_seg_nn::{
+    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
+    channel_dropout,
+};
 
 /// Configuration of an [`AuxiliaryHead`]; [`init`](AuxiliaryHeadConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -64,15 +65,13 @@ impl AuxiliaryHeadConfig {
         }
     }
 
-    /// The 3x3 convolution.
-    pub fn conv(&self) -> ConvNormActConfig {
+    fn conv(&self) -> ConvNormActConfig {
         ConvNormActConfig::new([self.channels, self.hidden()], [3, 3])
             .with_same_padding()
             .with_conv_init(self.conv_init)
     }
 
-    /// The last convolution.
-    pub fn classifier(&self) -> Conv2dConfig {
+    fn classifier(&self) -> Conv2dConfig {
         Conv2dConfig::new([self.hidden(), self.num_classes], [1, 1])
             .with_initializer(self.conv_init.weight())
     }
@@ -87,6 +86,13 @@ impl AuxiliaryHeadConfig {
 
     fn hidden(&self) -> usize {
         (self.channels / 4).max(1)
+    }
+}
+
+impl Cost for AuxiliaryHeadConfig {
+    fn cost(&self, input: MapShape, counter: &mut CostCounter) -> MapShape {
+        let hidden = self.conv().cost(input, counter);
+        self.classifier().cost(hidden, counter)
     }
 }
 
@@ -106,6 +112,15 @@ impl AuxiliaryHead {
         let hidden = self.conv.forward(features);
         self.classifier
             .forward(channel_dropout(&self.dropout, hidden))
+    }
+}
+
+impl Fold for AuxiliaryHead {
+    fn fold(self) -> Self {
+        Self {
+            conv: self.conv.fold(),
+            ..self
+        }
     }
 }
 

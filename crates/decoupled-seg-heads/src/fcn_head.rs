@@ -1,7 +1,9 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_nn::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap};
+use decoupled_seg_nn::{
+    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
+};
 
 /// Configuration of an [`FcnHead`]; [`init`](FcnHeadConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -33,8 +35,7 @@ impl FcnHeadConfig {
         }
     }
 
-    /// The convolution.
-    pub fn conv(&self) -> ConvNormActConfig {
+    fn conv(&self) -> ConvNormActConfig {
         ConvNormActConfig::new(self.channels, [3, 3])
             .with_same_padding()
             .with_conv_init(self.conv_init)
@@ -44,6 +45,14 @@ impl FcnHeadConfig {
     pub fn official_keys(&self) -> KeyMap {
         let conv = KeyMap::new().conv_norm_act("0", "1", "conv", &self.conv());
         KeyMap::new().nest("fcn_head", "", conv)
+    }
+}
+
+impl Cost for FcnHeadConfig {
+    fn cost(&self, input: MapShape, counter: &mut CostCounter) -> MapShape {
+        let output = self.conv().cost(input, counter);
+        counter.end_part("fcn_head", output);
+        output
     }
 }
 
@@ -61,6 +70,15 @@ impl FcnHead {
     pub fn forward(&self, features: Tensor<4>) -> Tensor<4> {
         assert_shape!(features, [_, self.channels[0], _, _]);
         self.conv.forward(features)
+    }
+}
+
+impl Fold for FcnHead {
+    fn fold(self) -> Self {
+        Self {
+            conv: self.conv.fold(),
+            ..self
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! [`FcnHead`] (one 3x3 convolution), [`PyramidPooling`] (PSPNet) and [`Aspp`] (DeepLabV3+) all map
 //! `[batch, channels_in, height, width]` to `[batch, channels_out, height, width]`. [`AuxiliaryHead`] predicts classes
-//! from an earlier stage, for an extra loss in training.
+//! from an earlier stage, for an extra loss in training. A head says everything about itself in its own file: how it is
+//! built and runs, the names of its tensors, what it costs ([`Cost`](decoupled_seg_nn::Cost)), and its inference form
+//! ([`Fold`](decoupled_seg_nn::Fold)).
 //!
 //! ```
 //! use burn::tensor::{Device, Distribution, Tensor};
@@ -19,7 +21,6 @@
 
 mod aspp;
 mod auxiliary_head;
-mod channel_dropout;
 mod fcn_head;
 mod pyramid_pooling;
 

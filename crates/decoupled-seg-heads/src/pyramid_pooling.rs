@@ -3,9 +3,10 @@ use burn::module::Module;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_nn::{ConvInit, ConvNormAct, ConvNormActConfig, KeyMap, resize};
-
-use crate::channel_dropout::channel_dropout;
+use decoupled_seg_nn::{
+    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, Size,
+    channel_dropout, map_size, resize,
+};
 
 /// Configuration of a [`PyramidPooling`]; [`init`](PyramidPoolingConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -34,8 +35,8 @@ pub struct PyramidPoolingConfig {
 /// ```
 ///
 /// Neighbouring bins overlap by a row where the size is no multiple of the bins, as in PyTorch's adaptive pooling. In
-/// training the one-bin stage normalises one value a channel for every image; see [`Aspp`](crate::Aspp) for what a
-/// batch of one does.
+/// training the one-bin stage normalises one value a channel for every image, so that a batch needs two images, as with
+/// an [`Aspp`](crate::Aspp).
 ///
 /// Source: Zhao et al., CVPR 2017, [arXiv:1612.01105](https://arxiv.org/abs/1612.01105), section 3.2; `ppm` in the
 /// authors' code, which leaves out the stages' ReLU. Built by [`PyramidPoolingConfig`].
@@ -89,14 +90,14 @@ impl PyramidPoolingConfig {
     }
 
     /// The convolution of every stage.
-    pub fn stage(&self) -> ConvNormActConfig {
+    fn stage(&self) -> ConvNormActConfig {
         ConvNormActConfig::new([self.channels[0], self.stage_channels], [1, 1])
-            .with_activation(false)
+            .with_activation(None)
             .with_conv_init(self.conv_init)
     }
 
     /// The convolution over stages and features.
-    pub fn bottleneck(&self) -> ConvNormActConfig {
+    fn bottleneck(&self) -> ConvNormActConfig {
         let channels_in = self.bins.len() * self.stage_channels + self.channels[0];
         ConvNormActConfig::new([channels_in, self.channels[1]], [1, 1])
             .with_conv_init(self.conv_init)
@@ -118,6 +119,22 @@ impl PyramidPoolingConfig {
     }
 }
 
+impl Cost for PyramidPoolingConfig {
+    fn cost(&self, input: MapShape, counter: &mut CostCounter) -> MapShape {
+        let mut maps = Vec::with_capacity(self.bins.len() + 1);
+        for &bins in &self.bins {
+            let pooled = counter.pool(input, Size::square(bins));
+            let pooled = self.stage().cost(pooled, counter);
+            maps.push(counter.resize(pooled, input.size));
+        }
+        maps.push(input);
+        let all = counter.concatenate(&maps);
+        let output = self.bottleneck().cost(all, counter);
+        counter.end_part("ppm", output);
+        output
+    }
+}
+
 impl PyramidPooling {
     /// Computes the context features.
     ///
@@ -128,20 +145,50 @@ impl PyramidPooling {
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not `in`.
+    /// Panics if axis 1 is not `in`, or in training on fewer images than
+    /// [`min_training_batch`](Self::min_training_batch).
     pub fn forward(&self, features: Tensor<4>) -> Tensor<4> {
         assert_shape!(features, [_, self.channels[0], _, _]);
-        let [_, _, height, width] = features.dims();
+        let size = map_size(&features);
 
         let mut maps = Vec::with_capacity(self.stages.len() + 1);
         for stage in &self.stages {
             let pooled = stage.conv.forward(stage.pool.forward(features.clone()));
-            maps.push(resize(pooled, [height, width], true));
+            maps.push(resize(pooled, size, true));
         }
         maps.push(features);
         let output = self.bottleneck.forward(Tensor::cat(maps, 1));
 
         channel_dropout(&self.dropout, output)
+    }
+
+    /// The smallest batch that can be trained on: 2 where the norm of a one-bin stage is trained.
+    pub fn min_training_batch(&self) -> usize {
+        let one_bin = |stage: &&PyramidStage| stage.pool.output_size == [1, 1];
+        let stages = self.stages.iter().filter(one_bin);
+        stages
+            .map(|stage| stage.conv.min_pooled_batch())
+            .max()
+            .unwrap_or(1)
+    }
+}
+
+impl Fold for PyramidPooling {
+    fn fold(self) -> Self {
+        Self {
+            stages: self.stages.fold(),
+            bottleneck: self.bottleneck.fold(),
+            ..self
+        }
+    }
+}
+
+impl Fold for PyramidStage {
+    fn fold(self) -> Self {
+        Self {
+            conv: self.conv.fold(),
+            ..self
+        }
     }
 }
 
@@ -195,6 +242,16 @@ mod tests {
             &TensorData::from([[[[3.0; 2]; 2]]]),
             Tolerance::absolute(1e-4),
         );
+    }
+
+    #[test]
+    fn a_one_bin_stage_asks_for_two_images() {
+        let device = Device::default();
+        let config = PyramidPoolingConfig::new([4, 4]);
+        assert_eq!(config.init(&device).min_training_batch(), 2);
+        assert_eq!(config.init(&device).freeze().min_training_batch(), 1);
+        let config = config.with_bins(vec![2, 3]);
+        assert_eq!(config.init(&device).min_training_batch(), 1);
     }
 
     #[test]

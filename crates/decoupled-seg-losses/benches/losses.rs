@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use criterion::{Criterion, criterion_group, criterion_main};
 use decoupled_seg_losses::*;
+use decoupled_seg_nn::SegmentationOutput;
 
 const SHAPES: [[usize; 4]; 2] = [[2, 11, 180, 240], [2, 19, 512, 512]];
 
@@ -39,23 +40,22 @@ fn name(shape: [usize; 4]) -> String {
 
 fn decoupled(criterion: &mut Criterion) {
     let device = Device::default().autodiff();
-    type Preset = (
-        &'static str,
-        DecoupledLossConfig,
-        fn(usize) -> TargetsConfig,
-    );
-    let presets: [Preset; 2] = [
-        ("default", DecoupledLossConfig::new(), TargetsConfig::new),
+    let presets = [
+        (
+            "default",
+            DecoupledLossConfig::new(),
+            TargetsOptions::paper(),
+        ),
         (
             "official",
             DecoupledLossConfig::official(),
-            TargetsConfig::official,
+            TargetsOptions::official(),
         ),
     ];
     for shape in SHAPES {
         let [batch, classes, height, width] = shape;
         for (preset, config, targets) in &presets {
-            let targets = Targets::from_labels(street(shape, &device), &targets(classes));
+            let targets = Targets::from_labels(street(shape, &device), classes, targets);
             let logits = wave(shape, 1, &device);
             let body = wave(shape, 2, &device);
             let edge = wave([batch, 1, height, width], 3, &device);
@@ -63,13 +63,15 @@ fn decoupled(criterion: &mut Criterion) {
             let step = || {
                 let inputs = [logits.clone(), body.clone(), edge.clone()].map(Tensor::require_grad);
                 let [logits, body, edge] = inputs;
-                let output = loss.forward(logits.clone(), body, edge, &targets);
-                let mut gradients = output.total.backward();
-                let gradient = logits
+                let output = SegmentationOutput::decoupled(logits, body, edge);
+                let terms = loss.forward(&output, &targets);
+                let mut gradients = terms.total.backward();
+                let gradient = output
+                    .logits
                     .grad_remove(&mut gradients)
                     .expect("logits take part");
                 device.sync().expect("the device works");
-                (output.total, gradient)
+                (terms.total, gradient)
             };
             let (total, gradient) = step();
             let total = total.into_scalar::<f32>();
@@ -93,13 +95,13 @@ fn targets(criterion: &mut Criterion) {
     for shape in SHAPES {
         let labels = street(shape, &device);
         for (preset, config) in [
-            ("default", TargetsConfig::new(shape[1])),
-            ("official", TargetsConfig::official(shape[1])),
+            ("default", TargetsOptions::paper()),
+            ("official", TargetsOptions::official()),
         ] {
             let make = || {
-                let targets = Targets::from_labels(labels.clone(), &config);
+                let targets = Targets::from_labels(labels.clone(), shape[1], &config);
                 device.sync().expect("the device works");
-                targets
+                targets.supervision.expect("all targets")
             };
             let edges = make()
                 .edge_labels

@@ -2,20 +2,21 @@ use burn::config::Config;
 use burn::tensor::{Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
-use crate::check::required;
 use crate::class_weights::ClassCounts;
+use crate::error::required;
 use crate::ops::{in_f32, set_nll};
 use crate::{ClassWeights, RelaxedLabels};
 
 /// How much the pixels near a border between classes count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BorderWeights {
     /// As much as any other pixel: the class weights of a pixel's set are averaged.
     #[default]
     Uniform,
-    /// The class weights of a set are summed and divided by the number of its classes, the one of this image: what
-    /// the official code means. As [`Uniform`](Self::Uniform), but for labels whose relaxation is switched off, where
-    /// the factor is the number itself.
+    /// The class weights of a set are summed and divided by the number of its classes, counted in this image: what the
+    /// official code means. The same as [`Uniform`](Self::Uniform), except with
+    /// [`border_off`](crate::TargetsOptions::border_off): the sum is then multiplied by that number.
     OwnImage,
     /// What the official code and PaddleSeg do: the factors of *all* images of the batch are added up for every
     /// image, so the loss of a batch grows with the square of its size.
@@ -24,6 +25,7 @@ pub enum BorderWeights {
 
 /// What the sum over pixels is divided by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BodyReduction {
     /// The labelled pixels of the batch.
     #[default]
@@ -188,7 +190,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::RelaxationConfig;
+    use crate::TargetsOptions;
 
     /// The class weights that the authors' code gives two 6x8 label maps; 255 is ignored.
     #[rstest]
@@ -204,7 +206,7 @@ mod tests {
             .map(|letter| letter.to_digit(10).map_or(255, |digit| digit as i32))
             .collect();
         let labels = Tensor::from_data(TensorData::new(labels, [1, 6, 8]), &Device::default());
-        let relaxed = RelaxedLabels::from_labels(labels, &RelaxationConfig::new(3));
+        let relaxed = RelaxedLabels::from_labels(labels, 3, &TargetsOptions::paper());
         let weights = ClassWeights::ImageHistogram { upper_bound: 1.0 }.of_batch(
             [1, 3],
             &Device::default(),
@@ -224,7 +226,7 @@ mod tests {
         // One border between classes 0 and 1, and a class 2 that is nowhere.
         let device = Device::default();
         let labels = Tensor::<3, Int>::from_data([[[0, 0, 1, 1]]], &device);
-        let relaxed = RelaxedLabels::from_labels(labels, &RelaxationConfig::new(3));
+        let relaxed = RelaxedLabels::from_labels(labels, 3, &TargetsOptions::paper());
         let logits = Tensor::<4>::zeros([1, 3, 1, 4], &device);
         let loss = BoundaryRelaxationLossConfig::new()
             .init()
@@ -241,7 +243,7 @@ mod tests {
         let loss = |batch: usize, config: BoundaryRelaxationLossConfig| {
             let labels = Tensor::<3, Int>::from_data([[[0, 0, 1], [0, 0, 1], [2, 2, 2]]], &device)
                 .repeat_dim(0, batch);
-            let relaxed = RelaxedLabels::from_labels(labels, &RelaxationConfig::new(3));
+            let relaxed = RelaxedLabels::from_labels(labels, 3, &TargetsOptions::paper());
             config
                 .init()
                 .forward(Tensor::zeros([batch, 3, 3, 3], &device), &relaxed)

@@ -1,10 +1,12 @@
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::check::ensure;
+use crate::LossConfigError;
+use crate::error::factor;
 
 /// How much each class counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ClassWeights {
     /// All the same.
     #[default]
@@ -31,37 +33,32 @@ pub enum ClassWeights {
 }
 
 impl ClassWeights {
-    /// # Panics
-    ///
-    /// Panics on weights that are none.
-    pub(crate) fn validate(&self) -> Result<(), String> {
+    pub(crate) fn validate(&self) -> Result<(), LossConfigError> {
         match self {
             Self::Uniform => Ok(()),
             Self::Fixed(weights) => {
-                let fine = weights
-                    .iter()
-                    .all(|weight| *weight >= 0.0 && weight.is_finite());
-                ensure(fine && !weights.is_empty(), || {
-                    format!("class weights must be finite and not below 0, got {weights:?}")
-                })
+                let fine = |weight: &f32| *weight >= 0.0 && weight.is_finite();
+                if weights.is_empty() || !weights.iter().all(fine) {
+                    let weights = weights.clone();
+                    return Err(LossConfigError::ClassWeights { weights });
+                }
+                Ok(())
             }
             Self::ImageHistogram { upper_bound } | Self::BatchHistogram { upper_bound } => {
-                ensure(*upper_bound >= 0.0, || {
-                    format!("upper_bound must not be below 0, got {upper_bound}")
-                })
+                factor("upper_bound", *upper_bound)
             }
         }
     }
 
     /// Whether there is one for each of `num_classes`, as far as they are fixed.
-    pub(crate) fn validate_for(&self, num_classes: usize) -> Result<(), String> {
+    pub(crate) fn validate_for(&self, num_classes: usize) -> Result<(), LossConfigError> {
         match self {
-            Self::Fixed(weights) => ensure(weights.len() == num_classes, || {
-                format!(
-                    "{} class weights, but there are {num_classes} classes",
-                    weights.len()
-                )
-            }),
+            Self::Fixed(weights) if weights.len() != num_classes => {
+                Err(LossConfigError::NumClassWeights {
+                    weights: weights.len(),
+                    num_classes,
+                })
+            }
             _ => Ok(()),
         }
     }

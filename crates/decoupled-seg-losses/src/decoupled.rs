@@ -1,24 +1,27 @@
 use burn::config::Config;
-use burn::tensor::{Int, Tensor, assert_shape};
+use burn::tensor::assert_shape;
+use decoupled_seg_nn::SegmentationOutput;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{ensure, required};
-use crate::cross_entropy::PixelLosses;
+use crate::error::{factor, required};
 use crate::mining::{AtLimit, PixelCount};
+use crate::pixel_losses::PixelLosses;
 use crate::{
-    AuxiliaryLossConfig, BodyReduction, BorderWeights, BoundaryRelaxationLoss,
-    BoundaryRelaxationLossConfig, EdgeActivation, EdgeAttentionLoss, EdgeAttentionLossConfig,
-    EdgeLoss, EdgeLossConfig, OhemCrossEntropyLossConfig, PixelMining, Targets,
+    BodyReduction, BorderWeights, BoundaryRelaxationLoss, BoundaryRelaxationLossConfig,
+    EdgeActivation, EdgeAttentionLoss, EdgeAttentionLossConfig, EdgeLoss, EdgeLossConfig,
+    LossConfigError, LossTerms, OhemCrossEntropyLossConfig, PixelMining, Targets,
 };
 
-/// Which labels the segmentation and the attention term are trained with.
+/// Which labels the segmentation, attention and auxiliary terms of a decoupled network are trained with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LabelSource {
     /// The labels themselves.
     #[default]
     Labels,
     /// The lowest class in the relaxation window of each pixel, and nothing near ignored pixels and the frame, as in
-    /// the official code: [`RelaxedLabels::recovered_labels`](crate::RelaxedLabels::recovered_labels).
+    /// the official code: [`RelaxedLabels::recovered_labels`](crate::RelaxedLabels::recovered_labels). A network that does
+    /// not predict body and edge is trained with the labels themselves all the same, as is the authors' first stage.
     Relaxed,
 }
 
@@ -36,11 +39,10 @@ pub enum LabelSource {
 /// | edge | 20 x balanced | 25 x plain | 20 x balanced, double sigmoid, over all pixels | 50 x balanced, double sigmoid |
 /// | attention | 1 x OHEM 0.7 on edges, at least 1/128 of the pixels | 1 x hardest 10 % of the image, where on edges | 1 x OHEM 0.7 on edges, at least 5 000 | 1 x the same |
 ///
-/// The targets have options of their own, with presets of the same names: [`TargetsConfig`](crate::TargetsConfig).
-/// Of the nested configurations every `ignore_index` is replaced by the one of the targets.
+/// The targets have options of their own, with presets of the same names: [`TargetsOptions`](crate::TargetsOptions).
 #[derive(Config, Debug, PartialEq)]
 pub struct DecoupledLossConfig {
-    /// Which labels the segmentation, attention and auxiliary terms are trained with.
+    /// Which labels the segmentation, attention and auxiliary terms of a decoupled network are trained with.
     #[config(default = "LabelSource::Labels")]
     pub label_source: LabelSource,
     /// Cross entropy of the final map.
@@ -55,9 +57,10 @@ pub struct DecoupledLossConfig {
     /// Cross entropy of the final map on predicted edges.
     #[config(default = "EdgeAttentionLossConfig::new().with_mining(hard_pixels(1.0 / 128.0))")]
     pub attention: EdgeAttentionLossConfig,
-    /// Loss of an auxiliary head, for networks that have one.
-    #[config(default = "AuxiliaryLossConfig::new()")]
-    pub auxiliary: AuxiliaryLossConfig,
+    /// Cross entropy of an auxiliary head, on a stage below the last, for networks that have one. Source: Zhao et al.,
+    /// CVPR 2017 (PSPNet); `OHEM + aux` in the authors' code.
+    #[config(default = "OhemCrossEntropyLossConfig::new()")]
+    pub auxiliary: OhemCrossEntropyLossConfig,
     /// Factor of the segmentation term, `lambda_3` of eq. 3.
     #[config(default = 1.0)]
     pub segmentation_weight: f64,
@@ -70,6 +73,9 @@ pub struct DecoupledLossConfig {
     /// Factor of the attention term, `lambda_2 * lambda_5` of eq. 3 and 4.
     #[config(default = 1.0)]
     pub attention_weight: f64,
+    /// Factor of the auxiliary term.
+    #[config(default = 0.4)]
+    pub auxiliary_weight: f64,
 }
 
 /// OHEM at 0.7 that keeps at least a share of the batch. The official 10 000 and 5 000 are 1/69 and 1/138 of one
@@ -92,7 +98,7 @@ impl DecoupledLossConfig {
     /// Eq. 3 to 5 of the paper: `lambda_1 = lambda_2 = lambda_3 = lambda_5 = 1`, `lambda_4 = 25`.
     pub fn paper() -> Self {
         Self::new()
-            .with_segmentation(OhemCrossEntropyLossConfig::new().with_mining(PixelMining::Off))
+            .with_segmentation(OhemCrossEntropyLossConfig::without_mining())
             .with_edge(EdgeLossConfig::paper())
             .with_edge_weight(25.0)
             .with_attention(EdgeAttentionLossConfig::paper())
@@ -100,7 +106,7 @@ impl DecoupledLossConfig {
 
     /// The loss of the authors' code, slips included. On one process with one image it is comparable to the
     /// published training; the body term grows with the square of the batch. Use it with
-    /// [`TargetsConfig::official`](crate::TargetsConfig::official).
+    /// [`TargetsOptions::official`](crate::TargetsOptions::official).
     pub fn official() -> Self {
         Self::new()
             .with_label_source(LabelSource::Relaxed)
@@ -149,78 +155,36 @@ impl DecoupledLossConfig {
     ///
     /// # Errors
     ///
-    /// Says in words what [`init`](Self::init) would panic on.
-    pub fn validate(&self) -> Result<(), String> {
-        let weights = [
-            self.segmentation_weight,
-            self.body_weight,
-            self.edge_weight,
-            self.attention_weight,
-            self.auxiliary.weight,
-        ];
-        for weight in weights {
-            ensure(weight >= 0.0 && weight.is_finite(), || {
-                format!("a factor of a loss must not be below 0, got {weight}")
-            })?;
-        }
+    /// Returns what [`init`](Self::init) would panic on.
+    pub fn validate(&self) -> Result<(), LossConfigError> {
+        factor("segmentation_weight", self.segmentation_weight)?;
+        factor("body_weight", self.body_weight)?;
+        factor("edge_weight", self.edge_weight)?;
+        factor("attention_weight", self.attention_weight)?;
+        factor("auxiliary_weight", self.auxiliary_weight)?;
         self.segmentation.validate()?;
-        self.auxiliary.cross_entropy.validate()?;
+        self.auxiliary.validate()?;
         self.body.class_weights.validate()?;
         self.attention.validate()
     }
 
-    /// Checks that fixed class weights are those of `num_classes`.
+    /// Checks that there is one fixed class weight for each of `num_classes`.
     ///
     /// # Errors
     ///
-    /// Says in words what the loss would panic on.
-    pub fn validate_for(&self, num_classes: usize) -> Result<(), String> {
-        let weights = [
+    /// Returns what the loss would panic on.
+    pub fn validate_for(&self, num_classes: usize) -> Result<(), LossConfigError> {
+        [
             &self.segmentation.class_weights,
-            &self.auxiliary.cross_entropy.class_weights,
+            &self.auxiliary.class_weights,
             &self.body.class_weights,
-        ];
-        weights
-            .iter()
-            .try_for_each(|weights| weights.validate_for(num_classes))
+        ]
+        .iter()
+        .try_for_each(|weights| weights.validate_for(num_classes))
     }
 }
 
-/// The terms of a [`DecoupledLoss`], each with its factor, as it enters the total. All are `[1]`.
-#[derive(Clone, Debug)]
-pub struct DecoupledLossOutput {
-    /// Sum of the terms; call `backward` on this.
-    pub total: Tensor<1>,
-    /// Cross entropy of the final map.
-    pub segmentation: Tensor<1>,
-    /// Relaxed loss of the body map.
-    pub body: Tensor<1>,
-    /// Binary cross entropy of the edge map.
-    pub edge: Tensor<1>,
-    /// Cross entropy of the final map on predicted edges.
-    pub attention: Tensor<1>,
-    /// Cross entropy of an auxiliary head, if there is one.
-    pub auxiliary: Option<Tensor<1>>,
-}
-
-impl DecoupledLossOutput {
-    /// The terms with their names, without the total.
-    pub fn terms(&self) -> Vec<(&'static str, Tensor<1>)> {
-        let four = [
-            ("segmentation", &self.segmentation),
-            ("body", &self.body),
-            ("edge", &self.edge),
-            ("attention", &self.attention),
-        ];
-        let auxiliary = self.auxiliary.as_ref().map(|term| ("auxiliary", term));
-        four.into_iter()
-            .chain(auxiliary)
-            .map(|(name, term)| (name, term.clone()))
-            .collect()
-    }
-}
-
-/// The four losses of body and edge supervision and their weighted sum.
+/// The four losses of body and edge supervision, the loss of an auxiliary head, and their weighted sum.
 ///
 /// ```text
 /// L = l1 * L_body + l2 * (l4 * L_bce + l5 * L_ce) + l3 * L_final          eq. 3 and 4 of the paper
@@ -240,98 +204,79 @@ pub struct DecoupledLoss {
 }
 
 impl DecoupledLoss {
-    /// The losses of a batch.
+    /// The losses of a batch: of what the network predicts. Without body and edge these are the segmentation and the
+    /// auxiliary term.
     ///
     /// # Shapes
     ///
-    /// - `logits`, `body_logits`: `[batch, num_classes, height, width]`
-    /// - `edge_logits`: `[batch, 1, height, width]`
+    /// - `output`: of `[batch, _, height, width]` maps, as in [`SegmentationOutput`]
     /// - `targets`: of `[batch, height, width]` labels
     ///
     /// # Panics
     ///
-    /// Panics if sizes or numbers of classes differ.
+    /// Panics if sizes or numbers of classes differ, or if `output` has body and edge and `targets` have none.
     ///
     /// # Example
     ///
     /// ```
     /// use burn::tensor::{Device, Distribution, Int, Tensor};
-    /// use decoupled_seg_losses::{DecoupledLossConfig, Targets, TargetsConfig};
+    /// use decoupled_seg_losses::{DecoupledLossConfig, Targets, TargetsOptions};
+    /// use decoupled_seg_nn::SegmentationOutput;
     ///
     /// let device = Device::default().autodiff();
     /// let labels = Tensor::<3, Int>::ones([2, 16, 16], &device);
-    /// let targets = Targets::from_labels(labels, &TargetsConfig::new(5));
+    /// let targets = Targets::from_labels(labels, 5, &TargetsOptions::paper());
     /// let random = |channels| Tensor::<4>::random([2, channels, 16, 16], Distribution::Default, &device).require_grad();
-    /// let (logits, body_logits, edge_logits) = (random(5), random(5), random(1));
+    /// let output = SegmentationOutput::decoupled(random(5), random(5), random(1));
     ///
     /// let loss = DecoupledLossConfig::new().init();
-    /// let output = loss.forward(logits.clone(), body_logits, edge_logits, &targets);
-    /// let gradients = output.total.backward();
-    /// assert_eq!(logits.grad(&gradients).unwrap().dims(), [2, 5, 16, 16]);
+    /// let terms = loss.forward(&output, &targets);
+    /// let gradients = terms.total.backward();
+    /// assert_eq!(output.logits.grad(&gradients).unwrap().dims(), [2, 5, 16, 16]);
     /// ```
-    pub fn forward(
-        &self,
-        logits: Tensor<4>,
-        body_logits: Tensor<4>,
-        edge_logits: Tensor<4>,
-        targets: &Targets,
-    ) -> DecoupledLossOutput {
-        self.terms(logits, body_logits, edge_logits, None, targets)
-    }
-
-    /// The losses of a batch from a network with an auxiliary head.
-    ///
-    /// # Shapes
-    ///
-    /// - `aux_logits`: `[batch, num_classes, height, width]`; the others as in [`forward`](Self::forward)
-    ///
-    /// # Panics
-    ///
-    /// Panics if sizes or numbers of classes differ.
-    pub fn forward_with_auxiliary(
-        &self,
-        logits: Tensor<4>,
-        body_logits: Tensor<4>,
-        edge_logits: Tensor<4>,
-        aux_logits: Tensor<4>,
-        targets: &Targets,
-    ) -> DecoupledLossOutput {
-        self.terms(logits, body_logits, edge_logits, Some(aux_logits), targets)
-    }
-
-    fn terms(
-        &self,
-        logits: Tensor<4>,
-        body_logits: Tensor<4>,
-        edge_logits: Tensor<4>,
-        aux_logits: Option<Tensor<4>>,
-        targets: &Targets,
-    ) -> DecoupledLossOutput {
-        let [batch, height, width] = targets.labels.dims();
-        assert_shape!(
-            logits,
-            [batch, targets.relaxed.classes.num_classes(), height, width]
-        );
+    pub fn forward(&self, output: &SegmentationOutput, targets: &Targets) -> LossTerms {
         let config = &self.config;
-        let labels = self.labels(targets);
-        let of_map = |logits| PixelLosses::new(logits, labels.clone(), targets.ignore_index);
+        let supervision = output.supervision.as_ref().map(|predicted| {
+            let wanted = targets.supervision.as_ref().expect(
+                "the network predicts body and edge: make its targets with `Targets::from_labels`",
+            );
+            (predicted, wanted)
+        });
+        let labels = match (&supervision, config.label_source) {
+            (Some((_, wanted)), LabelSource::Relaxed) => wanted.relaxed.recovered_labels(),
+            _ => targets.labels.clone(),
+        };
 
         // The segmentation and the attention term look at the same cross entropies.
-        let pixels = of_map(logits);
+        let pixels = PixelLosses::new(output.logits.clone(), labels.clone());
         let segmentation = pixels.mined(&config.segmentation) * config.segmentation_weight;
-        let attention =
-            self.attention.of_pixels(&pixels, edge_logits.clone()) * config.attention_weight;
-        let body = self.body.forward(body_logits, &targets.relaxed) * config.body_weight;
-        let edge = self.edge.forward(edge_logits, targets.edge_labels.clone()) * config.edge_weight;
-        let auxiliary = aux_logits.map(|logits| {
-            of_map(logits).mined(&config.auxiliary.cross_entropy) * config.auxiliary.weight
+        let [body, edge, attention] = match supervision {
+            None => [None, None, None],
+            Some((predicted, wanted)) => {
+                let num_classes = wanted.relaxed.classes.num_classes();
+                assert_shape!(output.logits, [_, num_classes, _, _]);
+                let body_logits = predicted.body_logits.clone();
+                let edge_logits = predicted.edge_logits.clone();
+                let attention = self.attention.of_pixels(&pixels, edge_logits.clone());
+                let body = self.body.forward(body_logits, &wanted.relaxed);
+                let edge = self.edge.forward(edge_logits, wanted.edge_labels.clone());
+                [
+                    Some(body * config.body_weight),
+                    Some(edge * config.edge_weight),
+                    Some(attention * config.attention_weight),
+                ]
+            }
+        };
+        let auxiliary = output.aux_logits.clone().map(|logits| {
+            PixelLosses::new(logits, labels).mined(&config.auxiliary) * config.auxiliary_weight
         });
 
-        let mut total = segmentation.clone() + body.clone() + edge.clone() + attention.clone();
-        if let Some(auxiliary) = &auxiliary {
-            total = total + auxiliary.clone();
-        }
-        DecoupledLossOutput {
+        let parts = [&body, &edge, &attention, &auxiliary];
+        let total = parts
+            .into_iter()
+            .flatten()
+            .fold(segmentation.clone(), |sum, part| sum + part.clone());
+        LossTerms {
             total,
             segmentation,
             body,
@@ -340,11 +285,86 @@ impl DecoupledLoss {
             auxiliary,
         }
     }
+}
 
-    fn labels(&self, targets: &Targets) -> Tensor<3, Int> {
-        match self.config.label_source {
-            LabelSource::Labels => targets.labels.clone(),
-            LabelSource::Relaxed => targets.relaxed.recovered_labels(targets.ignore_index),
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Distribution, Int, Tensor};
+
+    use super::*;
+    use crate::{LossTerm, TargetsOptions};
+
+    fn random(channels: usize) -> Tensor<4> {
+        let shape = [2, channels, 9, 10];
+        Tensor::random(shape, Distribution::Uniform(-3.0, 3.0), &Device::default())
+    }
+
+    /// Columns of three classes and an ignored corner.
+    fn labels() -> Tensor<3, Int> {
+        let columns = Tensor::<1, Int>::arange(0..10, &Device::default()).div_scalar(4);
+        let labels = columns.reshape([1, 1, 10]).expand([2, 9, 10]);
+        let corner = Tensor::full([1, 3, 3], 255, &Device::default());
+        labels.slice_assign([0..1, 0..3, 0..3], corner)
+    }
+
+    #[test]
+    fn a_plain_network_is_trained_with_the_labels_themselves() {
+        let config = DecoupledLossConfig::official();
+        let (logits, auxiliary) = (random(3), random(3));
+        let output = SegmentationOutput::plain(logits.clone()).with_auxiliary(auxiliary.clone());
+        let cross_entropy = config.segmentation.init();
+        let expected = cross_entropy.forward(logits.clone(), labels());
+        let expected_auxiliary = cross_entropy.forward(auxiliary, labels()) * 0.4;
+
+        let options = TargetsOptions::official();
+        for targets in [
+            Targets::plain(labels()),
+            Targets::from_labels(labels(), 3, &options),
+        ] {
+            let terms = config.init().forward(&output, &targets);
+            let names: Vec<LossTerm> = terms.iter().map(|(term, _)| term).collect();
+            let here = [LossTerm::Total, LossTerm::Segmentation, LossTerm::Auxiliary];
+            assert_eq!(names, here);
+            let values = terms.map(|term| term.into_scalar::<f32>());
+            assert_eq!(values.segmentation, expected.clone().into_scalar::<f32>());
+            let auxiliary = expected_auxiliary.clone().into_scalar::<f32>();
+            assert_eq!(values.auxiliary, Some(auxiliary));
+            assert_eq!(values.total, values.segmentation + auxiliary);
         }
+
+        // With body and edge the official labels are those recovered from relaxed ones.
+        let output = SegmentationOutput::decoupled(logits, random(3), random(1));
+        let targets = Targets::from_labels(labels(), 3, &options);
+        let decoupled = config.init().forward(&output, &targets).segmentation;
+        assert_ne!(
+            decoupled.into_scalar::<f32>(),
+            expected.into_scalar::<f32>()
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "make its targets with `Targets::from_labels`")]
+    fn body_and_edge_need_their_targets() {
+        let output = SegmentationOutput::decoupled(random(3), random(3), random(1));
+        DecoupledLossConfig::new()
+            .init()
+            .forward(&output, &Targets::plain(labels()));
+    }
+
+    #[test]
+    fn what_no_loss_can_be_built_from_is_refused() {
+        let mut config = DecoupledLossConfig::new().with_edge_weight(-1.0);
+        let error = LossConfigError::Factor {
+            name: "edge_weight",
+            value: -1.0,
+        };
+        assert_eq!(config.validate(), Err(error));
+        config.edge_weight = 1.0;
+        config.auxiliary.class_weights = crate::ClassWeights::Fixed(vec![1.0; 2]);
+        let error = config.validate_for(3).expect_err("a weight is missing");
+        assert_eq!(
+            error.to_string(),
+            "2 class weights, but there are 3 classes; give one a class, in their order"
+        );
     }
 }

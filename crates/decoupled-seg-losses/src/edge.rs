@@ -7,6 +7,7 @@ use crate::ops::{in_f32, plain};
 
 /// What the edge logits go through before the binary cross entropy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EdgeActivation {
     /// One sigmoid, as in the paper.
     #[default]
@@ -18,6 +19,7 @@ pub enum EdgeActivation {
 
 /// How edge pixels and others are weighed against each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EdgeBalance {
     /// Edge pixels count by the share of the others, and the other way round, over the batch: both sides have the
     /// same weight as a whole. Without one of the two the loss is 0.
@@ -29,6 +31,7 @@ pub enum EdgeBalance {
 
 /// What the sum over pixels is divided by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EdgeReduction {
     /// The labelled pixels.
     #[default]

@@ -2,12 +2,13 @@ use burn::config::Config;
 use burn::tensor::{Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
-use crate::check::{ensure, required};
-use crate::cross_entropy::PixelLosses;
-use crate::{IGNORE_INDEX, PixelMining};
+use crate::error::required;
+use crate::pixel_losses::PixelLosses;
+use crate::{LossConfigError, PixelMining};
 
 /// Among which pixels the hard ones are looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EdgeScope {
     /// Those inside the predicted edges, as in the official code.
     #[default]
@@ -28,9 +29,6 @@ pub struct EdgeAttentionLossConfig {
     /// Among which pixels the hard ones are looked for.
     #[config(default = "EdgeScope::WithinEdges")]
     pub scope: EdgeScope,
-    /// Label of pixels that take no part.
-    #[config(default = "IGNORE_INDEX")]
-    pub ignore_index: i64,
 }
 
 /// Cross entropy of the final map on the hard pixels of predicted edges.
@@ -71,11 +69,11 @@ impl EdgeAttentionLossConfig {
         }
     }
 
-    pub(crate) fn validate(&self) -> Result<(), String> {
-        let threshold = self.edge_threshold;
-        ensure(threshold > 0.0 && threshold < 1.0, || {
-            format!("edge_threshold must be between 0 and 1, got {threshold}")
-        })?;
+    pub(crate) fn validate(&self) -> Result<(), LossConfigError> {
+        let value = self.edge_threshold;
+        if !(value > 0.0 && value < 1.0) {
+            return Err(LossConfigError::EdgeThreshold { value });
+        }
         self.mining.validate()
     }
 }
@@ -87,7 +85,7 @@ impl EdgeAttentionLoss {
     ///
     /// - `logits`: `[batch, num_classes, height, width]`, of the final map
     /// - `edge_logits`: `[batch, 1, height, width]`
-    /// - `labels`: `[batch, height, width]`, a class or the ignore index (any other value is ignored as well)
+    /// - `labels`: `[batch, height, width]`, a class; any other value is ignored
     /// - returned: `[1]`
     ///
     /// # Panics
@@ -99,10 +97,7 @@ impl EdgeAttentionLoss {
         edge_logits: Tensor<4>,
         labels: Tensor<3, Int>,
     ) -> Tensor<1> {
-        self.of_pixels(
-            &PixelLosses::new(logits, labels, self.config.ignore_index),
-            edge_logits,
-        )
+        self.of_pixels(&PixelLosses::new(logits, labels), edge_logits)
     }
 
     pub(crate) fn of_pixels(&self, pixels: &PixelLosses, edge_logits: Tensor<4>) -> Tensor<1> {

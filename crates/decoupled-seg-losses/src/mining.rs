@@ -1,11 +1,13 @@
 use burn::tensor::{Bool, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::check::ensure;
+use crate::LossConfigError;
+use crate::error::share;
 use crate::ops::kth_largest;
 
 /// A number of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PixelCount {
     /// As it is, whatever the size of the batch: 10 000 is 1.4 % of an 832x832 crop and 23 % of a 240x180 one.
     Absolute(usize),
@@ -25,6 +27,7 @@ impl PixelCount {
 
 /// What happens to a pixel exactly at the limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AtLimit {
     /// It is kept (`probability <= limit`), as in the official code.
     #[default]
@@ -38,6 +41,7 @@ pub enum AtLimit {
 /// Which pixels are kept is decided on the device, without a sort and without reading anything back, and is a
 /// constant for the gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PixelMining {
     /// All of them.
     Off,
@@ -89,15 +93,7 @@ impl PixelMining {
         }
     }
 
-    /// # Panics
-    ///
-    /// Panics if a probability or share is none.
-    pub(crate) fn validate(&self) -> Result<(), String> {
-        let share = |value: f64, name: &str| {
-            ensure((0.0..=1.0).contains(&value), || {
-                format!("{name} must be in 0..=1, got {value}")
-            })
-        };
+    pub(crate) fn validate(&self) -> Result<(), LossConfigError> {
         match *self {
             Self::Off => Ok(()),
             Self::Threshold {
@@ -105,15 +101,15 @@ impl PixelMining {
                 min_kept,
                 ..
             } => {
-                share(probability, "the mining probability")?;
+                share("the mining probability", probability)?;
                 match min_kept {
                     PixelCount::Fraction(fraction) => {
-                        share(fraction, "the fraction of pixels to keep")
+                        share("the fraction of pixels to keep", fraction)
                     }
                     PixelCount::Absolute(_) => Ok(()),
                 }
             }
-            Self::Hardest { fraction } => share(fraction, "the fraction of hardest pixels"),
+            Self::Hardest { fraction } => share("the fraction of hardest pixels", fraction),
         }
     }
 
@@ -327,6 +323,9 @@ mod tests {
             at_limit: AtLimit::Kept,
         };
         let wrong = mining.validate().expect_err("70 is no probability");
-        assert_eq!(wrong, "the mining probability must be in 0..=1, got 70");
+        assert_eq!(
+            wrong.to_string(),
+            "the mining probability must be in 0..=1, got 70"
+        );
     }
 }

@@ -1,29 +1,9 @@
-use burn::config::Config;
 use burn::tensor::{Bool, Int, Tensor};
 
+use crate::error::required;
 use crate::label_sets::{CLASSES_PER_WORD, is_class};
 use crate::ops::{bits_in_window, differs_from_neighbour, plain};
-use crate::{IGNORE_INDEX, LabelSets};
-
-/// How labels are relaxed at the borders between classes.
-#[derive(Config, Debug, PartialEq)]
-pub struct RelaxationConfig {
-    /// Number of classes; every other label but the ignore index is treated as ignored too.
-    pub num_classes: usize,
-    /// Label of pixels that take no part.
-    #[config(default = "IGNORE_INDEX")]
-    pub ignore_index: i64,
-    /// Pixels that the window reaches to each side: 1 is a window of 3x3.
-    #[config(default = 1)]
-    pub border: usize,
-    /// Classes whose own pixels keep their plain label.
-    #[config(default = "Vec::new()")]
-    pub strict_classes: Vec<usize>,
-    /// The official code after its `rlx_off_epoch`: a window of half the border (none, for 3x3), and pixels beside
-    /// another label count double in [`BoundaryRelaxationLoss`](crate::BoundaryRelaxationLoss).
-    #[config(default = false)]
-    pub switched_off: bool,
-}
+use crate::{IGNORE_INDEX, LabelSets, TargetsOptions};
 
 /// For every pixel the set of the classes near it: the target of the body.
 ///
@@ -40,62 +20,55 @@ pub struct RelaxedLabels {
     /// Whether the window holds an ignored pixel or leaves the picture, `[batch, height, width]`.
     pub touches_ignored: Tensor<3, Bool>,
     /// Pixels that count double, `[batch, height, width]`; only of labels made with
-    /// [`switched_off`](RelaxationConfig::switched_off).
+    /// [`border_off`](TargetsOptions::border_off).
     pub doubled: Option<Tensor<3, Bool>>,
 }
 
 impl RelaxedLabels {
-    /// Relaxes labels on the device they are on.
+    /// Relaxes labels on the device they are on, by tensor operations.
     ///
     /// # Shapes
     ///
-    /// - `labels`: `[batch, height, width]`
+    /// - `labels`: `[batch, height, width]`, a class; any other value is ignored
     ///
     /// # Panics
     ///
-    /// Panics if the configuration has no class, or a strict class that does not exist.
-    pub fn from_labels(labels: Tensor<3, Int>, config: &RelaxationConfig) -> Self {
-        let classes = config.num_classes;
-        for &class in &config.strict_classes {
-            assert!(
-                class < classes,
-                "strict class {class}, but there are {classes} classes"
-            );
-        }
+    /// Panics if `num_classes` is 0, and on options that [`TargetsOptions::validate_for`] refuses.
+    pub fn from_labels(
+        labels: Tensor<3, Int>,
+        num_classes: usize,
+        options: &TargetsOptions,
+    ) -> Self {
+        required(options.validate_for(num_classes));
         let labels = plain(labels);
-        let valid =
-            is_class(&labels, classes).bool_and(labels.clone().not_equal_elem(config.ignore_index));
-        let labels = labels.mask_fill(valid.clone().bool_not(), classes as i64);
-        let own = LabelSets::from_labels(labels.clone(), classes).words();
+        let valid = is_class(&labels, num_classes);
+        let labels = labels.mask_fill(valid.clone().bool_not(), num_classes as i64);
+        let own = LabelSets::from_labels(labels.clone(), num_classes).words();
         let own_ignored: Tensor<4, Int> = valid.bool_not().int().unsqueeze_dim(1);
 
-        let border = if config.switched_off {
-            config.border / 2
-        } else {
-            config.border
-        };
+        let border = options.window_reach();
         let mut words = bits_in_window(own.clone(), border, 0);
         let mut ignored = bits_in_window(own_ignored.clone(), border, 1);
-        if let Some(strict) = is_one_of(&labels, &config.strict_classes) {
+        if let Some(strict) = is_one_of(&labels, &options.strict_classes) {
             let strict: Tensor<4, Bool> = strict.unsqueeze_dim(1);
             words = words
                 .clone()
                 .mask_where(strict.clone().expand(words.dims()), own);
             ignored = ignored.mask_where(strict, own_ignored);
         }
-        let doubled = config
-            .switched_off
+        let doubled = options
+            .border_off
             .then(|| differs_from_neighbour(labels.unsqueeze_dim(1)).squeeze_dim(1));
 
         Self {
-            classes: LabelSets::from_words(words, classes),
+            classes: LabelSets::from_words(words, num_classes),
             touches_ignored: ignored.squeeze_dim::<3>(1).not_equal_elem(0),
             doubled,
         }
     }
 
     /// Takes the multi-hot map of the official data sets: a channel for each class and the ignore channel last.
-    /// Values of 2 are the doubled pixels of a switched-off relaxation, and only looked for if `switched_off`.
+    /// Values of 2 are the doubled pixels of [`border_off`](TargetsOptions::border_off), and only looked for with it.
     ///
     /// # Shapes
     ///
@@ -104,7 +77,7 @@ impl RelaxedLabels {
     /// # Panics
     ///
     /// Panics if there are fewer than two channels.
-    pub fn from_multi_hot(multi_hot: Tensor<4, Int>, switched_off: bool) -> Self {
+    pub fn from_multi_hot(multi_hot: Tensor<4, Int>, border_off: bool) -> Self {
         let multi_hot = plain(multi_hot);
         let [_, channels, _, _] = multi_hot.dims();
         assert!(
@@ -112,7 +85,7 @@ impl RelaxedLabels {
             "a multi-hot map has a channel for each class and one for ignored pixels, got {channels}"
         );
         let classes = channels - 1;
-        let doubled = switched_off.then(|| {
+        let doubled = border_off.then(|| {
             multi_hot
                 .clone()
                 .max_dim(1)
@@ -130,7 +103,8 @@ impl RelaxedLabels {
     }
 
     /// Takes sets that are packed already, one word a pixel: class `c` in bit `c`, "ignored" in bit `num_classes`, as
-    /// `decoupled-seg-datasets` packs them. An unsigned word is to be handed over with the same bits.
+    /// [`RelaxedMap::bits`](decoupled_seg_targets::RelaxedMap::bits) has them. An unsigned word is to be handed over with
+    /// the same bits.
     ///
     /// # Shapes
     ///
@@ -176,14 +150,14 @@ impl RelaxedLabels {
     }
 
     /// The labels that the official code trains its segmentation losses with: the lowest class in the window, and
-    /// `ignore_index` wherever the window holds an ignored pixel or leaves the picture.
+    /// [`IGNORE_INDEX`] wherever the window holds an ignored pixel or leaves the picture.
     ///
     /// `[batch, height, width]`. At every border the lower class grows by the window, around ignored pixels and along
     /// the frame `border` pixels are lost.
-    pub fn recovered_labels(&self, ignore_index: i64) -> Tensor<3, Int> {
+    pub fn recovered_labels(&self) -> Tensor<3, Int> {
         let lowest = self.classes.lowest_class();
         let none = lowest.clone().lower_elem(0);
-        lowest.mask_fill(none.bool_or(self.touches_ignored.clone()), ignore_index)
+        lowest.mask_fill(none.bool_or(self.touches_ignored.clone()), IGNORE_INDEX)
     }
 
     /// How often each pixel counts in each of its classes, `[batch, height, width]`: 2 where doubled, 1 elsewhere.
@@ -192,10 +166,10 @@ impl RelaxedLabels {
     }
 }
 
-fn is_one_of(labels: &Tensor<3, Int>, classes: &[usize]) -> Option<Tensor<3, Bool>> {
+fn is_one_of(labels: &Tensor<3, Int>, classes: &[u8]) -> Option<Tensor<3, Bool>> {
     classes
         .iter()
-        .map(|&class| labels.clone().equal_elem(class as i64))
+        .map(|&class| labels.clone().equal_elem(i64::from(class)))
         .reduce(|all, one| all.bool_or(one))
 }
 
@@ -206,6 +180,13 @@ mod tests {
 
     use super::*;
 
+    fn unrelaxed() -> TargetsOptions {
+        TargetsOptions {
+            border: 0,
+            ..TargetsOptions::paper()
+        }
+    }
+
     #[rstest]
     #[case(3)]
     #[case(30)]
@@ -214,8 +195,7 @@ mod tests {
         let last = classes as i32 - 1;
         let labels = TensorData::new(vec![0, 0, last, 255, 1, 1, 1, last], [1, 2, 4]);
         let labels = Tensor::<3, Int>::from_data(labels, &Device::default());
-        let relaxed =
-            RelaxedLabels::from_labels(labels, &RelaxationConfig::new(classes).with_border(0));
+        let relaxed = RelaxedLabels::from_labels(labels, classes, &unrelaxed());
         let own: Vec<i32> = relaxed.classes.words().try_into_vec_as().expect("integers");
         let ignored: Vec<bool> = relaxed
             .touches_ignored
@@ -246,9 +226,10 @@ mod tests {
     #[should_panic(expected = "strict class 7, but there are 3 classes")]
     fn strict_classes_must_exist() {
         let labels = Tensor::zeros([1, 1, 1], &Device::default());
-        RelaxedLabels::from_labels(
-            labels,
-            &RelaxationConfig::new(3).with_strict_classes(vec![7]),
-        );
+        let options = TargetsOptions {
+            strict_classes: vec![7],
+            ..TargetsOptions::paper()
+        };
+        RelaxedLabels::from_labels(labels, 3, &options);
     }
 }

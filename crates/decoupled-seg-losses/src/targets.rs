@@ -1,162 +1,88 @@
-use burn::config::Config;
 use burn::tensor::{Int, Tensor, assert_shape};
-use serde::{Deserialize, Serialize};
+use decoupled_seg_targets::TargetsOptions;
 
-use crate::ops::plain;
-use crate::{EdgeConfig, IGNORE_INDEX, RelaxationConfig, RelaxedLabels};
-
-/// Which masks the edges are drawn on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum EdgeSource {
-    /// The labels themselves: an edge of radius 2 is 4 pixels wide. As PaddleSeg does it.
-    #[default]
-    Labels,
-    /// The relaxed labels: an edge of radius 2 is 6 pixels wide at a border of 1. As the official code does it.
-    Relaxed,
-}
-
-/// What ignored pixels are to the edges beside them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum IgnoredPixels {
-    /// Unknown: a border to them is no edge, and they have the ignore index for an edge label.
-    #[default]
-    Exclude,
-    /// Background: a border to them is an edge, on both sides, and they have an edge label of 0 or 1 like any other
-    /// pixel. As the official code and PaddleSeg do it.
-    Background,
-}
-
-/// How [`Targets`] are made from labels.
-///
-/// | | [`new`](TargetsConfig::new), [`paper`](TargetsConfig::paper) | [`official`](TargetsConfig::official) | [`paddleseg`](TargetsConfig::paddleseg) |
-/// |---|---|---|---|
-/// | relaxation window | 3x3 | 3x3 | 3x3 |
-/// | edge radius | 2 | 2 | 2 |
-/// | edges drawn on | labels | relaxed labels | labels |
-/// | frame of the picture | no edge | edge | edge |
-/// | ignored pixels | excluded | background | background |
-#[derive(Config, Debug, PartialEq)]
-pub struct TargetsConfig {
-    /// Number of classes; every other label but the ignore index is treated as ignored too.
-    pub num_classes: usize,
-    /// Label of pixels that take no part.
-    #[config(default = "IGNORE_INDEX")]
-    pub ignore_index: i64,
-    /// Pixels that the relaxation window reaches to each side: 1 is a window of 3x3.
-    #[config(default = 1)]
-    pub border: usize,
-    /// Classes whose own pixels keep their plain label when relaxed.
-    #[config(default = "Vec::new()")]
-    pub strict_classes: Vec<usize>,
-    /// Euclidean distance in pixels within which an edge pixel sees another class.
-    #[config(default = 2.0)]
-    pub edge_radius: f64,
-    /// Which masks the edges are drawn on.
-    #[config(default = "EdgeSource::Labels")]
-    pub edge_source: EdgeSource,
-    /// Whether there is an edge all along the frame of the picture.
-    #[config(default = false)]
-    pub frame_is_edge: bool,
-    /// What ignored pixels are to the edges beside them.
-    #[config(default = "IgnoredPixels::Exclude")]
-    pub ignored_pixels: IgnoredPixels,
-}
-
-impl TargetsConfig {
-    /// The paper does not say how wide an edge is or what happens at the frame: this is [`new`](Self::new).
-    pub fn paper(num_classes: usize) -> Self {
-        Self::new(num_classes)
-    }
-
-    /// The targets of the authors' code.
-    pub fn official(num_classes: usize) -> Self {
-        Self::paddleseg(num_classes).with_edge_source(EdgeSource::Relaxed)
-    }
-
-    /// The targets of PaddleSeg's port.
-    pub fn paddleseg(num_classes: usize) -> Self {
-        Self::new(num_classes)
-            .with_frame_is_edge(true)
-            .with_ignored_pixels(IgnoredPixels::Background)
-    }
-
-    /// The part that relaxes labels.
-    pub fn relaxation(&self) -> RelaxationConfig {
-        RelaxationConfig::new(self.num_classes)
-            .with_ignore_index(self.ignore_index)
-            .with_border(self.border)
-            .with_strict_classes(self.strict_classes.clone())
-    }
-
-    /// The part that finds edges.
-    pub fn edges(&self) -> EdgeConfig {
-        EdgeConfig::new(self.num_classes)
-            .with_ignore_index(self.ignore_index)
-            .with_radius(self.edge_radius)
-            .with_frame_is_edge(self.frame_is_edge)
-            .with_ignore_borders(self.ignored_pixels == IgnoredPixels::Background)
-            .with_mask_ignored(self.ignored_pixels == IgnoredPixels::Exclude)
-    }
-}
+use crate::RelaxedLabels;
+use crate::edge_labels::edge_labels;
+use crate::error::required;
+use crate::ops::{self, plain};
 
 /// What [`DecoupledLoss`](crate::DecoupledLoss) is trained towards, on the device of the labels.
 #[derive(Clone, Debug)]
 pub struct Targets {
-    /// Class of every pixel, or the ignore index, `[batch, height, width]`.
+    /// Class of every pixel, `[batch, height, width]`; any other value is ignored.
     pub labels: Tensor<3, Int>,
+    /// What body and edge are trained towards, for networks that predict them.
+    pub supervision: Option<BodyEdgeTargets>,
+}
+
+/// What the body and the edge are trained towards.
+#[derive(Clone, Debug)]
+pub struct BodyEdgeTargets {
     /// The classes near every pixel: the target of the body.
     pub relaxed: RelaxedLabels,
-    /// 1 near a border between classes, 0 elsewhere, or the ignore index, `[batch, height, width]`.
+    /// 1 near a border between classes, 0 elsewhere, or [`IGNORE_INDEX`](crate::IGNORE_INDEX), `[batch, height, width]`.
     pub edge_labels: Tensor<3, Int>,
-    /// Label of pixels that take no part, in `labels` and `edge_labels`.
-    pub ignore_index: i64,
 }
 
 impl Targets {
-    /// Makes all targets of a batch from its labels, by tensor operations on the device that holds them.
+    /// Makes all targets of a batch from its labels, on the device that holds them.
+    ///
+    /// On the CPU by the loops of `decoupled-seg-targets`, which are several times as fast there, elsewhere (and above 31
+    /// classes) by tensor operations, which leave the labels where they are. The targets are the same.
     ///
     /// # Shapes
     ///
-    /// - `labels`: `[batch, height, width]`
+    /// - `labels`: `[batch, height, width]`, a class; any other value is ignored
     ///
     /// # Panics
     ///
-    /// Panics on a configuration without classes, with a strict class that does not exist, or with an edge radius
-    /// below 1.
+    /// Panics if `num_classes` is 0, and on options that [`TargetsOptions::validate_for`] refuses.
     ///
     /// # Example
     ///
     /// ```
     /// use burn::tensor::{Device, Int, Tensor};
-    /// use decoupled_seg_losses::{Targets, TargetsConfig};
+    /// use decoupled_seg_losses::{Targets, TargetsOptions};
     ///
     /// let device = Device::default();
     /// let labels = Tensor::<3, Int>::from_data([[[0, 0, 0, 1, 1, 1, 255]]], &device);
-    /// let targets = Targets::from_labels(labels, &TargetsConfig::new(2).with_edge_radius(1.0));
+    /// let options = TargetsOptions { edge_radius: 1, ..TargetsOptions::paper() };
+    /// let targets = Targets::from_labels(labels, 2, &options).supervision.unwrap();
     ///
     /// let edges: Vec<i32> = targets.edge_labels.try_into_vec_as().unwrap();
     /// assert_eq!(edges, [0, 0, 1, 1, 0, 0, 255]);
     /// let classes: Vec<i32> = targets.relaxed.classes.counts().try_into_vec_as().unwrap();
     /// assert_eq!(classes, [1, 1, 2, 2, 1, 1, 1]);
     /// ```
-    pub fn from_labels(labels: Tensor<3, Int>, config: &TargetsConfig) -> Self {
+    pub fn from_labels(
+        labels: Tensor<3, Int>,
+        num_classes: usize,
+        options: &TargetsOptions,
+    ) -> Self {
+        assert!(num_classes > 0, "num_classes must be at least 1");
+        required(options.validate_for(num_classes));
         let labels = plain(labels);
-        let relaxed = RelaxedLabels::from_labels(labels.clone(), &config.relaxation());
-        let edge_labels = match config.edge_source {
-            EdgeSource::Labels => config.edges().edge_labels(labels.clone()),
-            EdgeSource::Relaxed => config
-                .edges()
-                .edge_labels_of_sets(&relaxed.classes, labels.clone()),
-        };
+        let supervision = ops::host_targets(&labels, num_classes, options)
+            .unwrap_or_else(|| composed(&labels, num_classes, options));
         Self {
             labels,
-            relaxed,
-            edge_labels,
-            ignore_index: config.ignore_index,
+            supervision: Some(supervision),
         }
     }
 
-    /// Puts together targets that were made elsewhere, by a data loader for instance.
+    /// The targets of networks that predict the segmentation only.
+    ///
+    /// # Shapes
+    ///
+    /// - `labels`: `[batch, height, width]`, a class; any other value is ignored
+    pub fn plain(labels: Tensor<3, Int>) -> Self {
+        Self {
+            labels: plain(labels),
+            supervision: None,
+        }
+    }
+
+    /// Puts together targets that were made elsewhere.
     ///
     /// # Shapes
     ///
@@ -169,7 +95,6 @@ impl Targets {
         labels: Tensor<3, Int>,
         relaxed: RelaxedLabels,
         edge_labels: Tensor<3, Int>,
-        ignore_index: i64,
     ) -> Self {
         let [batch, height, width] = labels.dims();
         assert_shape!(edge_labels, [batch, height, width]);
@@ -180,9 +105,87 @@ impl Targets {
         );
         Self {
             labels: plain(labels),
-            relaxed,
-            edge_labels: plain(edge_labels),
-            ignore_index,
+            supervision: Some(BodyEdgeTargets {
+                relaxed,
+                edge_labels: plain(edge_labels),
+            }),
+        }
+    }
+}
+
+/// The targets by tensor operations, on any device.
+fn composed(
+    labels: &Tensor<3, Int>,
+    num_classes: usize,
+    options: &TargetsOptions,
+) -> BodyEdgeTargets {
+    let relaxed = RelaxedLabels::from_labels(labels.clone(), num_classes, options);
+    let edge_labels = edge_labels(labels.clone(), &relaxed.classes, options);
+    BodyEdgeTargets {
+        relaxed,
+        edge_labels,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use decoupled_seg_targets::{EdgeSource, IgnoredPixels};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn integers(tensor: Tensor<4, Int>) -> Vec<i32> {
+        tensor.try_into_vec_as().expect("integers")
+    }
+
+    fn options() -> impl Strategy<Value = TargetsOptions> {
+        let source = prop_oneof![Just(EdgeSource::Labels), Just(EdgeSource::Relaxed)];
+        let ignored = prop_oneof![
+            Just(IgnoredPixels::Exclude),
+            Just(IgnoredPixels::Background)
+        ];
+        (0..4usize, 1..6usize, source, ignored, any::<[bool; 3]>()).prop_map(
+            |(
+                border,
+                edge_radius,
+                edge_source,
+                ignored_pixels,
+                [frame_is_edge, strict, border_off],
+            )| {
+                TargetsOptions {
+                    border,
+                    strict_classes: if strict { vec![1] } else { vec![] },
+                    border_off,
+                    edge_radius,
+                    edge_source,
+                    frame_is_edge,
+                    ignored_pixels,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn the_path_in_use_makes_what_tensor_operations_make(
+            (batch, height, width) in (1..4usize, 1..12usize, 1..12usize),
+            labels in prop::collection::vec(prop_oneof![8 => 0..5i32, 1 => Just(255), 1 => -9..600i32], 400),
+            num_classes in prop_oneof![Just(2usize), Just(5), Just(31), Just(40)],
+            options in options(),
+        ) {
+            let shape = [batch, height, width];
+            let labels = labels[..shape.iter().product()].to_vec();
+            let labels = Tensor::<3, Int>::from_data(TensorData::new(labels, shape), &Device::default());
+            let used = Targets::from_labels(labels.clone(), num_classes, &options).supervision.expect("all targets");
+            let composed = composed(&plain(labels), num_classes, &options);
+            prop_assert_eq!(
+                integers(used.edge_labels.unsqueeze_dim(1)),
+                integers(composed.edge_labels.unsqueeze_dim(1))
+            );
+            prop_assert_eq!(integers(used.relaxed.to_multi_hot()), integers(composed.relaxed.to_multi_hot()));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use decoupled_seg_losses::*;
+use decoupled_seg_nn::SegmentationOutput;
 use rstest::rstest;
 
 /// Seven digits were noted down.
@@ -54,11 +55,11 @@ fn image(tensor: Tensor<4>, index: usize) -> Tensor<4> {
 }
 
 fn relaxed(maps: &[[&str; 6]]) -> RelaxedLabels {
-    RelaxedLabels::from_labels(labels(maps), &RelaxationConfig::new(3))
+    RelaxedLabels::from_labels(labels(maps), 3, &TargetsOptions::paper())
 }
 
 fn recovered() -> Tensor<3, Int> {
-    relaxed(&[A, B]).recovered_labels(IGNORE_INDEX)
+    relaxed(&[A, B]).recovered_labels()
 }
 
 fn assert_close(actual: Tensor<1>, golden: f64) {
@@ -105,12 +106,13 @@ fn recovered_segmentation_labels() {
     assert_eq!(integers(recovered()), values(&golden));
 }
 
+fn edge_labels(maps: &[[&str; 6]], options: &TargetsOptions) -> Tensor<3, Int> {
+    let targets = Targets::from_labels(labels(maps), 3, options);
+    targets.supervision.expect("all targets").edge_labels
+}
+
 #[test]
 fn edge_maps() {
-    let edges = EdgeConfig::new(3)
-        .with_frame_is_edge(true)
-        .with_ignore_borders(true)
-        .with_mask_ignored(false);
     let plain = [
         [
             "11111111", "10011001", "10111001", "11111101", "11000111", "11111111",
@@ -119,24 +121,20 @@ fn edge_maps() {
             "11111111", "10011001", "10111101", "11111111", "11111111", "11111111",
         ],
     ];
-    let one = edges.clone().with_radius(1.0);
-    assert_eq!(integers(one.edge_labels(labels(&[A, B]))), values(&plain));
-
     let on_relaxed = [
         "11111111", "11111101", "11111111", "11111011", "11111011", "11111111",
     ];
-    let classes = relaxed(&[A]).classes;
-    assert_eq!(
-        integers(one.edge_labels_of_sets(&classes, labels(&[A]))),
-        values(&[on_relaxed])
-    );
-
-    let all = vec![1; 48];
-    assert_eq!(integers(edges.edge_labels(labels(&[A]))), all);
-    assert_eq!(
-        integers(edges.edge_labels_of_sets(&classes, labels(&[A]))),
-        all
-    );
+    let one = |options| TargetsOptions {
+        edge_radius: 1,
+        ..options
+    };
+    let on_labels = one(TargetsOptions::paddleseg());
+    assert_eq!(integers(edge_labels(&[A, B], &on_labels)), values(&plain));
+    let on_sets = one(TargetsOptions::official());
+    assert_eq!(integers(edge_labels(&[A], &on_sets)), values(&[on_relaxed]));
+    for two in [TargetsOptions::paddleseg(), TargetsOptions::official()] {
+        assert_eq!(integers(edge_labels(&[A], &two)), [1; 48]);
+    }
 }
 
 #[test]
@@ -239,8 +237,11 @@ fn ohem_of_four_pixels(
 
 #[test]
 fn edge() {
-    let targets = TargetsConfig::paddleseg(3).with_edge_radius(1.0);
-    let edge_labels = Targets::from_labels(labels(&[A, B]), &targets).edge_labels;
+    let options = TargetsOptions {
+        edge_radius: 1,
+        ..TargetsOptions::paddleseg()
+    };
+    let edge_labels = edge_labels(&[A, B], &options);
     assert_close(
         EdgeLossConfig::official()
             .init()
@@ -267,20 +268,20 @@ fn attention(#[case] min_kept: usize, #[case] golden: f64) {
 
 #[test]
 fn joint() {
-    // The plain masks at radius 1 are not the official edges, but those of the noted values.
-    let config = TargetsConfig::official(3)
-        .with_edge_source(EdgeSource::Labels)
-        .with_edge_radius(1.0);
-    let targets = Targets::from_labels(labels(&[A, B]), &config);
-    let output = DecoupledLossConfig::official().init().forward(
-        logits(),
-        logits().flip([1]),
-        edge_logits(),
-        &targets,
-    );
-    assert_close(output.segmentation, 2.2070701);
-    assert_close(output.body, 8.1391659);
-    assert_close(output.edge, 4.4101868);
-    assert_close(output.attention, 2.3510175);
-    assert_close(output.total, 17.1074402);
+    // The plain masks at radius 1 are not the official edges, but the noted values were made with them.
+    let options = TargetsOptions {
+        edge_source: EdgeSource::Labels,
+        edge_radius: 1,
+        ..TargetsOptions::official()
+    };
+    let targets = Targets::from_labels(labels(&[A, B]), 3, &options);
+    let predicted = SegmentationOutput::decoupled(logits(), logits().flip([1]), edge_logits());
+    let terms = DecoupledLossConfig::official()
+        .init()
+        .forward(&predicted, &targets);
+    assert_close(terms.segmentation, 2.2070701);
+    assert_close(terms.body.expect("a body"), 8.1391659);
+    assert_close(terms.edge.expect("an edge"), 4.4101868);
+    assert_close(terms.attention.expect("an edge"), 2.3510175);
+    assert_close(terms.total, 17.1074402);
 }

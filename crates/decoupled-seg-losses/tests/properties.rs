@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use decoupled_seg_losses::*;
+use decoupled_seg_nn::SegmentationOutput;
 use proptest::prelude::*;
 
 /// Sums of some hundred f32 in another order.
@@ -35,18 +36,21 @@ impl Batch {
         )
     }
 
-    fn output(&self, config: &DecoupledLossConfig, targets: &TargetsConfig) -> Vec<f32> {
-        let targets = Targets::from_labels(self.labels(), targets);
-        let maps =
+    fn output(&self, config: &DecoupledLossConfig, options: &TargetsOptions) -> Vec<f32> {
+        let targets = Targets::from_labels(self.labels(), CLASSES, options);
+        let [logits, body, edge] =
             [&self.logits, &self.body_logits, &self.edge_logits].map(|values| self.map(values));
-        let [logits, body, edge] = maps;
-        let output = config.init().forward(logits, body, edge, &targets);
-        output
-            .terms()
-            .into_iter()
-            .map(|(_, term)| term.into_scalar())
-            .chain([output.total.into_scalar()])
+        let output = SegmentationOutput::decoupled(logits, body, edge);
+        let terms = config.init().forward(&output, &targets);
+        terms
+            .iter()
+            .map(|(_, term)| term.clone().into_scalar())
             .collect()
+    }
+
+    fn edge_labels(&self, options: &TargetsOptions) -> Tensor<3, Int> {
+        let targets = Targets::from_labels(self.labels(), CLASSES, options);
+        targets.supervision.expect("all targets").edge_labels
     }
 
     /// Applies `change` to every value of the logits, told image, class and pixel.
@@ -133,22 +137,19 @@ fn assert_close(left: &[f32], right: &[f32]) -> Result<(), TestCaseError> {
 
 /// The presets that treat all classes alike and learn nothing where the labels say nothing. The other two do neither:
 /// their labels are recovered from relaxed ones (the lowest class wins), and borders of ignored regions are edges.
-fn presets() -> [(DecoupledLossConfig, TargetsConfig); 2] {
+fn presets() -> [(DecoupledLossConfig, TargetsOptions); 2] {
     [
-        (DecoupledLossConfig::new(), TargetsConfig::new(CLASSES)),
-        (DecoupledLossConfig::paper(), TargetsConfig::paper(CLASSES)),
+        (DecoupledLossConfig::new(), TargetsOptions::default()),
+        (DecoupledLossConfig::paper(), TargetsOptions::paper()),
     ]
 }
 
-fn all_presets() -> Vec<(DecoupledLossConfig, TargetsConfig)> {
+fn all_presets() -> Vec<(DecoupledLossConfig, TargetsOptions)> {
     let mut all = presets().to_vec();
-    all.push((
-        DecoupledLossConfig::official(),
-        TargetsConfig::official(CLASSES),
-    ));
+    all.push((DecoupledLossConfig::official(), TargetsOptions::official()));
     all.push((
         DecoupledLossConfig::paddleseg(),
-        TargetsConfig::paddleseg(CLASSES),
+        TargetsOptions::paddleseg(),
     ));
     all
 }
@@ -175,16 +176,17 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 /// Edges from the definition, pixel by pixel.
-fn edges_by_definition(batch: &Batch, config: &EdgeConfig) -> Vec<i64> {
+fn edges_by_definition(batch: &Batch, options: &TargetsOptions) -> Vec<i64> {
     let [_, height, width] = batch.shape;
-    let reach = config.radius as i64;
+    let reach = options.edge_radius as i64;
+    let excluded = options.ignored_pixels == IgnoredPixels::Exclude;
     // What a pixel is compared as, `None` if it is not.
     let value = |image: usize, y: i64, x: i64| -> Option<i32> {
         if y < 0 || x < 0 || y >= height as i64 || x >= width as i64 {
-            return config.frame_is_edge.then_some(255);
+            return options.frame_is_edge.then_some(255);
         }
         let label = batch.labels[(image * height + y as usize) * width + x as usize];
-        (label < 255 || config.ignore_borders).then_some(label)
+        (label < 255 || !excluded).then_some(label)
     };
     let edge = |n: usize| {
         let (image, y, x) = (
@@ -192,12 +194,11 @@ fn edges_by_definition(batch: &Batch, config: &EdgeConfig) -> Vec<i64> {
             (n / width % height) as i64,
             (n % width) as i64,
         );
-        if config.mask_ignored && batch.labels[n] == 255 {
+        if excluded && batch.labels[n] == 255 {
             return 255;
         }
         let near = (-reach..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| (dy, dx)));
-        let near =
-            near.filter(|(dy, dx)| (dy * dy + dx * dx) as f64 <= config.radius * config.radius);
+        let near = near.filter(|(dy, dx)| dy * dy + dx * dx <= reach * reach);
         let values: Vec<i32> = near
             .filter_map(|(dy, dx)| value(image, y + dy, x + dx))
             .collect();
@@ -271,19 +272,18 @@ proptest! {
     fn means_are_the_same_in_parts(batch in batch()) {
         // Weighted by what each is the mean over, the parts give the whole.
         let body = BoundaryRelaxationLossConfig::new().init();
-        let entropy = SegmentationCrossEntropyLossConfig::new().init();
+        let entropy = OhemCrossEntropyLossConfig::without_mining().init();
         let edge = EdgeLossConfig::paper().init();
         let attention = EdgeAttentionLossConfig::paper().init();
         let losses = |batch: &Batch| {
-            let relaxed = RelaxedLabels::from_labels(batch.labels(), &RelaxationConfig::new(CLASSES));
+            let relaxed = RelaxedLabels::from_labels(batch.labels(), CLASSES, &TargetsOptions::default());
             let counted = relaxed.classes.is_empty().bool_not().int().sum().into_scalar::<i32>() as f32;
             let labelled = batch.labels.iter().filter(|&&label| label < 255).count() as f32;
             let logits = batch.map(&batch.logits);
-            let edges = EdgeConfig::new(CLASSES);
             [
                 (body.forward(batch.map(&batch.body_logits), &relaxed).into_scalar::<f32>(), counted),
                 (entropy.forward(logits.clone(), batch.labels()).into_scalar::<f32>(), labelled),
-                (edge.forward(batch.map(&batch.edge_logits), edges.edge_labels(batch.labels())).into_scalar(), labelled),
+                (edge.forward(batch.map(&batch.edge_logits), batch.edge_labels(&TargetsOptions::default())).into_scalar(), labelled),
                 (attention.forward(logits, batch.map(&batch.edge_logits), batch.labels()).into_scalar::<f32>(), 1.0),
             ]
         };
@@ -329,33 +329,28 @@ proptest! {
     #[test]
     fn edges_are_those_of_the_definition(
         batch in batch(),
-        radius in prop_oneof![Just(1.0), Just(1.5), Just(2.0), Just(3.0), Just(7.3)],
-        ignore_borders in any::<bool>(),
-        mask_ignored in any::<bool>(),
+        edge_radius in prop_oneof![1..4usize, Just(7)],
+        excluded in any::<bool>(),
         frame_is_edge in any::<bool>(),
     ) {
-        let config = EdgeConfig::new(CLASSES)
-            .with_radius(radius)
-            .with_ignore_borders(ignore_borders)
-            .with_mask_ignored(mask_ignored)
-            .with_frame_is_edge(frame_is_edge);
-        let found: Vec<i64> = config.edge_labels(batch.labels()).try_into_vec_as().expect("integers");
-        prop_assert_eq!(&found, &edges_by_definition(&batch, &config));
+        let ignored_pixels = if excluded { IgnoredPixels::Exclude } else { IgnoredPixels::Background };
+        let options = TargetsOptions { edge_radius, ignored_pixels, frame_is_edge, ..TargetsOptions::default() };
+        let found = |options: &TargetsOptions| -> Vec<i64> {
+            batch.edge_labels(options).try_into_vec_as().expect("integers")
+        };
+        prop_assert_eq!(&found(&options), &edges_by_definition(&batch, &options));
 
-        // The same by way of sets of one class, and as the union over the classes.
-        let sets = LabelSets::from_labels(batch.labels(), CLASSES);
-        let of_sets: Vec<i64> = config.edge_labels_of_sets(&sets, batch.labels()).try_into_vec_as().expect("integers");
-        prop_assert_eq!(&of_sets, &found);
-        let union = config.class_edges(sets, batch.labels()).max_dim(1);
-        let union: Vec<i64> = union.try_into_vec_as().expect("integers");
-        prop_assert_eq!(union, found);
+        // The same by way of sets of one class.
+        let of_sets = TargetsOptions { border: 0, edge_source: EdgeSource::Relaxed, ..options.clone() };
+        prop_assert_eq!(found(&of_sets), found(&options));
     }
 
     #[test]
     fn relaxed_sets_hold_the_window(batch in batch(), border in 0..4usize) {
         let [images, height, width] = batch.shape;
-        let config = RelaxationConfig::new(CLASSES).with_border(border);
-        let relaxed = RelaxedLabels::from_labels(batch.labels(), &config);
+        let options = TargetsOptions { border, ..TargetsOptions::default() };
+        let targets = Targets::from_labels(batch.labels(), CLASSES, &options);
+        let relaxed = targets.supervision.expect("all targets").relaxed;
         let found: Vec<i64> = relaxed.to_multi_hot().try_into_vec_as().expect("integers");
         let border = border as i64;
         let mut golden = vec![0; images * (CLASSES + 1) * height * width];

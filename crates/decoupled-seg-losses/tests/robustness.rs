@@ -3,6 +3,7 @@
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use decoupled_seg_losses::*;
+use decoupled_seg_nn::SegmentationOutput;
 use rstest::rstest;
 
 const CLASSES: usize = 4;
@@ -11,17 +12,14 @@ fn device() -> Device {
     Device::default().autodiff()
 }
 
-fn presets() -> Vec<(DecoupledLossConfig, TargetsConfig)> {
+fn presets() -> Vec<(DecoupledLossConfig, TargetsOptions)> {
     vec![
-        (DecoupledLossConfig::new(), TargetsConfig::new(CLASSES)),
-        (DecoupledLossConfig::paper(), TargetsConfig::paper(CLASSES)),
-        (
-            DecoupledLossConfig::official(),
-            TargetsConfig::official(CLASSES),
-        ),
+        (DecoupledLossConfig::new(), TargetsOptions::default()),
+        (DecoupledLossConfig::paper(), TargetsOptions::paper()),
+        (DecoupledLossConfig::official(), TargetsOptions::official()),
         (
             DecoupledLossConfig::paddleseg(),
-            TargetsConfig::paddleseg(CLASSES),
+            TargetsOptions::paddleseg(),
         ),
     ]
 }
@@ -56,26 +54,27 @@ fn largest(tensor: Tensor<4>) -> f32 {
 /// The loss of random logits, with the largest gradient of each map.
 fn train(
     config: &DecoupledLossConfig,
-    targets: &TargetsConfig,
+    targets: &TargetsOptions,
     labels: Tensor<3, Int>,
     scale: f64,
-) -> (DecoupledLossOutput, [f32; 3]) {
+) -> (LossTerms, [f32; 3]) {
     let shape = labels.dims();
     let inputs = [CLASSES, CLASSES, 1].map(|channels| random(channels, shape, scale));
     let [logits, body, edge] = inputs.clone();
-    let targets = Targets::from_labels(labels, targets);
-    let output = config.init().forward(logits, body, edge, &targets);
-    let gradients = output.total.backward();
+    let targets = Targets::from_labels(labels, CLASSES, targets);
+    let output = SegmentationOutput::decoupled(logits, body, edge);
+    let terms = config.init().forward(&output, &targets);
+    let gradients = terms.total.backward();
     let gradients = inputs.map(|input| input.grad(&gradients).map_or(0.0, largest));
-    (output, gradients)
+    (terms, gradients)
 }
 
 #[test]
 fn all_ignored_is_zero_with_zero_gradients() {
     for (config, targets) in presets() {
-        let (output, gradients) = train(&config, &targets, labels(&[255], [2, 6, 7]), 3.0);
-        for (name, term) in output.terms() {
-            assert_eq!(scalar(&term), 0.0, "{name} of {config}");
+        let (terms, gradients) = train(&config, &targets, labels(&[255], [2, 6, 7]), 3.0);
+        for (name, term) in terms.iter() {
+            assert_eq!(scalar(term), 0.0, "{name} of {config}");
         }
         assert_eq!(gradients, [0.0; 3], "{config}");
     }
@@ -103,15 +102,15 @@ fn no_predicted_edge_is_zero_attention() {
 
 #[test]
 fn one_class_has_no_edge() {
-    let (output, _) = train(
+    let (terms, _) = train(
         &DecoupledLossConfig::new(),
-        &TargetsConfig::new(CLASSES),
+        &TargetsOptions::default(),
         labels(&[2], [2, 5, 5]),
         2.0,
     );
     // Without a pixel on either side there is nothing to balance.
-    assert_eq!(scalar(&output.edge), 0.0);
-    assert!(scalar(&output.total) > 0.0);
+    assert_eq!(scalar(&terms.edge.expect("an edge")), 0.0);
+    assert!(scalar(&terms.total) > 0.0);
 }
 
 #[rstest]
@@ -121,8 +120,8 @@ fn one_class_has_no_edge() {
 #[case([3, 2, 2])]
 fn tiny_pictures(#[case] shape: [usize; 3]) {
     for (config, targets) in presets() {
-        let (output, gradients) = train(&config, &targets, labels(&[0, 0, 3, 255, 1], shape), 2.0);
-        assert!(scalar(&output.total).is_finite(), "{config}");
+        let (terms, gradients) = train(&config, &targets, labels(&[0, 0, 3, 255, 1], shape), 2.0);
+        assert!(scalar(&terms.total).is_finite(), "{config}");
         assert!(
             gradients.iter().all(|gradient| gradient.is_finite()),
             "{config}"
@@ -133,14 +132,14 @@ fn tiny_pictures(#[case] shape: [usize; 3]) {
 #[test]
 fn logits_of_ten_thousand_are_finite() {
     for (config, targets) in presets() {
-        let (output, gradients) = train(
+        let (terms, gradients) = train(
             &config,
             &targets,
             labels(&[0, 0, 3, 255, 1, 2, 2], [2, 8, 9]),
             1e4,
         );
-        for (name, term) in output.terms() {
-            assert!(scalar(&term).is_finite(), "{name} of {config}");
+        for (name, term) in terms.iter() {
+            assert!(scalar(term).is_finite(), "{name} of {config}");
         }
         assert!(
             gradients.iter().all(|gradient| gradient.is_finite()),
@@ -156,7 +155,7 @@ fn nan_at_a_labelled_pixel_is_seen_in_the_total() {
     let nan = Tensor::<1>::full([1], f32::NAN, &device());
     let sigmoid_keeps_nan = scalar(&sigmoid(nan)).is_nan();
     for (config, targets) in presets() {
-        let targets = Targets::from_labels(labels(&[0, 0, 0, 1], shape), &targets);
+        let targets = Targets::from_labels(labels(&[0, 0, 0, 1], shape), CLASSES, &targets);
         for poisoned in 0..3 {
             let double_sigmoid = config.edge.activation == EdgeActivation::DoubleSigmoid;
             if poisoned == 2 && double_sigmoid && !sigmoid_keeps_nan {
@@ -170,8 +169,9 @@ fn nan_at_a_labelled_pixel_is_seen_in_the_total() {
                 .clone()
                 .slice_assign([0..1, 0..channels, 4..5, 4..5], spot);
             let [logits, body, edge] = inputs;
-            let output = config.init().forward(logits, body, edge, &targets);
-            assert!(scalar(&output.total).is_nan(), "map {poisoned} of {config}");
+            let output = SegmentationOutput::decoupled(logits, body, edge);
+            let terms = config.init().forward(&output, &targets);
+            assert!(scalar(&terms.total).is_nan(), "map {poisoned} of {config}");
         }
     }
 }
@@ -192,7 +192,7 @@ fn fewer_labelled_pixels_than_min_kept_are_all_kept() {
     let shape = [1, 4, 4];
     let labels = labels(&[1, 255, 2, 255], shape);
     let logits = random(CLASSES, shape, 2.0);
-    let plain = SegmentationCrossEntropyLossConfig::new()
+    let plain = OhemCrossEntropyLossConfig::without_mining()
         .init()
         .forward(logits.clone(), labels.clone());
     for min_kept in [9, 16, 17, 10_000] {
@@ -213,7 +213,7 @@ fn fewer_labelled_pixels_than_min_kept_are_all_kept() {
 fn labels_that_are_no_class_are_ignored() {
     let shape = [1, 2, 3];
     let logits = random(CLASSES, shape, 2.0);
-    let loss = SegmentationCrossEntropyLossConfig::new().init();
+    let loss = OhemCrossEntropyLossConfig::without_mining().init();
     let strange = loss.forward(logits.clone(), labels(&[1, -7, 4, 255, 2, 1000], shape));
     let plain = loss.forward(logits, labels(&[1, 255, 255, 255, 2, 255], shape));
     assert_eq!(scalar(&strange), scalar(&plain));
@@ -233,8 +233,9 @@ fn labels_of_one_byte() {
     for (config, targets) in presets() {
         let total = |labels: &Tensor<3, Int>| {
             let [logits, body, edge] = maps.clone();
-            let targets = Targets::from_labels(labels.clone(), &targets);
-            scalar(&config.init().forward(logits, body, edge, &targets).total)
+            let targets = Targets::from_labels(labels.clone(), CLASSES, &targets);
+            let output = SegmentationOutput::decoupled(logits, body, edge);
+            scalar(&config.init().forward(&output, &targets).total)
         };
         assert_eq!(total(&bytes), total(&wide), "{config}");
     }
@@ -245,12 +246,15 @@ fn more_classes_than_bits() {
     let shape = [2, 6, 6];
     let labels = labels(&[0, 33, 33, 149, 64, 64, 31], shape);
     let logits = random(150, shape, 2.0);
-    let sharp =
-        RelaxedLabels::from_labels(labels.clone(), &RelaxationConfig::new(150).with_border(0));
+    let unrelaxed = TargetsOptions {
+        border: 0,
+        ..TargetsOptions::default()
+    };
+    let sharp = RelaxedLabels::from_labels(labels.clone(), 150, &unrelaxed);
     let relaxed = BoundaryRelaxationLossConfig::new()
         .init()
         .forward(logits.clone(), &sharp);
-    let plain = SegmentationCrossEntropyLossConfig::new()
+    let plain = OhemCrossEntropyLossConfig::without_mining()
         .init()
         .forward(logits, labels);
     assert!((scalar(&relaxed) - scalar(&plain)).abs() < 1e-5);
@@ -268,7 +272,7 @@ fn edge_logits_have_one_channel() {
 #[test]
 #[should_panic(expected = "number of class weights, and of classes")]
 fn a_weight_for_each_class() {
-    let config = SegmentationCrossEntropyLossConfig::new()
+    let config = OhemCrossEntropyLossConfig::without_mining()
         .with_class_weights(ClassWeights::Fixed(vec![1.0; 3]));
     config
         .init()
@@ -292,10 +296,21 @@ fn presets_survive_their_files() {
             DecoupledLossConfig::load_binary(json.as_bytes()).expect("own JSON"),
             config
         );
-        let json = targets.to_string();
+        let json = serde_json::to_string(&targets).expect("plain data");
         assert_eq!(
-            TargetsConfig::load_binary(json.as_bytes()).expect("own JSON"),
+            serde_json::from_str::<TargetsOptions>(&json).expect("own JSON"),
             targets
         );
+    }
+    // The dialect of all files: small letters and underscores.
+    let json = DecoupledLossConfig::official().to_string();
+    for value in [
+        "double_sigmoid",
+        "whole_batch",
+        "image_histogram",
+        "within_edges",
+        "relaxed",
+    ] {
+        assert!(json.contains(&format!("\"{value}\"")), "{value} in {json}");
     }
 }

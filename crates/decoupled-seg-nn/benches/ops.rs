@@ -18,7 +18,7 @@ use burn::tensor::ops::{
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use decoupled_seg_nn::{
-    WarpGradient, WarpOptions, flow_warp, flow_warp_split, keep_freed_memory, resize,
+    Size, WarpGradient, WarpOptions, flow_warp, flow_warp_split, keep_freed_memory, resize,
 };
 
 /// The feature maps that the module sees: CamVid at stride 4, crops of 832 at stride 8, Cityscapes at stride 8.
@@ -168,7 +168,7 @@ fn resizes(criterion: &mut Criterion) {
             &label,
             [both, both],
             inputs(),
-            |[x]| vec![resize(x.clone(), size, false)],
+            |[x]| vec![resize(x.clone(), Size::new(size[0], size[1]), false)],
         );
         // Burn has no bilinear gradient on GPUs.
         let on_cpu = format!("{device:?}").contains("Flex");

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Batch norms always start at weight 1, bias 0, mean 0, variance 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ConvInit {
     /// Uniform in `±1 / sqrt(fan_in)`, weight and bias: the default of Burn and of PyTorch alike, and what the
     /// authors' decoupled heads start from.

@@ -2,11 +2,13 @@ use burn::config::Config;
 use burn::module::{Initializer, Module};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use crate::activation::Activation;
+use crate::batch_norm::batch_norm;
 use crate::conv_init::ConvInit;
-use crate::norm::batch_norm;
+use crate::cost::{Cost, CostCounter, MapShape};
+use crate::fold::{Fold, fold_norm};
 
 /// Configuration of a [`ConvNormAct`]; [`init`](ConvNormActConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -33,17 +35,21 @@ pub struct ConvNormActConfig {
     /// Whether a batch norm follows.
     #[config(default = true)]
     pub norm: bool,
-    /// Whether a ReLU ends it.
-    #[config(default = true)]
-    pub activation: bool,
+    /// What is added to the variance in the batch norm.
+    #[config(default = 1e-5)]
+    pub norm_epsilon: f64,
+    /// Share of a batch in the running statistics of the batch norm.
+    #[config(default = 0.1)]
+    pub norm_momentum: f64,
+    /// What it ends in, if anything.
+    #[config(default = "Some(Activation::Relu)")]
+    pub activation: Option<Activation>,
     /// How the convolution starts.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
 }
 
-/// A convolution, a batch norm and a ReLU, the last two optional.
-///
-/// Built by [`ConvNormActConfig`].
+/// A convolution, a batch norm and a ReLU, the last two optional. Built by [`ConvNormActConfig`].
 #[doc(alias = "ConvBnRelu")]
 #[derive(Module, Debug)]
 pub struct ConvNormAct {
@@ -51,8 +57,9 @@ pub struct ConvNormAct {
     pub conv: Conv2d,
     /// The batch norm, if any.
     pub norm: Option<BatchNorm>,
-    /// Whether a ReLU ends it.
-    pub activation: bool,
+    /// What it ends in, if anything.
+    #[module(skip)]
+    pub activation: Option<Activation>,
 }
 
 impl ConvNormActConfig {
@@ -79,10 +86,33 @@ impl ConvNormActConfig {
     ///
     /// # Panics
     ///
-    /// Panics if the channels are not divisible by `groups`.
+    /// Panics if a number is zero, or the channels are not divisible by `groups`.
     pub fn init(&self, device: &Device) -> ConvNormAct {
+        assert!(
+            self.channels.iter().all(|&channels| channels > 0),
+            "channels must be greater than zero, got {:?}",
+            self.channels
+        );
+        let mut conv = self.conv().init(device);
+        if self.bias && self.conv_init.zero_bias() {
+            conv.bias = Some(Initializer::Zeros.init([self.channels[1]], device));
+        }
+
+        ConvNormAct {
+            conv,
+            norm: self.norm.then(|| {
+                BatchNormConfig::new(self.channels[1])
+                    .with_epsilon(self.norm_epsilon)
+                    .with_momentum(self.norm_momentum)
+                    .init(device)
+            }),
+            activation: self.activation,
+        }
+    }
+
+    fn conv(&self) -> Conv2dConfig {
         let [vertical, horizontal] = self.padding;
-        let mut conv = Conv2dConfig::new(self.channels, self.kernel_size)
+        Conv2dConfig::new(self.channels, self.kernel_size)
             .with_stride(self.stride)
             .with_padding(PaddingConfig2d::Explicit(
                 vertical, horizontal, vertical, horizontal,
@@ -91,18 +121,19 @@ impl ConvNormActConfig {
             .with_groups(self.groups)
             .with_bias(self.bias)
             .with_initializer(self.conv_init.weight())
-            .init(device);
-        if self.bias && self.conv_init.zero_bias() {
-            conv.bias = Some(Initializer::Zeros.init([self.channels[1]], device));
-        }
+    }
+}
 
-        ConvNormAct {
-            conv,
-            norm: self
-                .norm
-                .then(|| BatchNormConfig::new(self.channels[1]).init(device)),
-            activation: self.activation,
+impl Cost for ConvNormActConfig {
+    fn cost(&self, input: MapShape, counter: &mut CostCounter) -> MapShape {
+        let output = self.conv().cost(input, counter);
+        if self.norm {
+            counter.batch_norm(output);
         }
+        if self.activation.is_some() {
+            counter.activation(output);
+        }
+        output
     }
 }
 
@@ -117,16 +148,32 @@ impl ConvNormAct {
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not `in`.
+    /// Panics if axis 1 is not `in`, or as [`batch_norm`].
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let mut output = self.conv.forward(input);
         if let Some(norm) = &self.norm {
             output = batch_norm(norm, output);
         }
-        if self.activation {
-            output = relu(output);
+        match self.activation {
+            Some(activation) => activation.forward(output),
+            None => output,
         }
-        output
+    }
+
+    /// The smallest batch that the block can be trained on where it sees one value a channel of each image: 2, or 1 if
+    /// its norm is absent or frozen.
+    pub fn min_pooled_batch(&self) -> usize {
+        let training = |norm: &BatchNorm| norm.training.is_enabled();
+        1 + usize::from(self.norm.as_ref().is_some_and(training))
+    }
+}
+
+impl Fold for ConvNormAct {
+    fn fold(mut self) -> Self {
+        if let Some(norm) = self.norm.take() {
+            self.conv = fold_norm(self.conv, &norm);
+        }
+        self
     }
 }
 
@@ -153,7 +200,7 @@ mod tests {
         let device = Device::default();
         let block = ConvNormActConfig::new([1, 1], [1, 1])
             .with_norm(false)
-            .with_activation(false)
+            .with_activation(None)
             .with_bias(true)
             .init(&device);
         let input = Tensor::<4>::from_floats([[[[-2.0, 3.0]]]], &device);

@@ -1,21 +1,31 @@
-//! The ground floor of the networks: sampling operations, the convolution block, the batch norm, and the vocabulary of
-//! names and outputs that every part of a network shares.
+//! The ground floor of the networks: sampling operations, the convolution block, the batch norm, and the vocabulary that
+//! every part of a network shares: names of tensors ([`KeyMap`]), costs ([`Cost`]), the inference form ([`Fold`]),
+//! inputs and outputs ([`SegmentationModel`]).
 
+mod activation;
+mod batch_norm;
+mod channel_dropout;
 mod conv_init;
 mod conv_norm_act;
+pub mod cost;
+mod fold;
 mod key_map;
 mod memory;
-mod norm;
 pub mod ops;
 mod segmentation;
 
+pub use activation::Activation;
+pub use batch_norm::batch_norm;
+pub use channel_dropout::channel_dropout;
 pub use conv_init::ConvInit;
 pub use conv_norm_act::{ConvNormAct, ConvNormActConfig};
+pub use cost::{Cost, CostCounter, MapShape};
 pub use decoupled_seg_types::Size;
+pub use fold::{Fold, for_inference};
 pub use key_map::{Key, KeyMap};
 pub use memory::keep_freed_memory;
-pub use norm::batch_norm;
 pub use ops::{
-    BodyEdge, FlowUnit, WarpGradient, WarpOptions, WarpPadding, flow_warp, flow_warp_split, resize,
+    BodyEdge, FlowUnit, WarpGradient, WarpOptions, WarpPadding, flow_warp, flow_warp_split,
+    map_size, resize,
 };
 pub use segmentation::{BodyEdgeLogits, Inspection, SegmentationModel, SegmentationOutput};

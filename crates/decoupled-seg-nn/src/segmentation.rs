@@ -12,6 +12,36 @@ pub struct SegmentationOutput {
     pub aux_logits: Option<Tensor<4>>,
 }
 
+impl SegmentationOutput {
+    /// The output of a network that predicts the segmentation only.
+    pub fn plain(logits: Tensor<4>) -> Self {
+        Self {
+            logits,
+            supervision: None,
+            aux_logits: None,
+        }
+    }
+
+    /// The output of a network that predicts body and edge too.
+    pub fn decoupled(logits: Tensor<4>, body_logits: Tensor<4>, edge_logits: Tensor<4>) -> Self {
+        Self {
+            logits,
+            supervision: Some(BodyEdgeLogits {
+                body_logits,
+                edge_logits,
+            }),
+            aux_logits: None,
+        }
+    }
+
+    /// With the segmentation of an auxiliary head.
+    #[must_use]
+    pub fn with_auxiliary(mut self, logits: Tensor<4>) -> Self {
+        self.aux_logits = Some(logits);
+        self
+    }
+}
+
 /// The two predictions of a decoupled network that are there to be supervised.
 #[derive(Debug, Clone)]
 pub struct BodyEdgeLogits {
@@ -54,6 +84,17 @@ pub trait SegmentationModel: Module + 'static {
     /// The segmentation `[batch, num_classes, height, width]` only, without the branches that are there for the loss.
     fn predict(&self, images: Tensor<4>) -> Tensor<4> {
         self.forward(images).logits
+    }
+
+    /// The smallest batch that the network can be trained on: 2 where a norm that is trained sees a single value a
+    /// channel of each image, as behind a global pooling. [`batch_norm`](crate::batch_norm) refuses a smaller one.
+    fn min_training_batch(&self) -> usize {
+        1
+    }
+
+    /// Smallest height and width of an image, in pixels.
+    fn min_image_side(&self) -> usize {
+        1
     }
 
     /// Body, edge and flow, for pictures; `None` from a network without them.

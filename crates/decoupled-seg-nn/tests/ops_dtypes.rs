@@ -4,7 +4,7 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, autodiff_device, device, random, values};
-use decoupled_seg_nn::{WarpGradient, WarpOptions, flow_warp, flow_warp_split, resize};
+use decoupled_seg_nn::{Size, WarpGradient, WarpOptions, flow_warp, flow_warp_split, resize};
 use rstest::rstest;
 
 /// Whether the device under test stores this type; says so where it does not.
@@ -43,11 +43,12 @@ fn other_types_agree_with_f32(#[case] dtype: DType, #[case] tolerance: f32) {
             assert_eq!(split.body.dtype(), dtype);
             assert_eq!(split.edge.dtype(), dtype);
             let warp = flow_warp(features.clone(), flow.clone(), options);
-            let output = resize(warp, [9, 15], false);
+            let output = resize(warp, Size::new(9, 15), false);
             assert_eq!(output.dtype(), dtype);
-            let gradients = (resize(split.body, [9, 15], false) * resize(weights, [9, 15], true))
-                .sum()
-                .backward();
+            let gradients = (resize(split.body, Size::new(9, 15), false)
+                * resize(weights, Size::new(9, 15), true))
+            .sum()
+            .backward();
             let grad = |x: &Tensor<4>| values(x.grad(&gradients).expect("inputs are tracked"));
             [
                 values(output),

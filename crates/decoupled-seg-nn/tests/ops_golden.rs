@@ -4,7 +4,7 @@ mod common;
 
 use burn::tensor::Tensor;
 use common::{assert_close, device, tensor, values};
-use decoupled_seg_nn::{WarpOptions, WarpPadding, flow_warp, flow_warp_split, resize};
+use decoupled_seg_nn::{Size, WarpOptions, WarpPadding, flow_warp, flow_warp_split, resize};
 use rstest::rstest;
 
 /// Printed to six digits, and a few ulps.
@@ -47,19 +47,24 @@ fn resize_with_aligned_corners() {
         2.0, 0.0, 0.0, 2.0, //
         5.0, 0.333333, -1.0, 1.0,
     ];
-    assert_close(&values(resize(x, [5, 4], true)), &expected, TOLERANCE, "up");
+    assert_close(
+        &values(resize(x, Size::new(5, 4), true)),
+        &expected,
+        TOLERANCE,
+        "up",
+    );
 }
 
 #[test]
 fn resize_with_centred_pixels_by_hand() {
     let x = tensor(vec![0.0, 4.0], [1, 1, 1, 2], &device());
     // Positions -1/4, 1/4, 3/4 and 5/4; the outer two are held at the border.
-    let up = values(resize(x, [1, 4], false));
+    let up = values(resize(x, Size::new(1, 4), false));
     assert_close(&up, &[0.0, 1.0, 3.0, 4.0], TOLERANCE, "up");
 
     let x = tensor(vec![0.0, 4.0, 8.0, 0.0], [1, 1, 1, 4], &device());
     // Positions 1/2 and 5/2: no antialiasing.
-    let down = values(resize(x, [1, 2], false));
+    let down = values(resize(x, Size::new(1, 2), false));
     assert_close(&down, &[2.0, 4.0], TOLERANCE, "down");
 }
 
@@ -68,7 +73,7 @@ fn resize_with_centred_pixels_by_hand() {
 #[case(false)]
 fn one_pixel_fills_the_map(#[case] align_corners: bool) {
     let x = tensor(vec![3.0, -1.0], [1, 2, 1, 1], &device());
-    let output = resize(x, [2, 3], align_corners);
+    let output = resize(x, Size::new(2, 3), align_corners);
     assert_eq!(output.dims(), [1, 2, 2, 3]);
     assert_eq!(values(output), [[3.0; 6], [-1.0; 6]].concat());
 }
@@ -77,7 +82,7 @@ fn one_pixel_fills_the_map(#[case] align_corners: bool) {
 fn the_same_size_is_the_identity() {
     let x = common::random([2, 3, 4, 5], 1.0, 1, &device());
     for align_corners in [true, false] {
-        let same = resize(x.clone(), [4, 5], align_corners);
+        let same = resize(x.clone(), Size::new(4, 5), align_corners);
         assert_eq!(values(same), values(x.clone()));
     }
 }
@@ -85,11 +90,11 @@ fn the_same_size_is_the_identity() {
 #[test]
 fn one_row_and_one_column_keep_their_axis() {
     let x = tensor(vec![1.0, 2.0, 3.0], [1, 1, 1, 3], &device());
-    let output = values(resize(x, [2, 5], true));
+    let output = values(resize(x, Size::new(2, 5), true));
     let row = [1.0, 1.5, 2.0, 2.5, 3.0];
     assert_close(&output, &[row, row].concat(), TOLERANCE, "row");
     let x = tensor(vec![1.0, 2.0, 3.0], [1, 1, 3, 1], &device());
-    let output = values(resize(x, [1, 1], true));
+    let output = values(resize(x, Size::new(1, 1), true));
     assert_close(&output, &[1.0], TOLERANCE, "first pixel");
 }
 
@@ -131,7 +136,7 @@ fn a_flow_of_another_size_panics() {
 fn an_empty_size_panics() {
     resize(
         common::random([1, 1, 4, 4], 1.0, 1, &device()),
-        [0, 3],
+        Size::new(0, 3),
         true,
     );
 }

@@ -9,7 +9,7 @@ use common::{
     smooth, tensor, values,
 };
 use decoupled_seg_nn::{
-    FlowUnit, WarpGradient, WarpOptions, WarpPadding, flow_warp, flow_warp_split, resize,
+    FlowUnit, Size, WarpGradient, WarpOptions, WarpPadding, flow_warp, flow_warp_split, resize,
 };
 use proptest::prelude::*;
 
@@ -208,7 +208,7 @@ proptest! {
         align_corners in any::<bool>(), seed in 0..1000_u64,
     ) {
         let [batch, channels, ..] = shape;
-        let size = [height, width];
+        let size = Size::new(height, width);
         let len = batch * channels * height * width;
         let run = |device: Device, resize: &dyn Fn(Tensor<4>) -> Tensor<4>| {
             let x = random(shape, 1.0, seed, &device).require_grad();
@@ -334,7 +334,7 @@ fn the_number_of_threads_changes_no_bit() {
     let run = || {
         run(shape, &flow, 9, |x, flow| {
             let options = WarpOptions::official().with_gradient(WarpGradient::Deterministic);
-            resize(flow_warp(x, flow, options), [30, 20], false)
+            resize(flow_warp(x, flow, options), Size::new(30, 20), false)
                 .narrow(3, 0, 15)
                 .narrow(2, 0, 12)
         })
@@ -391,7 +391,7 @@ fn permuted_inputs_are_read_as_they_are() {
         values(flow_warp(features_plain.clone(), flow_plain, options))
     );
     assert_eq!(
-        values(resize(features, [13, 4], false)),
-        values(resize(features_plain, [13, 4], false))
+        values(resize(features, Size::new(13, 4), false)),
+        values(resize(features_plain, Size::new(13, 4), false))
     );
 }

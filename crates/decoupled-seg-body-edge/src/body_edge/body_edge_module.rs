@@ -1,13 +1,14 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, assert_shape};
+use decoupled_seg_nn::{
+    BodyEdge, Cost, CostCounter, Fold, KeyMap, MapShape, WarpOptions, map_size,
+};
 
 use super::deformable_generator::DeformableGenerator;
 use super::flow_generator::FlowGenerator;
 use super::options::{BodyGeneration, Downsampling, Upsampling};
 use super::propagation_generator::PropagationGenerator;
-use decoupled_seg_nn::KeyMap;
-use decoupled_seg_nn::{BodyEdge, WarpOptions};
 
 /// Configuration of a [`BodyEdgeModule`]; [`init`](BodyEdgeModuleConfig::init) builds it.
 ///
@@ -152,6 +153,20 @@ impl BodyEdgeModuleConfig {
     }
 }
 
+impl Cost for BodyEdgeModuleConfig {
+    fn cost(&self, features: MapShape, counter: &mut CostCounter) -> MapShape {
+        match self.generation {
+            BodyGeneration::Flow => FlowGenerator::cost(self, features, counter),
+            BodyGeneration::Deformable => DeformableGenerator::cost(self, features, counter),
+            BodyGeneration::SpatialPropagation => {
+                PropagationGenerator::cost(self, features, counter);
+            }
+        }
+        counter.other(features); // the difference
+        features
+    }
+}
+
 impl BodyEdgeModule {
     /// Splits `features` into body and edge.
     ///
@@ -171,22 +186,35 @@ impl BodyEdgeModule {
 
     /// As [`forward`](Self::forward), with what happened on the way.
     ///
+    /// # Shapes
+    ///
+    /// - `features`: `[batch, channels, height, width]`
+    ///
     /// # Panics
     ///
     /// As [`forward`](Self::forward).
     pub fn forward_detailed(&self, features: Tensor<4>) -> BodyEdgeDetail {
         assert_shape!(features, [_, self.channels, _, _]);
-        let [_, _, height, width] = features.dims();
-        let least = self.min_size;
+        let (size, least) = (map_size(&features), self.min_size);
         assert!(
-            height >= least && width >= least,
-            "features must be at least {least}x{least}, got {height}x{width}"
+            size.height.min(size.width) >= least,
+            "features must be at least {least}x{least}, got {size}"
         );
         match &self.generator {
             BodyGenerator::Flow(generator) => generator.forward(features),
             BodyGenerator::Deformable(generator) => generator.forward(features),
             BodyGenerator::SpatialPropagation(generator) => generator.forward(features),
         }
+    }
+}
+
+impl Fold for BodyEdgeModule {
+    fn fold(self) -> Self {
+        let generator = match self.generator {
+            BodyGenerator::Flow(generator) => BodyGenerator::Flow(generator.fold()),
+            without_norms => without_norms,
+        };
+        Self { generator, ..self }
     }
 }
 

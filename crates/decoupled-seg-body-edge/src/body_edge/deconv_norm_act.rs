@@ -3,9 +3,9 @@ use burn::nn::conv::{ConvTranspose2d, ConvTranspose2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape, batch_norm};
 
-use decoupled_seg_nn::KeyMap;
-use decoupled_seg_nn::batch_norm;
+use super::body_edge_module::BodyEdgeModuleConfig;
 
 /// A depthwise transposed 3x3 convolution of stride 2 with bias, a batch norm and a ReLU: the mirror image of a strided
 /// step down.
@@ -18,15 +18,22 @@ pub struct DeconvNormAct {
 }
 
 impl DeconvNormAct {
-    pub(super) fn new(channels: usize, padding: usize, device: &Device) -> Self {
+    pub(super) fn new(config: &BodyEdgeModuleConfig, device: &Device) -> Self {
         Self {
-            conv: ConvTranspose2dConfig::new([channels, channels], [3, 3])
-                .with_stride([2, 2])
-                .with_padding([padding, padding])
-                .with_groups(channels)
-                .init(device),
-            norm: BatchNormConfig::new(channels).init(device),
+            conv: conv(config).init(device),
+            norm: BatchNormConfig::new(config.channels).init(device),
         }
+    }
+
+    pub(super) fn cost(
+        config: &BodyEdgeModuleConfig,
+        input: MapShape,
+        counter: &mut CostCounter,
+    ) -> MapShape {
+        let output = conv(config).cost(input, counter);
+        counter.batch_norm(output);
+        counter.activation(output);
+        output
     }
 
     /// Doubles the size, up to a pixel or two.
@@ -52,4 +59,21 @@ impl DeconvNormAct {
                 &format!("up.{index}.norm"),
             )
     }
+}
+
+/// The norm stays: it stands behind a transposed convolution.
+impl Fold for DeconvNormAct {
+    fn fold(self) -> Self {
+        Self {
+            norm: self.norm.fold(),
+            ..self
+        }
+    }
+}
+
+fn conv(config: &BodyEdgeModuleConfig) -> ConvTranspose2dConfig {
+    ConvTranspose2dConfig::new([config.channels; 2], [3, 3])
+        .with_stride([2, 2])
+        .with_padding([config.padding; 2])
+        .with_groups(config.channels)
 }

@@ -2,12 +2,15 @@ use burn::module::{Initializer, Module};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig, DeformConv2d, DeformConv2dConfig};
 use burn::tensor::{Device, Tensor};
+use decoupled_seg_nn::{Cost, CostCounter, KeyMap, MapShape};
 
 use super::body_edge_module::{BodyEdgeDetail, BodyEdgeModuleConfig};
-use decoupled_seg_nn::KeyMap;
 
 /// Horizontal and vertical displacement of each of the 3x3 taps.
 const OFFSETS: usize = 2 * 9;
+
+/// Keeps the size.
+const PADDING: PaddingConfig2d = PaddingConfig2d::Explicit(1, 1, 1, 1);
 
 /// The body by deformable convolution, the rival "DCN" of the paper's Table 1(f).
 ///
@@ -30,17 +33,26 @@ pub struct DeformableGenerator {
 
 impl DeformableGenerator {
     pub(super) fn new(config: &BodyEdgeModuleConfig, device: &Device) -> Self {
-        let padding = PaddingConfig2d::Explicit(1, 1, 1, 1);
         Self {
-            offset: Conv2dConfig::new([config.channels, OFFSETS], [3, 3])
-                .with_padding(padding.clone())
-                .with_initializer(Initializer::Zeros)
-                .init(device),
+            offset: offset(config).init(device),
             conv: DeformConv2dConfig::new([config.channels; 2], [3, 3])
-                .with_padding(padding)
+                .with_padding(PADDING)
                 .with_bias(false)
                 .init(device),
         }
+    }
+
+    /// The deformable convolution is counted like a plain one.
+    pub(super) fn cost(
+        config: &BodyEdgeModuleConfig,
+        features: MapShape,
+        counter: &mut CostCounter,
+    ) {
+        offset(config).cost(features, counter);
+        Conv2dConfig::new([config.channels; 2], [3, 3])
+            .with_padding(PADDING)
+            .with_bias(false)
+            .cost(features, counter);
     }
 
     pub(super) fn forward(&self, features: Tensor<4>) -> BodyEdgeDetail {
@@ -60,6 +72,12 @@ impl DeformableGenerator {
             .conv("offset", "offset", true)
             .conv("conv", "conv", false)
     }
+}
+
+fn offset(config: &BodyEdgeModuleConfig) -> Conv2dConfig {
+    Conv2dConfig::new([config.channels, OFFSETS], [3, 3])
+        .with_padding(PADDING)
+        .with_initializer(Initializer::Zeros)
 }
 
 #[cfg(test)]

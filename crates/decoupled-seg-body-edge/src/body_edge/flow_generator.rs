@@ -4,13 +4,14 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor};
+use decoupled_seg_nn::{
+    ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, Size, WarpOptions,
+    flow_warp_split, map_size, resize,
+};
 
 use super::body_edge_module::{BodyEdgeDetail, BodyEdgeModuleConfig};
 use super::deconv_norm_act::DeconvNormAct;
 use super::options::{Downsampling, Upsampling};
-use decoupled_seg_nn::KeyMap;
-use decoupled_seg_nn::{ConvNormAct, ConvNormActConfig};
-use decoupled_seg_nn::{WarpOptions, flow_warp_split, resize};
 
 /// The paper's body generation: reads a flow field from the features and their coarse view, and moves the features along
 /// it.
@@ -50,19 +51,12 @@ impl FlowGenerator {
                     .collect()
             })
             .unwrap_or_default();
-        let deconvs = match config.upsampling {
-            Upsampling::Deconv => config.strided_steps,
-            Upsampling::Bilinear | Upsampling::Nearest => 0,
-        };
         Self {
             down,
-            up: (0..deconvs)
-                .map(|_| DeconvNormAct::new(config.channels, config.padding, device))
+            up: (0..deconvs(config))
+                .map(|_| DeconvNormAct::new(config, device))
                 .collect(),
-            flow: Conv2dConfig::new([2 * config.channels, 2], [3, 3])
-                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-                .with_bias(false)
-                .init(device),
+            flow: flow_conv(config).init(device),
             strided_steps: config.strided_steps,
             upsampling: config.upsampling,
             warp: config.warp,
@@ -70,9 +64,8 @@ impl FlowGenerator {
     }
 
     pub(super) fn forward(&self, features: Tensor<4>) -> BodyEdgeDetail {
-        let [_, _, height, width] = features.dims();
         let down = self.shrink(features.clone());
-        let coarse = self.grow(down.clone(), [height, width]);
+        let coarse = self.grow(down.clone(), map_size(&features));
         let flow = self
             .flow
             .forward(Tensor::cat(vec![features.clone(), coarse], 1));
@@ -92,21 +85,21 @@ impl FlowGenerator {
         }
         if self.down.is_empty() {
             for _ in 0..self.strided_steps {
-                let [_, _, height, width] = coarse.dims();
-                coarse = resize(coarse, [height.div_ceil(2), width.div_ceil(2)], true);
+                let size = halved(map_size(&coarse));
+                coarse = resize(coarse, size, true);
             }
         }
         coarse
     }
 
-    fn grow(&self, mut coarse: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+    fn grow(&self, mut coarse: Tensor<4>, size: Size) -> Tensor<4> {
         for deconv in &self.up {
             coarse = deconv.forward(coarse);
         }
         match self.upsampling {
             Upsampling::Nearest => {
-                let options =
-                    InterpolateOptions::new(InterpolateMode::Nearest).with_output_size(size);
+                let options = InterpolateOptions::new(InterpolateMode::Nearest)
+                    .with_output_size(size.to_array());
                 interpolate(coarse, options)
             }
             Upsampling::Bilinear | Upsampling::Deconv => resize(coarse, size, true),
@@ -126,13 +119,60 @@ impl FlowGenerator {
                 );
             }
         }
-        if config.upsampling == Upsampling::Deconv {
-            for step in 0..config.strided_steps {
-                map = map.nest("", "", DeconvNormAct::official_keys(step));
-            }
+        for step in 0..deconvs(config) {
+            map = map.nest("", "", DeconvNormAct::official_keys(step));
         }
         map.conv("flow_make", "flow", false)
     }
+
+    pub(super) fn cost(
+        config: &BodyEdgeModuleConfig,
+        features: MapShape,
+        counter: &mut CostCounter,
+    ) {
+        let mut coarse = features;
+        for _ in 0..config.strided_steps {
+            coarse = match strided_conv(config) {
+                Some(conv) => conv.cost(coarse, counter),
+                None => counter.resize(coarse, halved(coarse.size)),
+            };
+        }
+        for _ in 0..deconvs(config) {
+            coarse = DeconvNormAct::cost(config, coarse, counter);
+        }
+        let coarse = counter.resize(coarse, features.size);
+        let both = counter.concatenate(&[features, coarse]);
+        flow_conv(config).cost(both, counter);
+        counter.other(features); // the warp
+    }
+}
+
+impl Fold for FlowGenerator {
+    fn fold(self) -> Self {
+        Self {
+            down: self.down.fold(),
+            up: self.up.fold(),
+            ..self
+        }
+    }
+}
+
+fn halved(size: Size) -> Size {
+    Size::new(size.height.div_ceil(2), size.width.div_ceil(2))
+}
+
+/// Number of transposed convolutions on the way up.
+fn deconvs(config: &BodyEdgeModuleConfig) -> usize {
+    match config.upsampling {
+        Upsampling::Deconv => config.strided_steps,
+        Upsampling::Bilinear | Upsampling::Nearest => 0,
+    }
+}
+
+fn flow_conv(config: &BodyEdgeModuleConfig) -> Conv2dConfig {
+    Conv2dConfig::new([2 * config.channels, 2], [3, 3])
+        .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+        .with_bias(false)
 }
 
 /// One strided step, or `None` where interpolation does it.

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the body is made from the features: the paper's way or a rival of its Table 1(f).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BodyGeneration {
     /// A learned flow field moves the features towards the inside of the objects (the paper).
     #[default]
@@ -14,6 +15,7 @@ pub enum BodyGeneration {
 
 /// How the coarse view of the features is made, from which the flow is read (Table 1(c)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Downsampling {
     /// Halved by bilinear interpolation, nothing learned.
     Bilinear,
@@ -26,6 +28,7 @@ pub enum Downsampling {
 
 /// How the coarse view comes back to the size of the features (Table 1(d)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Upsampling {
     /// Bilinear interpolation with aligned corners: the paper's choice.
     #[default]

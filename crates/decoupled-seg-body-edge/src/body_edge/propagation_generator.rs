@@ -2,9 +2,9 @@ use burn::module::Module;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor};
+use decoupled_seg_nn::{Cost, CostCounter, KeyMap, MapShape};
 
 use super::body_edge_module::{BodyEdgeDetail, BodyEdgeModuleConfig};
-use decoupled_seg_nn::KeyMap;
 
 /// Left to right, right to left, top to bottom, bottom to top.
 const DIRECTIONS: usize = 4;
@@ -35,9 +35,19 @@ pub struct PropagationGenerator {
 impl PropagationGenerator {
     pub(super) fn new(config: &BodyEdgeModuleConfig, device: &Device) -> Self {
         Self {
-            weights: Conv2dConfig::new([config.channels, DIRECTIONS * NEIGHBOURS], [3, 3])
-                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-                .init(device),
+            weights: weights(config).init(device),
+        }
+    }
+
+    pub(super) fn cost(
+        config: &BodyEdgeModuleConfig,
+        features: MapShape,
+        counter: &mut CostCounter,
+    ) {
+        weights(config).cost(features, counter);
+        // A scan in each direction, and the largest of them.
+        for _ in 0..DIRECTIONS + 1 {
+            counter.other(features);
         }
     }
 
@@ -69,6 +79,11 @@ impl PropagationGenerator {
         // Not part of the authors' code.
         KeyMap::new().conv("weights", "weights", true)
     }
+}
+
+fn weights(config: &BodyEdgeModuleConfig) -> Conv2dConfig {
+    Conv2dConfig::new([config.channels, DIRECTIONS * NEIGHBOURS], [3, 3])
+        .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
 }
 
 /// [`scan`] from right to left.

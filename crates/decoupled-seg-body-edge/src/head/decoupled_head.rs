@@ -1,14 +1,15 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use decoupled_seg_nn::cost::Outputs;
+use decoupled_seg_nn::{
+    ConvInit, Cost, CostCounter, Fold, Inspection, KeyMap, MapShape, SegmentationOutput, Size,
+    map_size, resize,
+};
 
 use super::edge_preservation::{EdgePreservation, EdgePreservationConfig};
 use super::prediction_branch::{PredictionBranch, PredictionBranchConfig};
 use crate::body_edge::{BodyEdgeDetail, BodyEdgeModule, BodyEdgeModuleConfig};
-use decoupled_seg_nn::ConvInit;
-use decoupled_seg_nn::Inspection;
-use decoupled_seg_nn::KeyMap;
-use decoupled_seg_nn::resize;
 
 /// Configuration of a [`DecoupledHead`]; [`init`](DecoupledHeadConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -18,12 +19,9 @@ pub struct DecoupledHeadConfig {
     /// Body generation; its `channels` are those of the context features.
     #[config(default = "BodyEdgeModuleConfig::new(256)")]
     pub body_edge: BodyEdgeModuleConfig,
-    /// Channels of the low-level features, `None` to go without them.
+    /// Channels `[in, out]` of the 1x1 convolution of the low-level features, `None` to go without them.
     #[config(default = "None")]
-    pub low_level_channels: Option<usize>,
-    /// Channels that the low-level features are reduced to.
-    #[config(default = 48)]
-    pub fine_channels: usize,
+    pub fine: Option<[usize; 2]>,
     /// Hidden channels of the edge prediction.
     #[config(default = 48)]
     pub edge_channels: usize,
@@ -62,17 +60,6 @@ pub struct DecoupledHead {
     pub segmentation: PredictionBranch,
 }
 
-/// What a [`DecoupledHead`] predicts, all at the size of the image.
-#[derive(Debug, Clone)]
-pub struct DecoupledOutput {
-    /// The segmentation, `[batch, num_classes, height, width]`.
-    pub logits: Tensor<4>,
-    /// The segmentation as the body alone sees it, `[batch, num_classes, height, width]`.
-    pub body_logits: Tensor<4>,
-    /// The edge, before the sigmoid, `[batch, 1, height, width]`.
-    pub edge_logits: Tensor<4>,
-}
-
 /// The features that the three predictions read.
 struct HeadFeatures {
     split: BodyEdgeDetail,
@@ -105,8 +92,7 @@ impl DecoupledHeadConfig {
 
     fn edge_preservation(&self) -> EdgePreservationConfig {
         EdgePreservationConfig::new(self.body_edge.channels)
-            .with_low_level_channels(self.low_level_channels)
-            .with_fine_channels(self.fine_channels)
+            .with_fine(self.fine)
             .with_conv_init(self.conv_init)
     }
 
@@ -149,6 +135,38 @@ impl DecoupledHeadConfig {
                 self.segmentation().official_keys(),
             )
     }
+
+    /// Counts what it takes for an image, a part for each of the authors' names.
+    pub fn cost(
+        &self,
+        context: MapShape,
+        low_level: MapShape,
+        image_size: Size,
+        outputs: Outputs,
+        counter: &mut CostCounter,
+    ) {
+        let predict =
+            |name, branch: PredictionBranchConfig, features, counter: &mut CostCounter| {
+                let logits = branch.cost(features, counter);
+                let logits = counter.resize(logits, image_size);
+                counter.end_part(name, logits);
+            };
+        self.body_edge.cost(context, counter);
+        counter.end_part("squeeze_body_edge", context);
+
+        let edge = self.edge_preservation().cost(context, low_level, counter);
+
+        let body = counter.resize(context, edge.size);
+        counter.other(body); // the edge is added
+        let upper = counter.resize(context, edge.size);
+        let features = counter.concatenate(&[upper, body]);
+        predict("final_seg", self.segmentation(), features, counter);
+
+        if outputs == Outputs::All {
+            predict("edge_out", self.edge(), edge, counter);
+            predict("dsn_seg_body", self.body(), context, counter);
+        }
+    }
 }
 
 impl DecoupledHead {
@@ -157,8 +175,8 @@ impl DecoupledHead {
     /// # Shapes
     ///
     /// - `context`: `[batch, channels, height, width]`
-    /// - `low_level`: `[batch, low_level_channels, fine_height, fine_width]`
-    /// - `output_size`: `[height, width]` of the image
+    /// - `low_level`: `[batch, fine[0], fine_height, fine_width]`
+    /// - the outputs have `output_size`, the image's
     ///
     /// # Panics
     ///
@@ -168,10 +186,11 @@ impl DecoupledHead {
         &self,
         context: Tensor<4>,
         low_level: Option<Tensor<4>>,
-        output_size: [usize; 2],
-    ) -> DecoupledOutput {
+        output_size: Size,
+    ) -> SegmentationOutput {
         let features = self.features(context, low_level);
-        self.predict(&features, output_size)
+        let [logits, body_logits, edge_logits] = self.predict(&features, output_size);
+        SegmentationOutput::decoupled(logits, body_logits, edge_logits)
     }
 
     /// Predicts the segmentation only: at inference the other two are computed for nothing.
@@ -187,7 +206,7 @@ impl DecoupledHead {
         &self,
         context: Tensor<4>,
         low_level: Option<Tensor<4>>,
-        output_size: [usize; 2],
+        output_size: Size,
     ) -> Tensor<4> {
         let features = self.features(context, low_level);
         resize(
@@ -206,18 +225,18 @@ impl DecoupledHead {
         &self,
         context: Tensor<4>,
         low_level: Option<Tensor<4>>,
-        output_size: [usize; 2],
+        output_size: Size,
     ) -> Inspection {
         let features = self.features(context, low_level);
-        let output = self.predict(&features, output_size);
+        let [logits, body_logits, edge_logits] = self.predict(&features, output_size);
         Inspection {
             body: features.split.body,
             edge: features.split.edge,
             refined_edge: features.edge,
             flow: features.split.flow,
-            logits: output.logits,
-            body_logits: output.body_logits,
-            edge_logits: output.edge_logits,
+            logits,
+            body_logits,
+            edge_logits,
         }
     }
 
@@ -226,9 +245,9 @@ impl DecoupledHead {
         let edge = self
             .edge_preservation
             .forward(split.edge.clone(), low_level);
-        let [_, _, height, width] = edge.dims();
-        let refined = edge.clone() + resize(split.body.clone(), [height, width], true);
-        let segmentation = Tensor::cat(vec![resize(context, [height, width], true), refined], 1);
+        let size = map_size(&edge);
+        let refined = edge.clone() + resize(split.body.clone(), size, true);
+        let segmentation = Tensor::cat(vec![resize(context, size, true), refined], 1);
         HeadFeatures {
             split,
             edge,
@@ -236,14 +255,27 @@ impl DecoupledHead {
         }
     }
 
-    fn predict(&self, features: &HeadFeatures, output_size: [usize; 2]) -> DecoupledOutput {
+    /// Segmentation, body and edge.
+    fn predict(&self, features: &HeadFeatures, output_size: Size) -> [Tensor<4>; 3] {
         let up = |branch: &PredictionBranch, features: &Tensor<4>| {
             resize(branch.forward(features.clone()), output_size, true)
         };
-        DecoupledOutput {
-            logits: up(&self.segmentation, &features.segmentation),
-            body_logits: up(&self.body, &features.split.body),
-            edge_logits: up(&self.edge, &features.edge),
+        [
+            up(&self.segmentation, &features.segmentation),
+            up(&self.body, &features.split.body),
+            up(&self.edge, &features.edge),
+        ]
+    }
+}
+
+impl Fold for DecoupledHead {
+    fn fold(self) -> Self {
+        Self {
+            body_edge: self.body_edge.fold(),
+            edge_preservation: self.edge_preservation,
+            edge: self.edge.fold(),
+            body: self.body.fold(),
+            segmentation: self.segmentation.fold(),
         }
     }
 }
@@ -255,13 +287,12 @@ mod tests {
 
     use super::*;
 
-    const SIZE: [usize; 2] = [40, 48];
+    const SIZE: Size = Size::new(40, 48);
 
-    fn config(low_level_channels: Option<usize>) -> DecoupledHeadConfig {
+    fn config(low_level: Option<usize>) -> DecoupledHeadConfig {
         DecoupledHeadConfig::new(3)
             .with_channels(8)
-            .with_low_level_channels(low_level_channels)
-            .with_fine_channels(4)
+            .with_fine(low_level.map(|channels| [channels, 4]))
             .with_edge_channels(5)
     }
 
@@ -272,16 +303,17 @@ mod tests {
     #[rstest]
     #[case::with_low_level(Some(6))]
     #[case::without(None)]
-    fn predicts_everything_at_the_size_of_the_image(#[case] low_level_channels: Option<usize>) {
+    fn predicts_everything_at_the_size_of_the_image(#[case] low_level: Option<usize>) {
         let device = Device::default();
-        let head = config(low_level_channels).init(&device);
-        let low_level = low_level_channels.map(|channels| random([2, channels, 15, 17], &device));
+        let head = config(low_level).init(&device);
+        let low_level = low_level.map(|channels| random([2, channels, 15, 17], &device));
 
         let output = head.forward(random([2, 8, 8, 9], &device), low_level, SIZE);
 
         assert_eq!(output.logits.dims(), [2, 3, 40, 48]);
-        assert_eq!(output.body_logits.dims(), [2, 3, 40, 48]);
-        assert_eq!(output.edge_logits.dims(), [2, 1, 40, 48]);
+        let supervision = output.supervision.expect("a decoupled head");
+        assert_eq!(supervision.body_logits.dims(), [2, 3, 40, 48]);
+        assert_eq!(supervision.edge_logits.dims(), [2, 1, 40, 48]);
     }
 
     #[test]
@@ -301,7 +333,11 @@ mod tests {
         assert_eq!(inspection.logits.into_data(), expected);
         assert_eq!(
             inspection.edge_logits.into_data(),
-            output.edge_logits.into_data()
+            output
+                .supervision
+                .expect("a decoupled head")
+                .edge_logits
+                .into_data()
         );
         (inspection.body + inspection.edge)
             .into_data()
@@ -316,7 +352,8 @@ mod tests {
         let negative = (0..16).any(|_| {
             let head = config(None).init(&device);
             let output = head.forward(random([2, 8, 8, 9], &device), None, SIZE);
-            output.edge_logits.min().into_scalar::<f32>() < 0.0
+            let supervision = output.supervision.expect("a decoupled head");
+            supervision.edge_logits.min().into_scalar::<f32>() < 0.0
         });
         assert!(negative);
     }

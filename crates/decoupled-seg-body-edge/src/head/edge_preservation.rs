@@ -3,21 +3,16 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
 
-use decoupled_seg_nn::ConvInit;
-use decoupled_seg_nn::KeyMap;
-use decoupled_seg_nn::resize;
+use decoupled_seg_nn::{ConvInit, Cost, CostCounter, KeyMap, MapShape, map_size, resize};
 
 /// Configuration of an [`EdgePreservation`]; [`init`](EdgePreservationConfig::init) builds it.
 #[derive(Config, Debug)]
 pub struct EdgePreservationConfig {
     /// Channels of the edge features.
     pub channels: usize,
-    /// Channels of the low-level features, `None` to go without them.
+    /// Channels `[in, out]` of the 1x1 convolution of the low-level features, `None` to go without them.
     #[config(default = "None")]
-    pub low_level_channels: Option<usize>,
-    /// Channels that the low-level features are reduced to.
-    #[config(default = 48)]
-    pub fine_channels: usize,
+    pub fine: Option<[usize; 2]>,
     /// How the convolutions start.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
@@ -45,29 +40,69 @@ pub struct EdgePreservation {
 impl EdgePreservationConfig {
     /// Builds the module on `device`.
     pub fn init(&self, device: &Device) -> EdgePreservation {
-        let conv = |channels| {
-            Conv2dConfig::new(channels, [1, 1])
-                .with_bias(false)
-                .with_initializer(self.conv_init.weight())
-                .init(device)
-        };
-        let fine_channels = self.low_level_channels.map_or(0, |_| self.fine_channels);
         EdgePreservation {
             fine: self
-                .low_level_channels
-                .map(|low| conv([low, self.fine_channels])),
-            fuse: conv([self.channels + fine_channels, self.channels]),
+                .fine
+                .map(|channels| pointwise(channels, self.conv_init).init(device)),
+            fuse: self.fuse().init(device),
         }
+    }
+
+    fn fuse(&self) -> Conv2dConfig {
+        let fine_channels = self.fine.map_or(0, |[_, fine]| fine);
+        let channels = [self.channels + fine_channels, self.channels];
+        pointwise(channels, self.conv_init)
     }
 
     /// The authors' names of its tensors.
     pub fn official_keys(&self) -> KeyMap {
-        let map = match self.low_level_channels {
-            Some(_) => KeyMap::new().conv("bot_fine", "fine", false),
-            None => KeyMap::new(),
-        };
-        map.conv("edge_fusion", "fuse", false)
+        fine_keys(self.fine).conv("edge_fusion", "fuse", false)
     }
+
+    /// Counts what it takes, a part for each of `bot_fine` and `edge_fusion`; returns the shape of the refined edge.
+    pub(super) fn cost(
+        &self,
+        edge: MapShape,
+        low_level: MapShape,
+        counter: &mut CostCounter,
+    ) -> MapShape {
+        let fused = match fine_cost(self.fine, low_level, counter) {
+            Some(fine) => {
+                let edge = counter.resize(edge, fine.size);
+                counter.concatenate(&[edge, fine])
+            }
+            None => edge,
+        };
+        let refined = self.fuse().cost(fused, counter);
+        counter.end_part("edge_fusion", refined);
+        refined
+    }
+}
+
+/// A 1x1 convolution without bias.
+pub(super) fn pointwise(channels: [usize; 2], conv_init: ConvInit) -> Conv2dConfig {
+    Conv2dConfig::new(channels, [1, 1])
+        .with_bias(false)
+        .with_initializer(conv_init.weight())
+}
+
+/// The authors' name of the convolution of the low-level features, where there is one.
+pub(super) fn fine_keys(fine: Option<[usize; 2]>) -> KeyMap {
+    match fine {
+        Some(_) => KeyMap::new().conv("bot_fine", "fine", false),
+        None => KeyMap::new(),
+    }
+}
+
+/// Counts the convolution of the low-level features, where there is one, as the part `bot_fine`.
+pub(super) fn fine_cost(
+    fine: Option<[usize; 2]>,
+    low_level: MapShape,
+    counter: &mut CostCounter,
+) -> Option<MapShape> {
+    let reduced = pointwise(fine?, ConvInit::default()).cost(low_level, counter);
+    counter.end_part("bot_fine", reduced);
+    Some(reduced)
 }
 
 impl EdgePreservation {
@@ -76,7 +111,7 @@ impl EdgePreservation {
     /// # Shapes
     ///
     /// - `edge`: `[batch, channels, height, width]`
-    /// - `low_level`: `[batch, low_level_channels, fine_height, fine_width]`
+    /// - `low_level`: `[batch, fine[0], fine_height, fine_width]`
     /// - result: `[batch, channels, fine_height, fine_width]`; the size of `edge` without low-level features
     ///
     /// # Panics
@@ -86,8 +121,8 @@ impl EdgePreservation {
     pub fn forward(&self, edge: Tensor<4>, low_level: Option<Tensor<4>>) -> Tensor<4> {
         let fused = match fine_features(self.fine.as_ref(), low_level) {
             Some(fine) => {
-                let [_, _, height, width] = fine.dims();
-                Tensor::cat(vec![resize(edge, [height, width], true), fine], 1)
+                let edge = resize(edge, map_size(&fine), true);
+                Tensor::cat(vec![edge, fine], 1)
             }
             None => edge,
         };
@@ -120,8 +155,7 @@ mod tests {
     fn takes_the_size_of_the_low_level_features() {
         let device = Device::default();
         let module = EdgePreservationConfig::new(4)
-            .with_low_level_channels(Some(6))
-            .with_fine_channels(2)
+            .with_fine(Some([6, 2]))
             .init(&device);
         let edge = Tensor::zeros([1, 4, 5, 6], &device);
 
@@ -144,7 +178,7 @@ mod tests {
     fn missing_low_level_features_panic() {
         let device = Device::default();
         let module = EdgePreservationConfig::new(4)
-            .with_low_level_channels(Some(6))
+            .with_fine(Some([6, 2]))
             .init(&device);
         let _ = module.forward(Tensor::zeros([1, 4, 5, 6], &device), None);
     }
@@ -154,7 +188,7 @@ mod tests {
     fn wrong_low_level_channels_panic() {
         let device = Device::default();
         let module = EdgePreservationConfig::new(4)
-            .with_low_level_channels(Some(6))
+            .with_fine(Some([6, 2]))
             .init(&device);
         let low_level = Tensor::zeros([1, 5, 5, 6], &device);
         let _ = module.forward(Tensor::zeros([1, 4, 5, 6], &device), Some(low_level));

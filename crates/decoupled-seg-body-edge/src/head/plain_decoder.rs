@@ -1,13 +1,13 @@
 use burn::config::Config;
 use burn::module::Module;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor, assert_shape};
+use decoupled_seg_nn::{
+    ConvInit, Cost, CostCounter, Fold, KeyMap, MapShape, SegmentationOutput, Size, map_size, resize,
+};
 
-use super::edge_preservation::fine_features;
+use super::edge_preservation::{fine_cost, fine_features, fine_keys, pointwise};
 use super::prediction_branch::{PredictionBranch, PredictionBranchConfig};
-use decoupled_seg_nn::ConvInit;
-use decoupled_seg_nn::KeyMap;
-use decoupled_seg_nn::resize;
 
 /// Configuration of a [`PlainDecoder`]; [`init`](PlainDecoderConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -17,12 +17,9 @@ pub struct PlainDecoderConfig {
     /// Channels of the context features, and of the hidden layers.
     #[config(default = 256)]
     pub channels: usize,
-    /// Channels of the low-level features, `None` to go without them.
+    /// Channels `[in, out]` of the 1x1 convolution of the low-level features, `None` to go without them.
     #[config(default = "None")]
-    pub low_level_channels: Option<usize>,
-    /// Channels that the low-level features are reduced to.
-    #[config(default = 48)]
-    pub fine_channels: usize,
+    pub fine: Option<[usize; 2]>,
     /// How the convolutions start. The authors' plain ResNet networks use [`ConvInit::HeNormal`], their decoupled ones
     /// [`ConvInit::Uniform`]; the default is the latter for both, so that twins differ in the module only.
     #[config(default = "ConvInit::Uniform")]
@@ -51,19 +48,16 @@ impl PlainDecoderConfig {
     /// Builds the decoder on `device`.
     pub fn init(&self, device: &Device) -> PlainDecoder {
         PlainDecoder {
-            fine: self.low_level_channels.map(|low| {
-                Conv2dConfig::new([low, self.fine_channels], [1, 1])
-                    .with_bias(false)
-                    .with_initializer(self.conv_init.weight())
-                    .init(device)
-            }),
+            fine: self
+                .fine
+                .map(|channels| pointwise(channels, self.conv_init).init(device)),
             segmentation: self.segmentation().init(device),
             channels: self.channels,
         }
     }
 
     fn segmentation(&self) -> PredictionBranchConfig {
-        let fine_channels = self.low_level_channels.map_or(0, |_| self.fine_channels);
+        let fine_channels = self.fine.map_or(0, |[_, fine]| fine);
         PredictionBranchConfig::new([
             fine_channels + self.channels,
             self.channels,
@@ -75,11 +69,28 @@ impl PlainDecoderConfig {
 
     /// The authors' names of its tensors.
     pub fn official_keys(&self) -> KeyMap {
-        let map = match self.low_level_channels {
-            Some(_) => KeyMap::new().conv("bot_fine", "fine", false),
-            None => KeyMap::new(),
+        let segmentation = self.segmentation().official_keys();
+        fine_keys(self.fine).nest("final", "segmentation", segmentation)
+    }
+
+    /// Counts what it takes for an image, a part for each of `bot_fine` and `final`.
+    pub fn cost(
+        &self,
+        context: MapShape,
+        low_level: MapShape,
+        image_size: Size,
+        counter: &mut CostCounter,
+    ) {
+        let features = match fine_cost(self.fine, low_level, counter) {
+            Some(fine) => {
+                let context = counter.resize(context, fine.size);
+                counter.concatenate(&[fine, context])
+            }
+            None => context,
         };
-        map.nest("final", "segmentation", self.segmentation().official_keys())
+        let logits = self.segmentation().cost(features, counter);
+        let logits = counter.resize(logits, image_size);
+        counter.end_part("final", logits);
     }
 }
 
@@ -89,9 +100,8 @@ impl PlainDecoder {
     /// # Shapes
     ///
     /// - `context`: `[batch, channels, height, width]`
-    /// - `low_level`: `[batch, low_level_channels, fine_height, fine_width]`
-    /// - `output_size`: `[height, width]` of the image
-    /// - logits: `[batch, num_classes, height, width]` of the image
+    /// - `low_level`: `[batch, fine[0], fine_height, fine_width]`
+    /// - logits: `[batch, num_classes, height, width]` of `output_size`, the image's
     ///
     /// # Panics
     ///
@@ -101,17 +111,27 @@ impl PlainDecoder {
         &self,
         context: Tensor<4>,
         low_level: Option<Tensor<4>>,
-        output_size: [usize; 2],
-    ) -> Tensor<4> {
+        output_size: Size,
+    ) -> SegmentationOutput {
         assert_shape!(context, [_, self.channels, _, _]);
         let features = match fine_features(self.fine.as_ref(), low_level) {
             Some(fine) => {
-                let [_, _, height, width] = fine.dims();
-                Tensor::cat(vec![fine, resize(context, [height, width], true)], 1)
+                let context = resize(context, map_size(&fine), true);
+                Tensor::cat(vec![fine, context], 1)
             }
             None => context,
         };
-        resize(self.segmentation.forward(features), output_size, true)
+        let logits = self.segmentation.forward(features);
+        SegmentationOutput::plain(resize(logits, output_size, true))
+    }
+}
+
+impl Fold for PlainDecoder {
+    fn fold(self) -> Self {
+        Self {
+            segmentation: self.segmentation.fold(),
+            ..self
+        }
     }
 }
 
@@ -124,18 +144,19 @@ mod tests {
     #[rstest]
     #[case::with_low_level(Some(6))]
     #[case::without(None)]
-    fn predicts_at_the_size_of_the_image(#[case] low_level_channels: Option<usize>) {
+    fn predicts_at_the_size_of_the_image(#[case] low_level: Option<usize>) {
         let device = Device::default();
         let decoder = PlainDecoderConfig::new(3)
             .with_channels(8)
-            .with_low_level_channels(low_level_channels)
+            .with_fine(low_level.map(|channels| [channels, 4]))
             .init(&device);
-        let low_level =
-            low_level_channels.map(|channels| Tensor::zeros([2, channels, 10, 12], &device));
+        let low_level = low_level.map(|channels| Tensor::zeros([2, channels, 10, 12], &device));
 
-        let logits = decoder.forward(Tensor::zeros([2, 8, 5, 6], &device), low_level, [40, 48]);
+        let context = Tensor::zeros([2, 8, 5, 6], &device);
+        let output = decoder.forward(context, low_level, Size::new(40, 48));
 
-        assert_eq!(logits.dims(), [2, 3, 40, 48]);
+        assert_eq!(output.logits.dims(), [2, 3, 40, 48]);
+        assert!(output.supervision.is_none());
     }
 
     #[test]
@@ -143,6 +164,10 @@ mod tests {
     fn wrong_context_channels_panic() {
         let device = Device::default();
         let decoder = PlainDecoderConfig::new(3).with_channels(8).init(&device);
-        let _ = decoder.forward(Tensor::zeros([2, 7, 5, 6], &device), None, [40, 48]);
+        let _ = decoder.forward(
+            Tensor::zeros([2, 7, 5, 6], &device),
+            None,
+            Size::new(40, 48),
+        );
     }
 }

@@ -3,9 +3,9 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor};
 
-use decoupled_seg_nn::ConvInit;
-use decoupled_seg_nn::KeyMap;
-use decoupled_seg_nn::{ConvNormAct, ConvNormActConfig};
+use decoupled_seg_nn::{
+    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
+};
 
 /// Configuration of a [`PredictionBranch`]; [`init`](PredictionBranchConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -34,37 +34,56 @@ pub struct PredictionBranch {
 impl PredictionBranchConfig {
     /// Builds the branch on `device`.
     pub fn init(&self, device: &Device) -> PredictionBranch {
-        let [input, hidden, output] = self.channels;
-        let layer_input = |index| if index == 0 { input } else { hidden };
         PredictionBranch {
-            layers: (0..self.layers)
-                .map(|index| self.layer(layer_input(index)).init(device))
+            layers: self
+                .layers()
+                .iter()
+                .map(|layer| layer.init(device))
                 .collect(),
-            classifier: Conv2dConfig::new([layer_input(self.layers), output], [1, 1])
-                .with_bias(false)
-                .with_initializer(self.conv_init.weight())
-                .init(device),
+            classifier: self.classifier().init(device),
         }
     }
 
-    fn layer(&self, input: usize) -> ConvNormActConfig {
-        ConvNormActConfig::new([input, self.channels[1]], [3, 3])
-            .with_same_padding()
-            .with_conv_init(self.conv_init)
+    /// Channels in of a layer, or of the classifier behind them.
+    fn channels_in(&self, index: usize) -> usize {
+        let [input, hidden, _] = self.channels;
+        if index == 0 { input } else { hidden }
+    }
+
+    fn layers(&self) -> Vec<ConvNormActConfig> {
+        let layer = |index| {
+            ConvNormActConfig::new([self.channels_in(index), self.channels[1]], [3, 3])
+                .with_same_padding()
+                .with_conv_init(self.conv_init)
+        };
+        (0..self.layers).map(layer).collect()
+    }
+
+    fn classifier(&self) -> Conv2dConfig {
+        Conv2dConfig::new([self.channels_in(self.layers), self.channels[2]], [1, 1])
+            .with_bias(false)
+            .with_initializer(self.conv_init.weight())
     }
 
     /// The authors' names of its tensors: an `nn.Sequential` where each layer takes three places.
     pub fn official_keys(&self) -> KeyMap {
-        (0..self.layers)
-            .fold(KeyMap::new(), |map, index| {
-                map.conv_norm_act(
-                    &(3 * index).to_string(),
-                    &(3 * index + 1).to_string(),
-                    &format!("layers.{index}"),
-                    &self.layer(self.channels[1]),
-                )
-            })
-            .conv(&(3 * self.layers).to_string(), "classifier", false)
+        let mut keys = KeyMap::new();
+        for (index, layer) in self.layers().iter().enumerate() {
+            keys = keys.conv_norm_act(
+                &(3 * index).to_string(),
+                &(3 * index + 1).to_string(),
+                &format!("layers.{index}"),
+                layer,
+            );
+        }
+        keys.conv(&(3 * self.layers).to_string(), "classifier", false)
+    }
+}
+
+impl Cost for PredictionBranchConfig {
+    fn cost(&self, input: MapShape, counter: &mut CostCounter) -> MapShape {
+        let hidden = self.layers().cost(input, counter);
+        self.classifier().cost(hidden, counter)
     }
 }
 
@@ -85,6 +104,15 @@ impl PredictionBranch {
             .iter()
             .fold(features, |features, layer| layer.forward(features));
         self.classifier.forward(hidden)
+    }
+}
+
+impl Fold for PredictionBranch {
+    fn fold(self) -> Self {
+        Self {
+            layers: self.layers.fold(),
+            ..self
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ensure, required};
 
-use crate::simd::multiversion;
+use decoupled_seg_types::multiversion;
 
 /// Bilateral blur of random strength: a pixel is averaged with its neighbours, the less the more their colours differ.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

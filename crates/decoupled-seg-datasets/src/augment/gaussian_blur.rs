@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ensure, required};
 
-use crate::simd::multiversion;
+use decoupled_seg_types::multiversion;
 
 /// Gaussian blur of random strength.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use crate::LabelMap;
-use crate::simd::multiversion;
+use decoupled_seg_types::multiversion;
 
 /// How images are resized. Both are antialiased when shrinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,7 +1,6 @@
 use rand::Rng;
 
 use super::{LoaderConfig, Pick};
-use crate::targets::{edge_map, relaxed_labels};
 use crate::{DatasetError, Sample, SegmentationDataset};
 
 /// Samples side by side, in host memory, ready for one upload each.
@@ -11,18 +10,12 @@ pub struct Batch {
     pub images: Vec<f32>,
     /// Class indices or [`IGNORE`](crate::IGNORE), `[batch, height, width]`.
     pub labels: Vec<u8>,
-    /// Relaxed labels as 0 and 1, the ignore bit last, `[batch, num_classes + 1, height, width]`; if asked for.
-    pub relaxed: Option<Vec<u8>>,
-    /// Edge labels: 1, 0 or [`IGNORE`](crate::IGNORE), `[batch, height, width]`; if asked for.
-    pub edges: Option<Vec<u8>>,
     /// Samples in the batch.
     pub batch: usize,
     /// Rows of each.
     pub height: usize,
     /// Pixels in a row.
     pub width: usize,
-    /// Classes of the data set.
-    pub num_classes: usize,
     /// Names of the samples, in order.
     pub names: Vec<String>,
 }
@@ -33,8 +26,6 @@ pub(super) struct Prepared {
     size: [usize; 2],
     image: Vec<f32>,
     labels: Vec<u8>,
-    relaxed: Option<Vec<u8>>,
-    edges: Option<Vec<u8>>,
 }
 
 impl Prepared {
@@ -48,9 +39,6 @@ impl Prepared {
         let sample = config
             .augmentation
             .apply_around(sample, pick.centroid, &mut rng);
-        let num_classes = dataset.classes().num_classes();
-        let relaxed = config.targets.relaxed.as_ref();
-        let edges = config.targets.edges.as_ref();
         let Sample {
             name,
             image,
@@ -60,19 +48,13 @@ impl Prepared {
             name,
             size: [labels.width, labels.height],
             image: config.normalization.apply(&image),
-            relaxed: relaxed
-                .map(|options| relaxed_labels(&labels, num_classes, options).multi_hot()),
-            edges: edges.map(|options| edge_map(&labels, num_classes, options)),
             labels: labels.data,
         })
     }
 }
 
 impl Batch {
-    pub(super) fn collect(
-        samples: Vec<Prepared>,
-        num_classes: usize,
-    ) -> Result<Self, DatasetError> {
+    pub(super) fn collect(samples: Vec<Prepared>) -> Result<Self, DatasetError> {
         let [width, height] = samples.first().map_or([0, 0], |sample| sample.size);
         if let Some(other) = samples.iter().find(|sample| sample.size != [width, height]) {
             let (name, size) = (other.name.clone(), other.size);
@@ -87,32 +69,16 @@ impl Batch {
         let mut collected = Self {
             images: Vec::with_capacity(3 * pixels),
             labels: Vec::with_capacity(pixels),
-            relaxed: None,
-            edges: None,
             batch,
             height,
             width,
-            num_classes,
             names: Vec::with_capacity(batch),
         };
         for sample in samples {
             collected.images.extend_from_slice(&sample.image);
             collected.labels.extend_from_slice(&sample.labels);
-            extend(
-                &mut collected.relaxed,
-                sample.relaxed,
-                (num_classes + 1) * pixels,
-            );
-            extend(&mut collected.edges, sample.edges, pixels);
             collected.names.push(sample.name);
         }
         Ok(collected)
-    }
-}
-
-fn extend(all: &mut Option<Vec<u8>>, part: Option<Vec<u8>>, capacity: usize) {
-    if let Some(part) = part {
-        all.get_or_insert_with(|| Vec::with_capacity(capacity))
-            .extend_from_slice(&part);
     }
 }

@@ -1,17 +1,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::augment::{Augmentation, Normalization};
-use crate::targets::{EdgeOptions, RelaxOptions};
-
-/// Which targets a [`Loader`](super::Loader) makes besides the labels.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TargetOptions {
-    /// Relaxed labels for the body.
-    pub relaxed: Option<RelaxOptions>,
-    /// Edge labels for the edge branch.
-    pub edges: Option<EdgeOptions>,
-}
 
 /// What a [`Loader`](super::Loader) does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,8 +22,6 @@ pub struct LoaderConfig {
     pub augmentation: Augmentation,
     /// How images become numbers.
     pub normalization: Normalization,
-    /// What is made of the labels.
-    pub targets: TargetOptions,
 }
 
 impl Default for LoaderConfig {
@@ -49,7 +36,6 @@ impl Default for LoaderConfig {
             prefetch: 2,
             augmentation: Augmentation::default(),
             normalization: Normalization::default(),
-            targets: TargetOptions::default(),
         }
     }
 }
@@ -82,12 +68,6 @@ impl LoaderConfig {
     /// Sets [`normalization`](Self::normalization).
     pub fn with_normalization(mut self, normalization: Normalization) -> Self {
         self.normalization = normalization;
-        self
-    }
-
-    /// Sets [`targets`](Self::targets).
-    pub fn with_targets(mut self, targets: TargetOptions) -> Self {
-        self.targets = targets;
         self
     }
 

@@ -7,6 +7,6 @@ mod pipeline;
 mod sampling;
 
 pub use batch::Batch;
-pub use config::{LoaderConfig, TargetOptions};
+pub use config::LoaderConfig;
 pub use pipeline::{Batches, Loader};
 pub use sampling::{Pick, Sampling};

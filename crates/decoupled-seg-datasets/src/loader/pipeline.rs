@@ -268,7 +268,7 @@ impl Iterator for Batches {
         self.shared.changed.notify_all();
         Some(match failed {
             Some(error) => Err(error),
-            None => Batch::collect(samples, self.shared.dataset.classes().num_classes()),
+            None => Batch::collect(samples),
         })
     }
 
@@ -300,8 +300,6 @@ mod tests {
 
     use super::*;
     use crate::augment::{Augmentation, CropSize};
-    use crate::loader::TargetOptions;
-    use crate::targets::{EdgeOptions, RelaxOptions};
     use crate::{Class, ClassTable, LabelMap, Sample};
 
     /// Counts how often it is read; items of `broken` fail, those of `panicking` panic.
@@ -362,12 +360,7 @@ mod tests {
     }
 
     fn config() -> LoaderConfig {
-        let targets = TargetOptions {
-            relaxed: Some(RelaxOptions::default()),
-            edges: Some(EdgeOptions::default()),
-        };
         LoaderConfig::training(3, 11, Augmentation::official(CropSize::square(12)))
-            .with_targets(targets)
     }
 
     fn all(loader: &Loader, epoch: u64, first: usize) -> Vec<Batch> {
@@ -432,7 +425,6 @@ mod tests {
             (batches[0].images.len(), batches[0].labels.len()),
             (4 * 3 * 320, 4 * 320)
         );
-        assert!(batches[0].relaxed.is_none() && batches[0].edges.is_none());
         let loader = Loader::new(
             Arc::new(Probe::new(6)),
             LoaderConfig {
@@ -441,12 +433,6 @@ mod tests {
             },
         );
         assert_eq!((loader.batches(), all(&loader, 0, 0).len()), (1, 1));
-        let with_targets = all(&Loader::new(Arc::new(Probe::new(3)), self::config()), 0, 0);
-        assert_eq!(
-            with_targets[0].relaxed.as_ref().map(Vec::len),
-            Some(3 * 3 * 144)
-        );
-        assert_eq!(with_targets[0].edges.as_ref().map(Vec::len), Some(3 * 144));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use decoupled_seg_targets::{TargetsOptions, edge_map};
 use image::RgbImage;
 
 use super::files::{write_image, write_index_mask, write_instances, write_mask, write_text};
@@ -185,8 +186,11 @@ pub fn write_cityscapes_coarse(
 ) -> Result<(), DatasetError> {
     let classes = StreetScenes::classes().num_classes();
     let scenes = config.scenes(Split::Train).map(|mut sample| {
-        let options = crate::targets::EdgeOptions::default().with_radius(3);
-        let edges = crate::targets::edge_map(&sample.labels, classes, &options);
+        let options = TargetsOptions {
+            edge_radius: 3,
+            ..TargetsOptions::default()
+        };
+        let edges = edge_map(&sample.labels, classes, &options);
         let labels = sample.labels.data.iter_mut().zip(edges);
         labels
             .filter(|(_, edge)| *edge == 1)

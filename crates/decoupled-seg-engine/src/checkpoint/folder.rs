@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::tensor::Bytes;
+use decoupled_seg_nn::KeyMap;
+use decoupled_seg_weights::{LoadPolicy, WeightsFile, load, save};
 
 use super::parameters::{FiniteCheck, Parameters, RestoreIds};
 use super::state::FORMAT;
-use super::weights::{load_weights, save_weights};
-use super::{CheckpointError, CheckpointState, FileDigest};
+use super::{CheckpointState, FileDigest};
+use crate::EngineError;
 use crate::files::{self, at};
 
 const STATE: &str = "state.json";
@@ -31,7 +33,7 @@ pub(crate) struct Snapshot<'a, M> {
 ///
 /// ```text
 /// state.json           position, recipe, classes, scores, history; size and checksum of the other files
-/// model.safetensors    the weights, which load on their own (load_weights, burn-store, PyTorch's safetensors)
+/// model.safetensors    the weights, which load on their own (decoupled_seg_weights, burn-store, PyTorch's safetensors)
 /// ema.safetensors      their moving average, if the recipe keeps one
 /// optimizer.bpk        the momentum buffers, as burn-optim writes them
 /// ```
@@ -50,11 +52,11 @@ impl Checkpoint {
     ///
     /// Returns an error if it is no checkpoint, one of another format, or a file of it is missing, empty, truncated or
     /// damaged.
-    pub fn open(folder: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, EngineError> {
         let folder = folder.as_ref().to_path_buf();
         let state = read_state(&folder)?;
         for (name, digest) in &state.files {
-            digest.check(&folder.join(name), "a file of a checkpoint")?;
+            digest.check(&folder.join(name))?;
         }
         Ok(Self { folder, state })
     }
@@ -62,7 +64,7 @@ impl Checkpoint {
     pub(crate) fn write<M: Module>(
         target: &Path,
         snapshot: Snapshot<'_, M>,
-    ) -> Result<Self, CheckpointError> {
+    ) -> Result<Self, EngineError> {
         let temporary = files::temporary_sibling(target);
         let written = Self::write_to(&temporary, snapshot).and_then(|state| {
             // A checkpoint of the same step can only be there if it was damaged: whole ones are resumed from.
@@ -87,26 +89,24 @@ impl Checkpoint {
     fn write_to<M: Module>(
         folder: &Path,
         snapshot: Snapshot<'_, M>,
-    ) -> Result<CheckpointState, CheckpointError> {
+    ) -> Result<CheckpointState, EngineError> {
         if let Some(parameter) = FiniteCheck::first_offender(snapshot.model) {
-            return Err(CheckpointError::NotFinite { parameter });
+            return Err(EngineError::NotFiniteWeights { parameter });
         }
         remove_folder(folder)?;
         files::create_dir(folder)?;
-        save_weights(snapshot.model, folder.join(MODEL))?;
+        write_weights(snapshot.model, &folder.join(MODEL))?;
         let mut names = vec![MODEL];
         if let Some(ema) = snapshot.ema {
-            save_weights(ema, folder.join(EMA))?;
+            write_weights(ema, &folder.join(EMA))?;
             names.push(EMA);
         }
         let path = folder.join(OPTIMIZER);
-        let bytes = snapshot
-            .optimizer
-            .into_bytes()
-            .map_err(|error| CheckpointError::Tensor {
-                path: path.clone(),
-                problem: error.to_string(),
-            })?;
+        let state_of_optimizer = snapshot.optimizer.into_bytes();
+        let bytes = state_of_optimizer.map_err(|source| EngineError::OptimizerState {
+            path: path.clone(),
+            source,
+        })?;
         files::write_synced(&path, &bytes)?;
         names.push(OPTIMIZER);
 
@@ -149,13 +149,18 @@ impl Checkpoint {
             .then(|| self.folder.join(EMA))
     }
 
+    /// The file with the weights to evaluate with: the averaged ones where there are any.
+    pub fn weights_path(&self) -> PathBuf {
+        self.ema_path().unwrap_or_else(|| self.model_path())
+    }
+
     /// The weights to evaluate with: the averaged ones where there are any.
     ///
     /// # Errors
     ///
     /// Returns an error if the checkpoint is of another architecture; it lists keys and shapes.
-    pub fn load<M: Module>(&self, model: M) -> Result<M, CheckpointError> {
-        load_weights(model, self.ema_path().unwrap_or_else(|| self.model_path()))
+    pub fn load<M: Module>(&self, model: M) -> Result<M, EngineError> {
+        read_weights(model, &self.weights_path())
     }
 
     /// The weights to go on training with, their parameters under the identities that the optimizer's state knows.
@@ -163,16 +168,16 @@ impl Checkpoint {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub fn load_for_training<M: Module>(&self, model: M) -> Result<M, CheckpointError> {
-        let model = load_weights(model, self.model_path())?;
+    pub fn load_for_training<M: Module>(&self, model: M) -> Result<M, EngineError> {
+        let model = read_weights(model, &self.model_path())?;
         Ok(model.map(&mut RestoreIds::new(&self.state.parameters)))
     }
 
-    pub(crate) fn load_ema<M: Module>(&self, model: M) -> Result<Option<M>, CheckpointError> {
+    pub(crate) fn load_ema<M: Module>(&self, model: M) -> Result<Option<M>, EngineError> {
         let Some(path) = self.ema_path() else {
             return Ok(None);
         };
-        let model = load_weights(model, path)?;
+        let model = read_weights(model, &path)?;
         Ok(Some(
             model.map(&mut RestoreIds::new(&self.state.parameters)),
         ))
@@ -186,83 +191,70 @@ impl Checkpoint {
     pub fn load_optimizer(
         &self,
         optimizer: ModuleOptimizer,
-    ) -> Result<ModuleOptimizer, CheckpointError> {
+    ) -> Result<ModuleOptimizer, EngineError> {
         let path = self.folder.join(OPTIMIZER);
         let bytes = Bytes::from_bytes_vec(files::read(&path)?);
         let record =
-            OptimizerRecord::from_bytes(bytes).map_err(|error| CheckpointError::Foreign {
+            OptimizerRecord::from_bytes(bytes).map_err(|source| EngineError::OptimizerState {
                 path: path.clone(),
-                expected: "an optimizer state of burn-optim",
-                problem: error.to_string(),
+                source,
             })?;
         let found = record.len();
         let optimizer = optimizer.load_record(record);
         // burn-optim skips what it cannot place; a run that lost its momentum would not go on as it was.
         let taken = optimizer.to_record().len();
         if taken != found {
-            return Err(CheckpointError::Optimizer { path, found, taken });
+            return Err(EngineError::OtherOptimizer { path, found, taken });
         }
         Ok(optimizer)
     }
 }
 
+fn write_weights<M: Module>(model: &M, path: &Path) -> Result<(), EngineError> {
+    save(model, &KeyMap::new(), &[], path).map_err(EngineError::writing_weights)
+}
+
+fn read_weights<M: Module>(mut model: M, path: &Path) -> Result<M, EngineError> {
+    let file = WeightsFile::open(path)?;
+    load(&mut model, &KeyMap::new(), &file, LoadPolicy::Whole)?;
+    Ok(model)
+}
+
 /// Reads `state.json` without looking at the other files.
-pub(super) fn read_state(folder: &Path) -> Result<CheckpointState, CheckpointError> {
-    const EXPECTED: &str = "a checkpoint of decoupled-seg";
-    let foreign = |problem: String| CheckpointError::Foreign {
+pub(super) fn read_state(folder: &Path) -> Result<CheckpointState, EngineError> {
+    let other = |found| EngineError::NotACheckpoint {
         path: folder.to_path_buf(),
-        expected: EXPECTED,
-        problem,
+        found,
     };
     let metadata = fs::metadata(folder).map_err(at(folder, "opening the checkpoint"))?;
     if !metadata.is_dir() {
-        return Err(if metadata.len() == 0 {
-            CheckpointError::Empty {
-                path: folder.to_path_buf(),
-                expected: EXPECTED,
-            }
-        } else {
-            foreign("it is a file, and a checkpoint is a folder".to_string())
-        });
+        return Err(other("it is a file, and a checkpoint is a folder"));
     }
     let path = folder.join(STATE);
     if !path.exists() {
-        return Err(foreign(format!("there is no `{STATE}` in it")));
+        return Err(other("there is no `state.json` in it"));
     }
     let text = files::read(&path)?;
-    if text.is_empty() {
-        return Err(CheckpointError::Empty {
-            path,
-            expected: "the state of a checkpoint",
-        });
-    }
-    let value: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| CheckpointError::Foreign {
-            path: path.clone(),
-            expected: "the state of a checkpoint",
-            problem: error.to_string(),
-        })?;
-    let format = value["format"].as_u64().and_then(|n| u32::try_from(n).ok());
-    match format {
-        Some(FORMAT) => {}
-        Some(found) => {
-            return Err(CheckpointError::Format {
-                path,
-                found,
-                expected: FORMAT,
-            });
+    let not_the_state = |source| EngineError::State {
+        path: path.clone(),
+        source,
+    };
+    let value: serde_json::Value = serde_json::from_slice(&text).map_err(not_the_state)?;
+    match value["format"].as_u64() {
+        Some(found) if found == u64::from(FORMAT) => {
+            serde_json::from_value(value).map_err(not_the_state)
         }
-        None => return Err(foreign(format!("`{STATE}` names no format"))),
+        Some(found) => Err(EngineError::Format {
+            path,
+            found,
+            expected: FORMAT,
+        }),
+        None => Err(other("its `state.json` names no format")),
     }
-    serde_json::from_value(value).map_err(|error| CheckpointError::Foreign {
-        path,
-        expected: "the state of a checkpoint",
-        problem: error.to_string(),
-    })
 }
 
 /// Removes a folder, its state first, so that a removal that is cut short leaves nothing that looks whole.
-pub(super) fn remove_folder(folder: &Path) -> Result<(), CheckpointError> {
+pub(super) fn remove_folder(folder: &Path) -> Result<(), EngineError> {
     if !folder.exists() {
         return Ok(());
     }

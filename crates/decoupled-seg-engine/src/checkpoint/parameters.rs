@@ -1,4 +1,4 @@
-//! Names, shapes and identities of a network's tensors.
+//! Names and identities of a network's tensors.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,13 @@ use burn::tensor::{Bool, Int, Tensor};
 #[derive(Default)]
 pub(crate) struct Parameters {
     path: Vec<String>,
-    /// Name, identity and shape of every tensor.
+    /// Name and identity of every tensor.
     pub list: Vec<Parameter>,
 }
 
 pub(crate) struct Parameter {
     pub name: String,
     pub id: u64,
-    pub shape: Vec<usize>,
 }
 
 impl Parameters {
@@ -34,11 +33,10 @@ impl Parameters {
             .collect()
     }
 
-    fn push(&mut self, id: ParamId, shape: Vec<usize>) {
+    fn push(&mut self, id: ParamId) {
         self.list.push(Parameter {
             name: self.path.join("."),
             id: id.val(),
-            shape,
         });
     }
 }
@@ -53,15 +51,15 @@ impl ModuleVisitor for Parameters {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.push(param.id, param.lazy_shape().to_vec());
+        self.push(param.id);
     }
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-        self.push(param.id, param.lazy_shape().to_vec());
+        self.push(param.id);
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-        self.push(param.id, param.lazy_shape().to_vec());
+        self.push(param.id);
     }
 }
 

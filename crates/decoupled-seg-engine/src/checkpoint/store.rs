@@ -2,34 +2,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use serde::{Deserialize, Serialize};
 
 use super::folder::{read_state, remove_folder};
-use super::{BestMetric, Checkpoint, CheckpointError, CheckpointState, Position, Snapshot};
+use super::{Checkpoint, CheckpointState, Snapshot};
+use crate::EngineError;
 use crate::files::{self, TEMPORARY, at};
-
-/// When checkpoints are written and which are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CheckpointRecipe {
-    /// Also write one every so many optimizer steps, not only at the end of an epoch and at an interrupt.
-    pub every_steps: Option<usize>,
-    /// Newest checkpoints to keep, at least 1; the best one is kept besides.
-    pub keep_last: usize,
-    /// By what the best one is chosen.
-    pub best_by: BestMetric,
-}
-
-impl Default for CheckpointRecipe {
-    /// One at the end of each epoch; the last two and the best by mean IoU are kept.
-    fn default() -> Self {
-        Self {
-            every_steps: None,
-            keep_last: 2,
-            best_by: BestMetric::MeanIou,
-        }
-    }
-}
+use crate::recipe::CheckpointRecipe;
+use crate::record::Position;
 
 /// The checkpoints of one run, in one folder.
 #[derive(Debug, Clone)]
@@ -46,10 +25,7 @@ impl CheckpointStore {
     /// # Errors
     ///
     /// Returns an error if the folder cannot be made or swept.
-    pub fn create(
-        folder: impl AsRef<Path>,
-        recipe: CheckpointRecipe,
-    ) -> Result<Self, CheckpointError> {
+    pub fn create(folder: impl AsRef<Path>, recipe: CheckpointRecipe) -> Result<Self, EngineError> {
         let store = Self::open(folder, recipe);
         files::create_dir(&store.folder)?;
         for path in entries(&store.folder)? {
@@ -81,16 +57,16 @@ impl CheckpointStore {
     ///
     /// # Errors
     ///
-    /// Returns [`CheckpointError::None`] if there is none; it tells what is wrong with those that were passed over.
-    pub fn latest(&self) -> Result<Checkpoint, CheckpointError> {
+    /// Returns [`EngineError::NoCheckpoint`] if there is none; it tells what is wrong with those that were passed over.
+    pub fn latest(&self) -> Result<Checkpoint, EngineError> {
         let mut skipped = Vec::new();
         for path in self.paths()?.into_iter().rev() {
             match Checkpoint::open(&path) {
                 Ok(checkpoint) => return Ok(checkpoint),
-                Err(error) => skipped.push(error.to_string()),
+                Err(error) => skipped.push(error),
             }
         }
-        Err(CheckpointError::None {
+        Err(EngineError::NoCheckpoint {
             folder: self.folder.clone(),
             skipped,
         })
@@ -100,11 +76,11 @@ impl CheckpointStore {
     ///
     /// # Errors
     ///
-    /// Returns [`CheckpointError::None`] if none was validated, and the error of the best one if it is damaged.
-    pub fn best(&self) -> Result<Checkpoint, CheckpointError> {
+    /// Returns [`EngineError::NoCheckpoint`] if none was validated, and the error of the best one if it is damaged.
+    pub fn best(&self) -> Result<Checkpoint, EngineError> {
         match self.best_path()? {
             Some(path) => Checkpoint::open(path),
-            None => Err(CheckpointError::None {
+            None => Err(EngineError::NoCheckpoint {
                 folder: self.folder.clone(),
                 skipped: Vec::new(),
             }),
@@ -114,7 +90,7 @@ impl CheckpointStore {
     pub(crate) fn save<M: Module>(
         &self,
         snapshot: Snapshot<'_, M>,
-    ) -> Result<Checkpoint, CheckpointError> {
+    ) -> Result<Checkpoint, EngineError> {
         let position = snapshot.state.position;
         let checkpoint = Checkpoint::write(&self.path_of(position), snapshot)?;
         self.prune()?;
@@ -126,7 +102,7 @@ impl CheckpointStore {
         self.folder.join(format!("{PREFIX}{:09}", position.step))
     }
 
-    fn prune(&self) -> Result<(), CheckpointError> {
+    fn prune(&self) -> Result<(), EngineError> {
         let best = self.best_path()?;
         let mut paths = self.paths()?;
         let kept = paths.len().saturating_sub(self.recipe.keep_last.max(1));
@@ -139,10 +115,10 @@ impl CheckpointStore {
         Ok(())
     }
 
-    fn best_path(&self) -> Result<Option<PathBuf>, CheckpointError> {
+    fn best_path(&self) -> Result<Option<PathBuf>, EngineError> {
         let score = |state: &CheckpointState| {
             let scores = state.scores.as_ref()?;
-            self.recipe.best_by.of(scores)
+            scores.by(self.recipe.best_by)
         };
         let mut best: Option<(f64, PathBuf)> = None;
         for path in self.paths()? {
@@ -159,7 +135,7 @@ impl CheckpointStore {
     }
 
     /// Folders with a checkpoint's name, oldest first.
-    fn paths(&self) -> Result<Vec<PathBuf>, CheckpointError> {
+    fn paths(&self) -> Result<Vec<PathBuf>, EngineError> {
         if !self.folder.exists() {
             return Ok(Vec::new());
         }
@@ -175,7 +151,7 @@ impl CheckpointStore {
     }
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
     let list = fs::read_dir(folder).map_err(at(folder, "listing the folder"))?;
     let mut paths = Vec::new();
     for entry in list {

@@ -7,44 +7,13 @@ use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_datasets::{
     ClassTable, DatasetError, InstanceMap, LabelMap, Sample, SegmentationDataset,
 };
-use decoupled_seg_metrics::{
-    AbsentClass, BoundaryFScore, BoundaryThreshold, ConfusionMatrix, InstanceIou, LabelTable,
-};
+use decoupled_seg_metrics::{BoundaryFScore, ConfusionMatrix, InstanceIou, LabelTable};
 use decoupled_seg_nn::SegmentationModel;
 use decoupled_seg_types::Size;
-use serde::{Deserialize, Serialize};
 
-use super::{EvaluationReport, Inference, Protocol};
+use super::{EvaluationReport, Inference};
 use crate::EngineError;
-
-/// How a network is judged.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EvaluationRecipe {
-    /// How predictions are made.
-    pub protocol: Protocol,
-    /// Distances at which boundary F-scores are taken; none: boundaries are not looked at, which saves time.
-    pub boundary: Vec<BoundaryThreshold>,
-    /// What a class scores at boundaries in images that do not show it; the authors' figures take
-    /// [`AbsentClass::Perfect`].
-    pub absent_class: AbsentClass,
-    /// Images to evaluate at most, the first ones of the data set; none: all of them.
-    pub max_images: Option<usize>,
-}
-
-impl EvaluationRecipe {
-    /// Sets [`protocol`](Self::protocol).
-    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = protocol;
-        self
-    }
-
-    /// Sets [`boundary`](Self::boundary).
-    pub fn with_boundary(mut self, thresholds: impl Into<Vec<BoundaryThreshold>>) -> Self {
-        self.boundary = thresholds.into();
-        self
-    }
-}
+use crate::recipe::EvaluationRecipe;
 
 /// Judges networks on labelled images.
 ///

@@ -4,11 +4,12 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData, s};
 use decoupled_seg_datasets::LabelMap;
 use decoupled_seg_datasets::augment::{Normalization, ResizeFilter, resize_image};
-use decoupled_seg_nn::{Inspection, SegmentationModel, resize};
+use decoupled_seg_nn::{Inspection, SegmentationModel, Size, resize};
 use image::RgbImage;
 
+use super::Tile;
 use super::tiling::tiles;
-use super::{Merge, Protocol, Tile, Window};
+use crate::recipe::{Merge, Protocol, Window};
 
 /// Where the time of predictions goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -146,7 +147,7 @@ impl Inference {
             } else {
                 // Whole maps come from a network that aligns corners, tiles are counted in pixels.
                 let align_corners = self.protocol.window == Window::Whole;
-                resize(map, size, align_corners)
+                resize(map, Size::new(size[0], size[1]), align_corners)
             };
             sum = Some(match sum {
                 Some(sum) => sum + map,

@@ -9,9 +9,10 @@ use decoupled_seg_viz::confusion_picture;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{BenchmarkReport, Protocol, Timings};
-use crate::checkpoint::{BoundaryScore, Scores};
+use super::{BenchmarkReport, Timings};
 use crate::files::{self, FileError, write_png};
+use crate::recipe::Protocol;
+use crate::record::{BoundaryScore, Scores};
 
 /// What an evaluation found, and how it was made. Shown as a table ([`Display`](fmt::Display)), written as JSON or
 /// CSV.

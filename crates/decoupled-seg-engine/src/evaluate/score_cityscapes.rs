@@ -6,62 +6,12 @@ use decoupled_seg_datasets::{
     CITYSCAPES_LABELS, Cityscapes, CityscapesTruth, DatasetError, InstanceMap, LabelMap, Split,
 };
 use decoupled_seg_metrics::{InstanceIou, LabelTable};
+use decoupled_seg_types::Size;
 use rayon::prelude::*;
 
 use super::BenchmarkReport;
+use crate::EngineError;
 use crate::files::{FileError, at};
-
-/// Why pictures of predictions could not be scored.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScoreError {
-    /// The ground truth is not where it should be, or a file cannot be read or holds a value that is no label id.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// The folder of the predictions cannot be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// There are images without prediction.
-    #[error("`{}`: no prediction, expected `{}`{}", .labels[0].display(), .looked_for.display(), and_more(.labels.len()))]
-    MissingPredictions {
-        /// The label files of all such images.
-        labels: Vec<PathBuf>,
-        /// Where the prediction of the first was looked for, in all sub-folders too.
-        looked_for: PathBuf,
-    },
-    /// An image has more than one prediction.
-    #[error("`{first}` and `{second}` are both predictions for `{labels}`, expected one")]
-    SeveralPredictions {
-        /// One prediction.
-        first: PathBuf,
-        /// Another.
-        second: PathBuf,
-        /// The label file.
-        labels: PathBuf,
-    },
-    /// A prediction or an instance file has another size than the labels.
-    #[error(
-        "`{path}`: {}x{}, expected the {}x{} of `{labels}`",
-        .size[0], .size[1], .expected[0], .expected[1]
-    )]
-    Size {
-        /// The file.
-        path: PathBuf,
-        /// Its width and height, in pixels.
-        size: [usize; 2],
-        /// The label file.
-        labels: PathBuf,
-        /// Width and height of the labels.
-        expected: [usize; 2],
-    },
-}
-
-fn and_more(count: usize) -> String {
-    match count {
-        0 | 1 => String::new(),
-        count => format!(" (and {} more images)", count - 1),
-    }
-}
 
 /// Scores pictures of label ids, as [`Submission::Cityscapes`](crate::Submission::Cityscapes) writes them, against the
 /// fine annotation of a split, to the figures of the benchmark's own program.
@@ -72,16 +22,16 @@ fn and_more(count: usize) -> String {
 ///
 /// # Errors
 ///
-/// Returns a [`ScoreError`] that names the file: ground truth or prediction missing, unreadable or of another size, two
+/// Returns an [`EngineError`] that names the file: ground truth or prediction missing, unreadable or of another size, two
 /// predictions for one image, or a value that is no label id.
 pub fn score_cityscapes(
     root: impl AsRef<Path>,
     split: Split,
     predictions: impl AsRef<Path>,
-) -> Result<BenchmarkReport, ScoreError> {
+) -> Result<BenchmarkReport, EngineError> {
     let truths = Cityscapes::ground_truth(root, split)?;
     let predictions = predictions_for(&truths, predictions.as_ref())?;
-    let scored: Vec<Result<InstanceIou, ScoreError>> = truths
+    let scored: Vec<Result<InstanceIou, EngineError>> = truths
         .par_iter()
         .zip(&predictions)
         .map(|(truth, prediction)| score_image(truth, prediction))
@@ -98,14 +48,14 @@ fn metric() -> InstanceIou {
     InstanceIou::new(LabelTable::cityscapes()).with_ignore_index(None)
 }
 
-fn score_image(truth: &CityscapesTruth, prediction: &Path) -> Result<InstanceIou, ScoreError> {
+fn score_image(truth: &CityscapesTruth, prediction: &Path) -> Result<InstanceIou, EngineError> {
     let labels = read_ids(&truth.labels, MaskEncoding::Grey)?;
-    let expected = [labels.width, labels.height];
-    let check = |path: &Path, size: [usize; 2]| {
+    let expected = Size::new(labels.height, labels.width);
+    let check = |path: &Path, size: Size| {
         if size == expected {
             return Ok(());
         }
-        Err(ScoreError::Size {
+        Err(EngineError::Size {
             path: path.to_path_buf(),
             size,
             labels: truth.labels.clone(),
@@ -113,9 +63,12 @@ fn score_image(truth: &CityscapesTruth, prediction: &Path) -> Result<InstanceIou
         })
     };
     let predicted = read_ids(prediction, MaskEncoding::GreyOrPaletteIndex)?;
-    check(prediction, [predicted.width, predicted.height])?;
+    check(prediction, Size::new(predicted.height, predicted.width))?;
     let instances = InstanceMap::read(&truth.instances)?;
-    check(&truth.instances, [instances.width, instances.height])?;
+    check(
+        &truth.instances,
+        Size::new(instances.height, instances.width),
+    )?;
     let mut metric = metric();
     metric
         .update(&labels.data, &predicted.data, &instances.data)
@@ -133,7 +86,7 @@ fn read_ids(path: &Path, encoding: MaskEncoding) -> Result<LabelMap, DatasetErro
 }
 
 /// The prediction for each image.
-fn predictions_for(truths: &[CityscapesTruth], folder: &Path) -> Result<Vec<PathBuf>, ScoreError> {
+fn predictions_for(truths: &[CityscapesTruth], folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
     let mut pictures = Vec::new();
     list_pictures(folder, &mut pictures)?;
     pictures.sort();
@@ -147,7 +100,7 @@ fn predictions_for(truths: &[CityscapesTruth], folder: &Path) -> Result<Vec<Path
         match (fitting.next(), fitting.next()) {
             (Some((_, path)), None) => found.push(path.clone()),
             (Some((_, first)), Some((_, second))) => {
-                return Err(ScoreError::SeveralPredictions {
+                return Err(EngineError::SeveralPredictions {
                     first: first.clone(),
                     second: second.clone(),
                     labels: truth.labels.clone(),
@@ -157,7 +110,7 @@ fn predictions_for(truths: &[CityscapesTruth], folder: &Path) -> Result<Vec<Path
         }
     }
     if let Some(first) = missing.first() {
-        return Err(ScoreError::MissingPredictions {
+        return Err(EngineError::MissingPredictions {
             looked_for: folder.join(format!("{}*.png", first.name)),
             labels: missing.iter().map(|truth| truth.labels.clone()).collect(),
         });

@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use crate::recipe::OverlapCount;
 
 /// A tile of an image, in pixels; the far ends are exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,19 +11,6 @@ pub struct Tile {
     pub x2: usize,
     /// Row after the last.
     pub y2: usize,
-}
-
-/// By what the summed logits of overlapping tiles are divided.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OverlapCount {
-    /// At each pixel, the number of tiles that cover it.
-    #[default]
-    PerPixel,
-    /// What the authors' code divides by: it counts along (class, row) where it means (row, column). Harmless for the
-    /// arg-max of one scale on most image sizes, not for means over scales and flips; an image higher than wide gets
-    /// divisors of 0. Here to reproduce its numbers.
-    Official,
 }
 
 /// Covers `height` x `width` pixels with tiles of at most `tile` = `[height, width]` pixels, columns outside, rows

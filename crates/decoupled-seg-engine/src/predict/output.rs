@@ -20,7 +20,7 @@ pub enum PredictionKind {
     Color,
     /// Image and colours, half each.
     Overlay,
-    /// The predicted edge: white from a probability of 0.8 on. Of networks with body and edge only.
+    /// The predicted edge: white from [`EDGE_PRIOR_THRESHOLD`] on. Of networks with body and edge only.
     Edge,
     /// The segmentation as the body alone sees it, in class colours. Of networks with body and edge only.
     Body,

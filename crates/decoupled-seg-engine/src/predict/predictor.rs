@@ -5,17 +5,18 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_datasets::files::read_image;
-use decoupled_seg_datasets::{ClassTable, LabelMap};
+use decoupled_seg_datasets::{ClassTable, DatasetError, LabelMap};
 use decoupled_seg_nn::SegmentationModel;
 use decoupled_seg_types::Size;
 use decoupled_seg_viz::FlowField;
 use image::RgbImage;
 
-use super::{PredictionKind, find_images};
+use super::{PredictionKind, Protected, find_images};
 use crate::EngineError;
-use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::evaluate::{Inference, Protocol};
+use crate::checkpoint::Checkpoint;
+use crate::evaluate::Inference;
 use crate::files::{self, write_png};
+use crate::recipe::Protocol;
 
 /// What a network says about one image.
 #[derive(Debug, Clone)]
@@ -28,6 +29,24 @@ pub struct Prediction {
     pub edge_probs: Option<Vec<f32>>,
     /// The flow, at the size of the features and in the unit of the network's warp.
     pub flow: Option<FlowField>,
+}
+
+/// Which files were predicted.
+#[derive(Debug, Default)]
+pub struct Predicted {
+    /// Those whose pictures were written.
+    pub images: Vec<PathBuf>,
+    /// Those that could not be read.
+    pub failed: Vec<FailedPrediction>,
+}
+
+/// A file that could not be predicted.
+#[derive(Debug)]
+pub struct FailedPrediction {
+    /// The file.
+    pub path: PathBuf,
+    /// Why it could not be read; the message names the file.
+    pub source: DatasetError,
 }
 
 /// Predicts images, files and folders.
@@ -90,7 +109,7 @@ impl<M: SegmentationModel> Predictor<M> {
         checkpoint: &Checkpoint,
         model: M,
         device: &Device,
-    ) -> Result<Self, CheckpointError> {
+    ) -> Result<Self, EngineError> {
         let state = checkpoint.state();
         Ok(Self::new(
             checkpoint.load(model)?,
@@ -152,33 +171,62 @@ impl<M: SegmentationModel> Predictor<M> {
     }
 
     /// Predicts a file, a folder or a pattern ([`find_images`]) and writes into folders below `output`, one a kind:
-    /// `output/color/name.png`. Returns the inputs.
+    /// `output/color/name.png`.
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no image, one cannot be read, two have the same name, or a picture cannot be
-    /// written. What was written before stays; no picture is ever half-written.
+    /// As [`find_images`] and [`predict_files`](Self::predict_files).
     pub fn predict_path(
         &mut self,
         input: impl AsRef<Path>,
         output: impl AsRef<Path>,
-    ) -> Result<Vec<PathBuf>, EngineError> {
+    ) -> Result<Predicted, EngineError> {
         let inputs = find_images(input)?;
-        self.predict_files(&inputs, output)?;
-        Ok(inputs)
+        self.predict_files(&inputs, output)
     }
 
-    /// Predicts files, as [`predict_path`](Self::predict_path).
+    /// Predicts files, as [`predict_path`](Self::predict_path). One that cannot be read does not keep the others from
+    /// being predicted.
     ///
     /// # Errors
     ///
-    /// As [`predict_path`](Self::predict_path).
+    /// Returns an error before anything is written if two inputs have the same name or a picture would be written over
+    /// an input, and if a picture cannot be written. What was written before stays; no picture is ever half-written.
     pub fn predict_files<P: AsRef<Path>>(
         &mut self,
         inputs: &[P],
         output: impl AsRef<Path>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Predicted, EngineError> {
         let output = output.as_ref();
+        self.check_outputs(inputs, output)?;
+        for kind in &self.kinds {
+            files::create_dir(&output.join(kind.folder()))?;
+        }
+        let mut predicted = Predicted::default();
+        for input in inputs {
+            let input = input.as_ref();
+            match read_image(input) {
+                Ok(image) => {
+                    let prediction = self.predict(&image);
+                    self.write(&image, &prediction, &stem(input), output)?;
+                    predicted.images.push(input.to_path_buf());
+                }
+                Err(source) => predicted.failed.push(FailedPrediction {
+                    path: input.to_path_buf(),
+                    source,
+                }),
+            }
+        }
+        Ok(predicted)
+    }
+
+    /// Checks that every input has files of its own, and that none of them is an input.
+    fn check_outputs<P: AsRef<Path>>(
+        &self,
+        inputs: &[P],
+        output: &Path,
+    ) -> Result<(), EngineError> {
+        let protected = Protected::new(inputs);
         let mut names: HashMap<String, &Path> = HashMap::new();
         for input in inputs {
             let input = input.as_ref();
@@ -189,15 +237,9 @@ impl<M: SegmentationModel> Predictor<M> {
                     output: output.join(stem(input)).with_extension("png"),
                 });
             }
-        }
-        for kind in &self.kinds {
-            files::create_dir(&output.join(kind.folder()))?;
-        }
-        for input in inputs {
-            let input = input.as_ref();
-            let image = read_image(input)?;
-            let prediction = self.predict(&image);
-            self.write(&image, &prediction, &stem(input), output)?;
+            for kind in &self.kinds {
+                protected.check(&picture(output, *kind, &stem(input)))?;
+            }
         }
         Ok(())
     }
@@ -211,12 +253,16 @@ impl<M: SegmentationModel> Predictor<M> {
     ) -> Result<(), EngineError> {
         for kind in &self.kinds {
             if let Some(picture) = kind.render(image, prediction, &self.classes) {
-                let path = output.join(kind.folder()).join(format!("{name}.png"));
-                write_png(&path, &picture)?;
+                write_png(&self::picture(output, *kind, name), &picture)?;
             }
         }
         Ok(())
     }
+}
+
+/// Where the picture of a kind goes.
+fn picture(output: &Path, kind: PredictionKind, name: &str) -> PathBuf {
+    output.join(kind.folder()).join(format!("{name}.png"))
 }
 
 fn stem(path: &Path) -> String {

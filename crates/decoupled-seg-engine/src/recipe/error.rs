@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
-use crate::FileError;
+use crate::files::FileError;
 
 /// Why a recipe cannot be read or used.
 #[derive(Debug, thiserror::Error)]
@@ -15,13 +16,31 @@ pub enum RecipeError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is no TOML or JSON, or a value is of the wrong kind.
-    #[error("{}{message}", in_file(.path))]
-    Parse {
+    /// The file is not UTF-8.
+    #[error("`{path}`: {source}")]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        source: FromUtf8Error,
+    },
+    /// The text is no TOML.
+    #[error("{}{source}", in_file(.path))]
+    Toml {
         /// The file, if there is one.
         path: Option<PathBuf>,
         /// What is wrong, and where.
-        message: String,
+        source: Box<toml::de::Error>,
+    },
+    /// The text is no JSON, or a value is of the wrong kind.
+    #[error("{}{at}{source}", in_file(.path))]
+    Wrong {
+        /// The file, if there is one.
+        path: Option<PathBuf>,
+        /// The key, where it is known.
+        at: &'static str,
+        /// What is wrong.
+        source: serde_json::Error,
     },
     /// A key that no recipe has.
     #[error("{}unknown key `{key}`{}", in_file(.path), one_of(.expected))]
@@ -68,9 +87,20 @@ fn one_of(keys: &[String]) -> String {
 }
 
 impl RecipeError {
+    /// An error of reading a value, behind `at`.
+    pub(super) fn value_at(at: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+        move |source| Self::Wrong {
+            path: None,
+            at,
+            source,
+        }
+    }
+
     /// Names the file that the text came from.
     pub(super) fn in_file(mut self, file: &Path) -> Self {
-        if let Self::Parse { path, .. } | Self::UnknownKey { path, .. } = &mut self {
+        if let Self::Toml { path, .. } | Self::Wrong { path, .. } | Self::UnknownKey { path, .. } =
+            &mut self
+        {
             *path = Some(file.to_path_buf());
         }
         self

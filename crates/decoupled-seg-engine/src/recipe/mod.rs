@@ -1,34 +1,41 @@
 //! What a run is made of, as data.
 
+mod batch_norm;
+mod checkpoints;
 mod class_uniform;
+mod ema;
 mod error;
+mod evaluation;
 mod groups;
-mod layers;
 mod optimizer;
+mod overlay;
+mod precision;
 mod presets;
+mod protocol;
 mod schedule;
-mod targets;
 
 use std::path::Path;
 
 use decoupled_seg_datasets::SegmentationDataset;
 use decoupled_seg_datasets::augment::{Augmentation, Normalization};
-use decoupled_seg_losses::DecoupledLossConfig;
+use decoupled_seg_losses::{DecoupledLossConfig, TargetsOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use batch_norm::BatchNormMode;
+pub use checkpoints::{BestMetric, CheckpointRecipe};
 pub use class_uniform::ClassUniformRecipe;
+pub use ema::EmaRecipe;
 pub use error::RecipeError;
+pub use evaluation::EvaluationRecipe;
 pub use groups::RateGroup;
 pub use optimizer::SgdRecipe;
+pub use precision::Precision;
 pub use presets::RecipePreset;
+pub use protocol::{Merge, OverlapCount, Protocol, Window};
 pub use schedule::{Schedule, SchedulePoint};
-pub use targets::{TargetsPlace, TargetsRecipe};
 
-use crate::checkpoint::CheckpointRecipe;
-use crate::evaluate::EvaluationRecipe;
 use crate::files;
-use crate::train::{BatchNormMode, EmaRecipe, Precision};
 
 /// Everything that decides what a training run does, but for data and network.
 ///
@@ -94,7 +101,7 @@ pub struct Recipe {
     /// The loss. Networks without body and edge are trained with its segmentation and auxiliary terms.
     pub loss: DecoupledLossConfig,
     /// How body and edge targets are made.
-    pub targets: TargetsRecipe,
+    pub targets: TargetsOptions,
     /// Validate every so many epochs, and after the last; 0: never.
     pub validate_every: usize,
     /// How to validate.
@@ -124,16 +131,15 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// Reads a recipe from TOML: an optional `preset`, what differs from it, and `none`, a list of what it has and this
-    /// recipe has not.
+    /// Reads a recipe from TOML: an optional `preset`, what differs from it, and `none`, a list of the keys to take away.
     ///
     /// # Errors
     ///
     /// Returns an error if the text is no TOML, names a key that no recipe has, or a value that cannot be trained with.
     pub fn from_toml(text: &str) -> Result<Self, RecipeError> {
-        let value = toml::from_str(text).map_err(|error| RecipeError::Parse {
+        let value = toml::from_str(text).map_err(|source| RecipeError::Toml {
             path: None,
-            message: error.to_string(),
+            source: Box::new(source),
         })?;
         Self::from_value(value)
     }
@@ -144,10 +150,7 @@ impl Recipe {
     ///
     /// As [`from_toml`](Self::from_toml).
     pub fn from_json(text: &str) -> Result<Self, RecipeError> {
-        let value = serde_json::from_str(text).map_err(|error| RecipeError::Parse {
-            path: None,
-            message: error.to_string(),
-        })?;
+        let value = serde_json::from_str(text).map_err(RecipeError::value_at(""))?;
         Self::from_value(value)
     }
 
@@ -168,9 +171,9 @@ impl Recipe {
                 });
             }
         };
-        let text = String::from_utf8(files::read(path)?).map_err(|_| RecipeError::Parse {
-            path: Some(path.to_path_buf()),
-            message: "not UTF-8".to_string(),
+        let text = String::from_utf8(files::read(path)?).map_err(|source| RecipeError::Text {
+            path: path.to_path_buf(),
+            source,
         })?;
         read(&text).map_err(|error| error.in_file(path))
     }
@@ -202,7 +205,7 @@ impl Recipe {
     /// Panics on a seed that TOML cannot hold, which is not [valid](Self::validate) either.
     pub fn to_toml(&self) -> String {
         let text = toml::to_string_pretty(self).expect("recipes are plain data");
-        let none = layers::emptied(self, &Self::default());
+        let none = overlay::emptied(self, &Self::default());
         if none.is_empty() {
             return text;
         }
@@ -224,7 +227,7 @@ impl Recipe {
                 .and_then(|mut table| table.get_mut("value").map(Value::take))
                 .unwrap_or_else(|| Value::String(text.to_string())),
         };
-        let recipe = layers::overlay(self, layers::nested(key, value))?;
+        let recipe = overlay::overlay(self, overlay::nested(key, value))?;
         recipe.validate()?;
         Ok(recipe)
     }
@@ -236,10 +239,7 @@ impl Recipe {
         let base = match preset {
             None => Self::default(),
             Some(name) => serde_json::from_value::<RecipePreset>(name)
-                .map_err(|error| RecipeError::Parse {
-                    path: None,
-                    message: format!("preset: {error}"),
-                })?
+                .map_err(RecipeError::value_at("preset: "))?
                 .recipe(),
         };
         let none = value
@@ -247,15 +247,12 @@ impl Recipe {
             .and_then(|object| object.remove("none"));
         let none: Vec<String> = match none {
             None => Vec::new(),
-            Some(keys) => serde_json::from_value(keys).map_err(|error| RecipeError::Parse {
-                path: None,
-                message: format!("none: {error}"),
-            })?,
+            Some(keys) => serde_json::from_value(keys).map_err(RecipeError::value_at("none: "))?,
         };
         let base = none.iter().try_fold(base, |base, key| {
-            layers::overlay(&base, layers::nested(key, Value::Null))
+            overlay::overlay(&base, overlay::nested(key, Value::Null))
         })?;
-        let recipe = layers::overlay(&base, value)?;
+        let recipe = overlay::overlay(&base, value)?;
         recipe.validate()?;
         Ok(recipe)
     }
@@ -338,9 +335,7 @@ impl Recipe {
         }
         part("augmentation", self.augmentation.validate())?;
         part("loss", self.loss.validate())?;
-        if self.targets.edge_radius == 0 {
-            return Err(refused("targets.edge_radius", 0.0, "at least 1"));
-        }
+        part("targets", self.targets.validate())?;
         self.validation.protocol.validate()
     }
 
@@ -351,17 +346,7 @@ impl Recipe {
     ) -> Result<(), RecipeError> {
         let classes = dataset.classes().num_classes();
         part("loss", self.loss.validate_for(classes))?;
-        if let Some(class) = self
-            .targets
-            .strict_classes
-            .iter()
-            .find(|&&it| it >= classes)
-        {
-            return Err(RecipeError::Part {
-                field: "targets.strict_classes",
-                reason: format!("class {class}, but there are {classes} classes"),
-            });
-        }
+        part("targets", self.targets.validate_for(classes))?;
         let extra = self
             .class_uniform
             .as_ref()
@@ -402,8 +387,11 @@ impl Recipe {
     }
 }
 
-fn part(field: &'static str, valid: Result<(), String>) -> Result<(), RecipeError> {
-    valid.map_err(|reason| RecipeError::Part { field, reason })
+fn part<E: ToString>(field: &'static str, valid: Result<(), E>) -> Result<(), RecipeError> {
+    valid.map_err(|error| RecipeError::Part {
+        field,
+        reason: error.to_string(),
+    })
 }
 
 fn refused(field: &'static str, found: f64, expected: &'static str) -> RecipeError {
@@ -459,11 +447,11 @@ mod tests {
     )]
     #[case(
         "[loss]\nedge_weight = -1.0",
-        "loss: a factor of a loss must not be below 0, got -1"
+        "loss: edge_weight must be finite and not below 0, got -1"
     )]
     #[case(
         "[targets]\nedge_radius = 0",
-        "targets.edge_radius: 0, expected at least 1"
+        "targets: edge_radius is 0, which makes no pixel an edge; set 1 or more"
     )]
     #[case("epochs = \"many\"", "invalid type: string \"many\"")]
     #[case("epochs = ", "string values must be quoted")]
@@ -495,11 +483,11 @@ mod tests {
         for (text, expected) in [
             (
                 "[targets]\nstrict_classes = [3, 11]",
-                "targets.strict_classes: class 11, but there are 11 classes",
+                "targets: strict class 11, but there are 11 classes; name indices below that",
             ),
             (
-                "[loss.segmentation]\nclass_weights = { Fixed = [1.0, 2.0] }",
-                "loss: 2 class weights, but there are 11 classes",
+                "[loss.segmentation]\nclass_weights = { fixed = [1.0, 2.0] }",
+                "loss: 2 class weights, but there are 11 classes; give one a class, in their order",
             ),
             (
                 "[class_uniform.draw]\nextra_from = 3",
@@ -548,7 +536,7 @@ mod tests {
     #[test]
     fn parts_of_nested_configs_can_be_named() {
         let recipe =
-            Recipe::from_toml("[loss.edge]\nactivation = \"DoubleSigmoid\"").expect("valid");
+            Recipe::from_toml("[loss.edge]\nactivation = \"double_sigmoid\"").expect("valid");
         let mut expected = Recipe::default();
         expected.loss.edge.activation = decoupled_seg_losses::EdgeActivation::DoubleSigmoid;
         assert_eq!(recipe, expected);

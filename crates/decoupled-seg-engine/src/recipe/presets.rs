@@ -1,13 +1,13 @@
 use decoupled_seg_datasets::augment::{
     Augmentation, CropSize, Normalization, RandomScale, ResizeFilter,
 };
-use decoupled_seg_losses::DecoupledLossConfig;
+use decoupled_seg_losses::{DecoupledLossConfig, TargetsOptions};
 use serde::{Deserialize, Serialize};
 
-use super::{ClassUniformRecipe, Recipe, Schedule, SgdRecipe, TargetsRecipe};
-use crate::checkpoint::CheckpointRecipe;
-use crate::evaluate::EvaluationRecipe;
-use crate::train::{BatchNormMode, Precision};
+use super::{
+    BatchNormMode, CheckpointRecipe, ClassUniformRecipe, EvaluationRecipe, Precision, Recipe,
+    Schedule, SgdRecipe,
+};
 
 /// Recipes of the paper, of the authors' scripts and of PaddleSeg.
 ///
@@ -24,7 +24,7 @@ use crate::train::{BatchNormMode, Precision};
 ///
 /// The scripts train in two stages: `cityscapes_base` on the network without the module, then `cityscapes_decoupled` on
 /// the network with it, started from the first one's weights
-/// ([`load_weights_partially`](crate::load_weights_partially)). `camvid`, `kitti` and `bdd100k` start from a Cityscapes
+/// (`decoupled_seg_weights::load` with `LoadPolicy::Partial`). `camvid`, `kitti` and `bdd100k` start from a Cityscapes
 /// network. Batches are those of all 8 GPUs of the scripts together. Their schedule runs one epoch ahead
 /// ([`Schedule::PolyPerEpoch`]). The loss is [`DecoupledLossConfig::new`] in all but `paper` and `paddleseg`: the
 /// terms and factors of the scripts without the slips of their code, whose loss grows with the square of the batch. With them:
@@ -128,7 +128,7 @@ fn paper() -> Recipe {
         class_uniform: Some(ClassUniformRecipe::new(1024)),
         normalization: Normalization::default(),
         loss: DecoupledLossConfig::paper(),
-        targets: TargetsRecipe::default(),
+        targets: TargetsOptions::paper(),
         validate_every: 1,
         validation: EvaluationRecipe::default(),
         checkpoints: CheckpointRecipe::default(),
@@ -162,7 +162,7 @@ fn script(
             .with_scale(Some(RandomScale::new(min, max))),
         class_uniform: Some(ClassUniformRecipe::new(tile)),
         loss: DecoupledLossConfig::new(),
-        targets: TargetsRecipe::official(),
+        targets: TargetsOptions::official(),
         ..paper()
     }
 }
@@ -181,7 +181,7 @@ fn paddleseg() -> Recipe {
         class_uniform: None,
         normalization: Normalization::half(),
         loss: DecoupledLossConfig::paddleseg(),
-        targets: TargetsRecipe::from(decoupled_seg_losses::TargetsConfig::paddleseg(1)),
+        targets: TargetsOptions::paddleseg(),
         ..paper()
     }
 }

@@ -2,8 +2,8 @@ use std::path::Path;
 
 use decoupled_seg_viz::{Chart, Curve};
 
-use super::{EpochRecord, LossTerm};
 use crate::files::{self, FileError};
+use crate::record::{EpochRecord, LossTerm, Scores};
 
 /// Draws losses and scores by epoch into `losses.svg` and `scores.svg`.
 pub(super) fn write_curves(folder: &Path, history: &[EpochRecord]) -> Result<(), FileError> {
@@ -12,7 +12,10 @@ pub(super) fn write_curves(folder: &Path, history: &[EpochRecord]) -> Result<(),
         let points: Vec<[f64; 2]> = history
             .iter()
             .filter_map(|record| {
-                Some([record.epoch as f64 + 1.0, f64::from(record.loss.get(term)?)])
+                Some([
+                    record.epoch as f64 + 1.0,
+                    f64::from(*record.loss.get(term)?),
+                ])
             })
             .collect();
         if !points.is_empty() {
@@ -31,7 +34,7 @@ pub(super) fn write_curves(folder: &Path, history: &[EpochRecord]) -> Result<(),
     let mut chart = Chart::new("Validation")
         .with_axes("epoch", "%")
         .with_y_bounds(0.0, 100.0);
-    let curve = |value: &dyn Fn(&crate::Scores) -> f64| -> Vec<[f64; 2]> {
+    let curve = |value: &dyn Fn(&Scores) -> f64| -> Vec<[f64; 2]> {
         scores
             .iter()
             .map(|(epoch, scores)| [*epoch, 100.0 * value(scores)])
@@ -44,8 +47,7 @@ pub(super) fn write_curves(folder: &Path, history: &[EpochRecord]) -> Result<(),
             curve(&|scores| scores.pixel_accuracy),
         ));
     for (i, boundary) in first.boundary_f.iter().enumerate() {
-        let of =
-            |scores: &crate::Scores| scores.boundary_f.get(i).map_or(0.0, |score| score.f_score);
+        let of = |scores: &Scores| scores.boundary_f.get(i).map_or(0.0, |score| score.f_score);
         chart = chart.with_curve(Curve::new(
             format!("F at {}", boundary.threshold),
             curve(&of),

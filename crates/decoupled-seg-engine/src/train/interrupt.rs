@@ -1,5 +1,8 @@
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+
+use crate::EngineError;
 
 /// A request to stop, shared between whoever asks and the training loop.
 ///
@@ -10,18 +13,13 @@ pub struct Interrupt {
     requests: Arc<AtomicUsize>,
 }
 
-/// Why Ctrl-C cannot be listened to.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen for Ctrl-C: {0}")]
-pub struct InterruptError(#[from] ctrlc::Error);
-
 impl Interrupt {
     /// A request nobody has made yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The request that Ctrl-C makes.
+    /// The request that Ctrl-C makes, and SIGTERM, which `docker stop`, SLURM, Kubernetes and spot instances send.
     ///
     /// The first signal asks to stop, the third ends the process at once. A process has one such listener, however often
     /// this is called; all calls return the same request. Programs with a listener of their own use
@@ -29,21 +27,20 @@ impl Interrupt {
     ///
     /// # Errors
     ///
-    /// Returns an error if the process listens with the crate `ctrlc` already, or the system does not allow it.
-    pub fn on_ctrl_c() -> Result<Self, InterruptError> {
+    /// Returns an error if the system does not allow it.
+    pub fn on_signals() -> Result<Self, EngineError> {
         static LISTENER: OnceLock<Interrupt> = OnceLock::new();
         if let Some(interrupt) = LISTENER.get() {
             return Ok(interrupt.clone());
         }
         let interrupt = Self::new();
         let heard = interrupt.clone();
-        // Not `try_set_handler`: it takes the ignored signals of a background job for another program's listener.
-        ctrlc::set_handler(move || {
+        listen(move |status| {
             if heard.requests.fetch_add(1, Ordering::Relaxed) >= 2 {
-                // The conventional status of a process that was interrupted.
-                std::process::exit(130);
+                std::process::exit(status);
             }
-        })?;
+        })
+        .map_err(|source| EngineError::Interrupt { source })?;
         Ok(LISTENER.get_or_init(|| interrupt).clone())
     }
 
@@ -56,6 +53,30 @@ impl Interrupt {
     pub fn is_requested(&self) -> bool {
         self.requests.load(Ordering::Relaxed) > 0
     }
+}
+
+/// Calls `heard` for each signal, with the status by which a process says that this signal ended it.
+#[cfg(unix)]
+fn listen(heard: impl Fn(i32) + Send + 'static) -> io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    // Not SIGHUP: a run under `nohup` goes on when its terminal is closed.
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    std::thread::Builder::new()
+        .name("signals".to_string())
+        .spawn(move || {
+            for signal in signals.forever() {
+                heard(128 + signal);
+            }
+        })?;
+    Ok(())
+}
+
+/// Elsewhere Ctrl-C is the only one.
+#[cfg(not(unix))]
+fn listen(heard: impl Fn(i32) + Send + 'static) -> io::Result<()> {
+    ctrlc::set_handler(move || heard(130)).map_err(io::Error::other)
 }
 
 #[cfg(test)]

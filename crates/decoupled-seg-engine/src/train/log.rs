@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::losses::LossValues;
-use crate::checkpoint::{Position, Scores};
+use super::Stop;
 use crate::files::{self, FileError, at};
+use crate::record::{EpochRecord, LossValues, Position};
 
 /// One line of a run's `log.jsonl`.
 ///
@@ -61,30 +61,11 @@ pub enum LogEntry {
         /// Where.
         #[serde(flatten)]
         position: Position,
-        /// Why, in a word: `finished`, `interrupted`, `failed`.
-        reason: String,
+        /// Why; `None` if it failed.
+        stop: Option<Stop>,
         /// When.
         seconds: f64,
     },
-}
-
-/// An epoch in numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EpochRecord {
-    /// The epoch, from 0.
-    pub epoch: usize,
-    /// Optimizer steps done at its end.
-    pub step: usize,
-    /// Mean of every loss term over its steps.
-    pub loss: LossValues,
-    /// Learning rate of its last step.
-    pub learning_rate: f64,
-    /// Its validation, if there was one.
-    #[serde(default)]
-    pub scores: Option<Scores>,
-    /// Training time since the run began.
-    pub seconds: f64,
 }
 
 impl LogEntry {

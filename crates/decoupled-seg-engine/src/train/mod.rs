@@ -1,34 +1,42 @@
 //! The training loop.
 //!
+//! | from the outside in | |
+//! |---|---|
+//! | `trainer` | the builder that users see |
+//! | `plan` | what it was told, checked |
+//! | `session` | the loop over epochs and steps, between two starts of the process |
+//! | `feed` | batches, and their targets on the device |
+//! | `model_in_training` | one optimizer step: forward, `criterion`, backward, `gradients`, `rates`, `ema` |
+//! | `run_folder` | log, curves and checkpoints on the disk |
+//!
 //! A plain loop on burn-optim rather than burn-train's `Learner`: the loss has up to five terms that are watched one by
 //! one, a run has to go on from the middle of an epoch with the very same numbers, and a checkpoint has to be one thing
 //! that is there or not. The `Learner` resumes by epoch, writes model, optimizer and scheduler as separate files, and
-//! knows a single loss. Its metrics can still be fed: see the feature `learner`.
+//! knows a single loss.
 
-mod clip;
+mod batch_norm;
 mod criterion;
 mod curves;
 mod ema;
 mod feed;
-mod freeze;
+mod gradients;
 mod interrupt;
 mod log;
 mod losses;
+mod model_in_training;
+mod outcome;
+mod plan;
 mod precision;
 mod progress;
 mod rates;
 mod run_folder;
+mod sampling;
 mod session;
-mod stepper;
 mod trainer;
 
-#[cfg(feature = "learner")]
-pub(crate) use criterion::{BatchTargets, Criterion};
-pub use ema::EmaRecipe;
-pub use freeze::BatchNormMode;
-pub use interrupt::{Interrupt, InterruptError};
-pub use log::{EpochRecord, LogEntry, read_log};
-pub use losses::{LossMeans, LossTerm, LossTerms, LossValues};
-pub use precision::Precision;
+pub use interrupt::Interrupt;
+pub use log::{LogEntry, read_log};
+pub use outcome::{Stop, Trained};
 pub use progress::{Counter, Progress};
-pub use trainer::{Resume, Stop, Trained, Trainer};
+pub use run_folder::Resume;
+pub use trainer::Trainer;

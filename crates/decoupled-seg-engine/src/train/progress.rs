@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::losses::LossValues;
+use decoupled_seg_losses::LossValues;
 
 /// How a run reports to a person. Machines read the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Progress {
 }
 
 impl Counter {
-    /// So many are done; calls may come out of order.
+    /// Reports that `done` items are done; calls may come out of order.
     pub fn at(&self, done: usize) {
         match &self.kind {
             CounterKind::Bar(bar) if done as u64 > bar.position() => bar.set_position(done as u64),
@@ -118,7 +118,7 @@ impl Counter {
         }
     }
 
-    /// All that will be done is.
+    /// Clears the bar: nothing more will be done.
     pub fn finish(&self) {
         if let CounterKind::Bar(bar) = &self.kind {
             bar.finish_and_clear();
@@ -225,7 +225,7 @@ mod tests {
     fn a_line_names_every_term() {
         let values = LossValues {
             total: 2.0,
-            segmentation: Some(1.5),
+            segmentation: 1.5,
             edge: Some(0.5),
             ..LossValues::default()
         };

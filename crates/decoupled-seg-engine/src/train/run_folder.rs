@@ -2,14 +2,27 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 
+use super::LogEntry;
 use super::curves::write_curves;
 use super::log::Log;
-use super::{EpochRecord, LogEntry, Resume};
-use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointStore, Position, Snapshot};
+use crate::checkpoint::{Checkpoint, CheckpointStore, Snapshot};
 use crate::recipe::Recipe;
+use crate::record::{EpochRecord, Position};
 use crate::{EngineError, files};
 
 const CHECKPOINTS: &str = "checkpoints";
+
+/// What a run does with the checkpoints in its folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Resume {
+    /// A folder with checkpoints is refused, so that no run is overwritten by mistake.
+    #[default]
+    Never,
+    /// Goes on from the newest whole checkpoint, or starts anew if there is none.
+    IfPresent,
+    /// Goes on from the newest whole checkpoint, of which there must be one.
+    Must,
+}
 
 /// What a run keeps on the disk.
 pub(super) struct RunFolder {
@@ -27,7 +40,7 @@ impl RunFolder {
         resume: Resume,
     ) -> Result<Option<Checkpoint>, EngineError> {
         let store = CheckpointStore::open(path.join(CHECKPOINTS), recipe.checkpoints);
-        let nothing_there = |error: &CheckpointError| matches!(error, CheckpointError::None { skipped, .. } if skipped.is_empty());
+        let nothing_there = |error: &EngineError| matches!(error, EngineError::NoCheckpoint { skipped, .. } if skipped.is_empty());
         let checkpoint = match (resume, store.latest()) {
             (Resume::Never | Resume::IfPresent, Err(error)) if nothing_there(&error) => {
                 return Ok(None);
@@ -41,11 +54,10 @@ impl RunFolder {
         };
         let fields = recipe.differences(&checkpoint.state().recipe);
         if !fields.is_empty() {
-            return Err(CheckpointError::Recipe {
+            return Err(EngineError::OtherRecipe {
                 path: checkpoint.folder().to_path_buf(),
                 fields,
-            }
-            .into());
+            });
         }
         Ok(Some(checkpoint))
     }
@@ -96,8 +108,8 @@ impl RunFolder {
     pub fn best(&self) -> Result<Option<Checkpoint>, EngineError> {
         match self.store.best() {
             Ok(best) => Ok(Some(best)),
-            Err(CheckpointError::None { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(EngineError::NoCheckpoint { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }

@@ -7,14 +7,15 @@ use decoupled_seg_nn::SegmentationModel;
 
 use super::feed::Feed;
 use super::losses::PendingLosses;
+use super::model_in_training::ModelInTraining;
+use super::plan::{EpochHook, Plan};
 use super::progress::Reporter;
 use super::run_folder::RunFolder;
-use super::stepper::Stepper;
-use super::trainer::EpochHook;
-use super::{EpochRecord, Interrupt, LogEntry, LossMeans, Stop, Trained, Trainer};
-use crate::checkpoint::{CheckpointState, Position, Scores};
+use super::{Interrupt, LogEntry, Stop, Trained};
+use crate::checkpoint::CheckpointState;
 use crate::evaluate::Evaluator;
 use crate::recipe::Recipe;
+use crate::record::{EpochRecord, LossMeans, Position, Scores};
 use crate::{EngineError, files};
 
 /// A run between two starts of the process.
@@ -25,7 +26,7 @@ pub(super) struct Session<'a, M: SegmentationModel> {
     classes: ClassTable,
     feed: Feed,
     validation: Option<&'a dyn SegmentationDataset>,
-    stepper: Stepper<M>,
+    model: ModelInTraining<M>,
     position: Position,
     running: LossMeans,
     history: Vec<EpochRecord>,
@@ -57,6 +58,15 @@ struct Clock {
 }
 
 impl Clock {
+    fn start(before: f64, step: usize) -> Self {
+        let now = Instant::now();
+        Self {
+            before,
+            start: now,
+            last_reading: (now, step),
+        }
+    }
+
     fn seconds(&self) -> f64 {
         self.before + self.start.elapsed().as_secs_f64()
     }
@@ -64,108 +74,77 @@ impl Clock {
 
 impl<'a, M: SegmentationModel> Session<'a, M> {
     pub fn start(
-        trainer: Trainer<M>,
+        plan: Plan<M>,
         train: Arc<dyn SegmentationDataset>,
         validation: Option<&'a dyn SegmentationDataset>,
     ) -> Result<Self, EngineError> {
-        let Trainer {
-            recipe,
-            model,
-            device,
-            run_folder,
-            cache_folder,
-            resume,
-            progress,
-            interrupt,
-            network,
-            sampling,
-            on_epoch,
-        } = trainer;
-        recipe.validate()?;
-        let classes = train.classes().clone();
-        for dataset in [Some(&*train), validation].into_iter().flatten() {
-            if dataset.classes().num_classes() != model.num_classes() {
-                return Err(EngineError::Classes {
-                    model: model.num_classes(),
-                    dataset: dataset.classes().num_classes(),
-                });
-            }
-        }
-        recipe.validate_for(&*train)?;
-        let checkpoint = match &run_folder {
-            Some(folder) => RunFolder::find(folder, &recipe, resume)?,
-            None => None,
-        };
-        if let Some(folder) = &run_folder {
+        plan.check(&*train, validation)?;
+        let checkpoint = plan.checkpoint()?;
+        if let Some(folder) = &plan.run_folder {
             files::create_dir(folder)?;
         }
+        let sampling = plan.sampling(&*train)?;
         let images = train.len();
-        let sampling = match (sampling, &recipe.class_uniform) {
-            (None, Some(rule)) => {
-                let folders: Vec<PathBuf> = match cache_folder {
-                    Some(folder) => vec![folder],
-                    None => [train.cache_folder(), run_folder.clone()]
-                        .into_iter()
-                        .flatten()
-                        .collect(),
-                };
-                Some(rule.sampling(&*train, &folders, progress)?)
-            }
-            (sampling, _) => sampling,
-        };
-        let feed = Feed::new(train, sampling, &recipe)?;
-
+        let classes = train.classes().clone();
+        let feed = Feed::new(train, sampling, &plan.recipe)?;
         let steps_per_epoch = feed.steps_per_epoch();
-        let stepper = Stepper::new(model, device, &recipe, steps_per_epoch, checkpoint.as_ref())?;
+        let model = ModelInTraining::new(
+            plan.model,
+            plan.device,
+            &plan.recipe,
+            steps_per_epoch,
+            checkpoint.as_ref(),
+        )?;
         let state = checkpoint.map(|checkpoint| checkpoint.state().clone());
-        let (position, running, history, before) = match state {
+        let (position, running, history, seconds) = match state {
             Some(state) => (state.position, state.running, state.history, state.seconds),
             None => Default::default(),
         };
-
-        let folder = match run_folder {
-            Some(path) => Some(RunFolder::open(&path, &recipe, position)?),
+        let folder = match plan.run_folder {
+            Some(path) => Some(RunFolder::open(&path, &plan.recipe, position)?),
             None => None,
         };
-        let total_steps = recipe.epochs * steps_per_epoch;
-        let now = Instant::now();
+        let total_steps = plan.recipe.epochs * steps_per_epoch;
         let mut session = Self {
-            reporter: progress.start(position.step, total_steps, recipe.epochs),
-            clock: Clock {
-                before,
-                start: now,
-                last_reading: (now, position.step),
-            },
+            reporter: plan
+                .progress
+                .start(position.step, total_steps, plan.recipe.epochs),
+            clock: Clock::start(seconds, position.step),
             pending: PendingLosses::new(),
-            recipe,
-            network,
-            interrupt,
+            recipe: plan.recipe,
+            network: plan.network,
+            interrupt: plan.interrupt,
+            on_epoch: plan.on_epoch,
             classes,
             feed,
             validation,
-            stepper,
+            model,
             position,
             first_step: position.step,
             running,
             history,
             folder,
-            on_epoch,
         };
-        let parameters = session.stepper.num_params();
-        session.log(&LogEntry::Start {
-            position,
+        session.announce(images, total_steps)?;
+        Ok(session)
+    }
+
+    /// The first entry of the log.
+    fn announce(&mut self, images: usize, total_steps: usize) -> Result<(), EngineError> {
+        self.log(&LogEntry::Start {
+            position: self.position,
             version: env!("CARGO_PKG_VERSION").to_string(),
-            parameters,
+            parameters: self.model.num_params(),
             images,
             total_steps,
         })?;
-        if position.step > 0 {
-            session.reporter.note(&format!(
+        if self.position.step > 0 {
+            self.reporter.note(&format!(
                 "going on after step {} of {total_steps}",
-                position.step
+                self.position.step
             ));
         }
-        Ok(session)
+        Ok(())
     }
 
     pub fn run(mut self) -> Result<Trained<M>, EngineError> {
@@ -174,14 +153,9 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             // A file that cannot be read says nothing against what was trained. Best effort: the first error matters.
             let _ = self.checkpoint(None);
         }
-        let reason = match &result {
-            Ok(Stop::Finished) => "finished",
-            Ok(Stop::Interrupted) => "interrupted",
-            Err(_) => "failed",
-        };
         let end = LogEntry::End {
             position: self.position,
-            reason: reason.to_string(),
+            stop: result.as_ref().ok().copied(),
             seconds: self.clock.seconds(),
         };
         let logged = self.log(&end).and_then(|()| self.flush_log());
@@ -193,7 +167,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             None => None,
         };
         Ok(Trained {
-            model: self.stepper.judged_model(),
+            model: self.model.judged_model(),
             history: self.history,
             position: self.position,
             stop,
@@ -230,8 +204,8 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             if self.position.step == self.first_step {
                 self.announce_warm_up();
             }
-            let losses = self.stepper.step(group, self.position.step);
-            let learning_rate = self.stepper.learning_rate(self.position.step);
+            let losses = self.model.step(group, self.position.step);
+            let learning_rate = self.model.learning_rate(self.position.step);
             self.position.batch += per_step;
             self.position.step += 1;
             let tag = StepTag {
@@ -239,7 +213,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                 epoch,
                 learning_rate,
             };
-            self.pending.push(&losses, tag);
+            self.pending.push(losses, tag);
             if self.position.step == self.first_step + 1 {
                 self.note_warm_up(start);
             }
@@ -262,14 +236,14 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
     /// The first step of a session compiles and tunes kernels for the size of the crops, where the device has any to
     /// compile; all others have that size too.
     fn announce_warm_up(&self) {
-        if self.stepper.compiles_kernels() {
+        if self.model.compiles_kernels() {
             self.reporter
                 .note("first step: kernels are compiled and tuned for this size of crops");
         }
     }
 
     fn note_warm_up(&mut self, start: Instant) {
-        self.stepper.wait();
+        self.model.wait();
         let taken = start.elapsed();
         if taken > NOTEWORTHY {
             self.reporter.note(&format!(
@@ -319,6 +293,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
     }
 
     fn end_epoch(&mut self) -> Result<(), EngineError> {
+        self.check_weights()?;
         let epoch = self.position.epoch;
         let every = self.recipe.validate_every;
         let last = epoch + 1 == self.recipe.epochs;
@@ -332,7 +307,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             step: self.position.step,
             loss: self.running.means().unwrap_or_default(),
             learning_rate: self
-                .stepper
+                .model
                 .learning_rate(self.position.step.saturating_sub(1)),
             scores: scores.clone(),
             seconds: self.clock.seconds(),
@@ -340,7 +315,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         self.reporter.note(&summary(&record, self.recipe.epochs));
         self.log(&LogEntry::Epoch(record.clone()))?;
         if let Some(mut hook) = self.on_epoch.take() {
-            hook(&record, &self.stepper.judged_model());
+            hook(&record, &self.model.judged_model());
             self.on_epoch = Some(hook);
         }
         self.history.push(record);
@@ -359,19 +334,32 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         Ok(())
     }
 
+    /// Losses are looked at for every step; running statistics that only validation uses may overflow unseen.
+    fn check_weights(&self) -> Result<(), EngineError> {
+        match self.model.first_not_finite() {
+            None => Ok(()),
+            Some(parameter) => Err(EngineError::Diverged {
+                step: self.position.step,
+                parameter,
+                last_checkpoint: self.last_checkpoint(),
+            }),
+        }
+    }
+
     fn validate(&self, dataset: &dyn SegmentationDataset) -> Result<Scores, EngineError> {
         let mut evaluator = Evaluator::new(
             self.recipe.validation.clone(),
             self.recipe.normalization,
-            self.stepper.device(),
+            self.model.device(),
         );
-        let report = evaluator.evaluate(&self.stepper.judged_model(), dataset)?;
+        let report = evaluator.evaluate(&self.model.judged_model(), dataset)?;
         Ok(report.scores())
     }
 
     fn checkpoint(&mut self, scores: Option<Scores>) -> Result<(), EngineError> {
         // A checkpoint is only written once every step before it is known to be sound.
         self.read_losses()?;
+        self.check_weights()?;
         let Some(folder) = &mut self.folder else {
             return Ok(());
         };
@@ -388,9 +376,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             seconds: self.clock.seconds(),
             ..state
         };
-        let written = self
-            .stepper
-            .write(state, |snapshot| folder.save(snapshot))?;
+        let written = self.model.write(state, |snapshot| folder.save(snapshot))?;
         let entry = LogEntry::Checkpoint {
             position: self.position,
             folder: written,

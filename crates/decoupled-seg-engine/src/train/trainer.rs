@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -6,11 +6,12 @@ use decoupled_seg_datasets::SegmentationDataset;
 use decoupled_seg_datasets::loader::Sampling;
 use decoupled_seg_nn::SegmentationModel;
 
+use super::plan::Plan;
 use super::session::Session;
-use super::{EpochRecord, Interrupt, Progress};
+use super::{Interrupt, Progress, Resume, Trained};
 use crate::EngineError;
-use crate::checkpoint::{Checkpoint, Position};
 use crate::recipe::Recipe;
+use crate::record::EpochRecord;
 
 /// Trains a network by a [`Recipe`].
 ///
@@ -51,131 +52,85 @@ use crate::recipe::Recipe;
 /// was interrupted and resumed takes the same steps to the last bit as one that was not; on GPUs sums may be taken in
 /// another order from run to run.
 pub struct Trainer<M> {
-    pub(super) recipe: Recipe,
-    pub(super) model: M,
-    pub(super) device: Device,
-    pub(super) run_folder: Option<PathBuf>,
-    pub(super) cache_folder: Option<PathBuf>,
-    pub(super) resume: Resume,
-    pub(super) progress: Progress,
-    pub(super) interrupt: Interrupt,
-    pub(super) network: serde_json::Value,
-    pub(super) sampling: Option<Arc<dyn Sampling>>,
-    pub(super) on_epoch: Option<EpochHook<M>>,
-}
-
-/// Called with what an epoch measured and the network as it was validated.
-pub(super) type EpochHook<M> = Box<dyn FnMut(&EpochRecord, &M)>;
-
-/// What a run does with the checkpoints in its folder.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Resume {
-    /// A folder with checkpoints is refused, so that no run is overwritten by mistake.
-    #[default]
-    Never,
-    /// Goes on from the newest whole checkpoint, or starts anew if there is none.
-    IfPresent,
-    /// Goes on from the newest whole checkpoint, of which there must be one.
-    Must,
-}
-
-/// Why a run ended without an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// All epochs are done.
-    Finished,
-    /// It was asked to stop.
-    Interrupted,
-}
-
-/// What a run leaves.
-#[derive(Debug)]
-pub struct Trained<M> {
-    /// The network out of training, at the end of the run; its moving average if the recipe keeps one.
-    pub model: M,
-    /// Every epoch, those of earlier sessions included.
-    pub history: Vec<EpochRecord>,
-    /// Where the run ended.
-    pub position: Position,
-    /// Why.
-    pub stop: Stop,
-    /// The best checkpoint, if one was validated.
-    pub best: Option<Checkpoint>,
+    plan: Plan<M>,
 }
 
 impl<M: SegmentationModel> Trainer<M> {
     /// Prepares training `model` on `device`. Weights that the network has not initialised yet are drawn from the
     /// recipe's seed when the run starts.
     pub fn new(recipe: Recipe, model: M, device: &Device) -> Self {
+        // Left alone where it records gradients already: it may have been told how.
+        let device = if device.is_autodiff() {
+            device.clone()
+        } else {
+            device.clone().autodiff()
+        };
         Self {
-            recipe,
-            model,
-            // Left alone where it records gradients already: it may have been told how.
-            device: if device.is_autodiff() {
-                device.clone()
-            } else {
-                device.clone().autodiff()
+            plan: Plan {
+                recipe,
+                model,
+                device,
+                run_folder: None,
+                cache_folder: None,
+                resume: Resume::Never,
+                progress: Progress::Silent,
+                interrupt: Interrupt::new(),
+                network: serde_json::Value::Null,
+                sampling: None,
+                on_epoch: None,
             },
-            run_folder: None,
-            cache_folder: None,
-            resume: Resume::Never,
-            progress: Progress::Silent,
-            interrupt: Interrupt::new(),
-            network: serde_json::Value::Null,
-            sampling: None,
-            on_epoch: None,
         }
     }
 
     /// Keeps log and checkpoints in a folder, which is made if need be.
     pub fn with_run_folder(mut self, folder: impl AsRef<Path>) -> Self {
-        self.run_folder = Some(folder.as_ref().to_path_buf());
+        self.plan.run_folder = Some(folder.as_ref().to_path_buf());
         self
     }
 
     /// Keeps what is computed from the data (the index of class-uniform sampling) in a folder of its own. Without this it
     /// is kept beside the data ([`SegmentationDataset::cache_folder`]), or in the run's folder where that cannot be written.
     pub fn with_cache_folder(mut self, folder: impl AsRef<Path>) -> Self {
-        self.cache_folder = Some(folder.as_ref().to_path_buf());
+        self.plan.cache_folder = Some(folder.as_ref().to_path_buf());
         self
     }
 
     /// Says what to do with checkpoints that are there already.
     pub fn with_resume(mut self, resume: Resume) -> Self {
-        self.resume = resume;
+        self.plan.resume = resume;
         self
     }
 
     /// Shows progress.
     pub fn with_progress(mut self, progress: Progress) -> Self {
-        self.progress = progress;
+        self.plan.progress = progress;
         self
     }
 
-    /// Stops when asked, for example by [`Interrupt::on_ctrl_c`].
+    /// Stops when asked, for example by [`Interrupt::on_signals`].
     pub fn with_interrupt(mut self, interrupt: Interrupt) -> Self {
-        self.interrupt = interrupt;
+        self.plan.interrupt = interrupt;
         self
     }
 
     /// Writes into each checkpoint how to build the network again, in the caller's own words; the engine does not read
     /// it.
     pub fn with_network(mut self, description: serde_json::Value) -> Self {
-        self.network = description;
+        self.plan.network = description;
         self
     }
 
     /// Draws the images of an epoch by a rule of your own, whatever the recipe says
     /// ([`Recipe::class_uniform`]). A resumed run needs the same rule.
     pub fn with_sampling(mut self, sampling: Arc<dyn Sampling>) -> Self {
-        self.sampling = Some(sampling);
+        self.plan.sampling = Some(sampling);
         self
     }
 
     /// Calls `hook` at the end of each epoch with what it measured and the network as it was validated: for pictures,
     /// curves elsewhere, or stopping early through an [`Interrupt`].
     pub fn with_epoch_hook(mut self, hook: impl FnMut(&EpochRecord, &M) + 'static) -> Self {
-        self.on_epoch = Some(Box::new(hook));
+        self.plan.on_epoch = Some(Box::new(hook));
         self
     }
 
@@ -191,6 +146,6 @@ impl<M: SegmentationModel> Trainer<M> {
         train: Arc<dyn SegmentationDataset>,
         validation: Option<&dyn SegmentationDataset>,
     ) -> Result<Trained<M>, EngineError> {
-        Session::start(self, train, validation)?.run()
+        Session::start(self.plan, train, validation)?.run()
     }
 }

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::store::{ModuleSnapshot, SafetensorsStore};
 use burn::tensor::Device;
-use decoupled_seg_engine::{
-    Checkpoint, CheckpointError, CheckpointRecipe, CheckpointStore, load_weights,
-    load_weights_partially, save_weights,
-};
+use decoupled_seg_engine::{Checkpoint, CheckpointRecipe, CheckpointStore, EngineError};
+use decoupled_seg_nn::KeyMap;
+use decoupled_seg_weights::{LoadPolicy, LoadReport, WeightsError, WeightsFile, load, save};
 
 use super::common::*;
 
@@ -32,6 +31,18 @@ fn net(width: usize, decoupled: bool) -> TinyNet {
     TinyNet::new(width, decoupled, &Device::default())
 }
 
+fn save_weights(net: &TinyNet, path: &Path) {
+    save(net, &KeyMap::new(), &[], path).expect("writable");
+}
+
+fn load_weights(
+    net: &mut TinyNet,
+    path: &Path,
+    policy: LoadPolicy,
+) -> Result<LoadReport, WeightsError> {
+    load(net, &KeyMap::new(), &WeightsFile::open(path)?, policy)
+}
+
 #[test]
 fn damaged_files_are_named_with_what_is_wrong() {
     let _turn = alone();
@@ -45,9 +56,12 @@ fn damaged_files_are_named_with_what_is_wrong() {
     };
 
     let error = reopen(b"");
-    assert!(matches!(error, CheckpointError::Empty { .. }), "{error:?}");
+    assert!(
+        matches!(error, EngineError::Truncated { found: 0, .. }),
+        "{error:?}"
+    );
     let error = reopen(&whole[..whole.len() - 100]);
-    let CheckpointError::Truncated {
+    let EngineError::Truncated {
         path,
         expected,
         found,
@@ -59,10 +73,7 @@ fn damaged_files_are_named_with_what_is_wrong() {
     let mut flipped = whole.clone();
     *flipped.last_mut().expect("not empty") ^= 1;
     let error = reopen(&flipped);
-    assert!(
-        matches!(error, CheckpointError::Damaged { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, EngineError::Damaged { .. }), "{error:?}");
     assert!(error.to_string().contains("model.safetensors"), "{error}");
 
     fs::remove_file(&model).expect("there");
@@ -82,7 +93,7 @@ fn the_state_is_checked_first() {
             .expect_err("no state")
             .to_string()
     };
-    assert!(reopen("").contains("empty file"));
+    assert!(reopen("").contains("not the state of a checkpoint: EOF"));
     assert!(reopen("{").contains("not the state of a checkpoint"));
     assert!(reopen("{}").contains("names no format"));
     assert!(reopen("{\"format\": 99}").contains("checkpoint format 99, expected 1"));
@@ -101,7 +112,6 @@ fn what_is_no_checkpoint_is_refused() {
             .expect_err("no checkpoint")
             .to_string()
     };
-    assert!(open(&file("zero", b"")).contains("empty file"));
     assert!(open(&file("text", b"hello")).contains("it is a file"));
     assert!(open(folder.path()).contains("there is no `state.json` in it"));
     assert!(open(&folder.path().join("missing")).contains("no such file or folder"));
@@ -112,46 +122,33 @@ fn weights_load_whole_or_not_at_all() {
     let _turn = alone();
     let folder = run();
     let path = latest(folder.path()).model_path();
-    load_weights(net(8, true), &path).expect("the same architecture");
+    load_weights(&mut net(8, true), &path, LoadPolicy::Whole).expect("the same architecture");
 
-    let error = load_weights(net(6, true), &path).expect_err("narrower");
-    let CheckpointError::Architecture {
-        missing,
-        unexpected,
-        mismatched,
-        ..
-    } = &error
-    else {
-        panic!("{error:?}");
+    let mismatch = |mut net: TinyNet| {
+        let error = load_weights(&mut net, &path, LoadPolicy::Whole).expect_err("another network");
+        let WeightsError::Mismatch { mismatch, .. } = error else {
+            panic!("{error:?}");
+        };
+        mismatch
     };
-    assert!(missing.is_empty() && unexpected.is_empty());
-    let first = mismatched
+    let narrower = mismatch(net(6, true));
+    assert!(narrower.missing.is_empty() && narrower.unexpected.is_empty());
+    let first = narrower
+        .misshaped
         .iter()
-        .find(|entry| entry.name == "first.weight")
+        .find(|tensor| tensor.key == "first.weight")
         .expect("its width differs");
     assert_eq!(first.expected, [6, 3, 3, 3]);
     assert_eq!(first.found, [8, 3, 3, 3]);
 
-    let error = load_weights(net(8, false), &path).expect_err("a plain network");
-    let CheckpointError::Architecture { unexpected, .. } = &error else {
-        panic!("{error:?}");
-    };
-    let names: Vec<&str> = unexpected
-        .iter()
-        .map(|tensor| tensor.name.as_str())
-        .collect();
     assert_eq!(
-        names,
+        mismatch(net(8, false)).unexpected,
         [
             "heads.body.bias",
             "heads.body.weight",
             "heads.edge.bias",
             "heads.edge.weight"
         ]
-    );
-    assert!(
-        error.to_string().contains("heads.body.weight [3, 8, 3, 3]"),
-        "{error}"
     );
 }
 
@@ -161,11 +158,12 @@ fn a_second_stage_takes_what_fits_of_the_first() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("base.safetensors");
     let base = net(8, false);
-    save_weights(&base, &path).expect("writable");
+    save_weights(&base, &path);
 
-    let (second, report) = load_weights_partially(net(8, true), &path).expect("fits in part");
-    assert_eq!(report.missing.len(), 4);
-    assert!(report.unexpected.is_empty() && report.mismatched.is_empty());
+    let mut second = net(8, true);
+    let report = load_weights(&mut second, &path, LoadPolicy::Partial).expect("fits in part");
+    assert_eq!(report.left_out.missing.len(), 4);
+    assert!(report.left_out.unexpected.is_empty() && report.left_out.misshaped.is_empty());
     second
         .first
         .weight
@@ -174,49 +172,8 @@ fn a_second_stage_takes_what_fits_of_the_first() {
         .assert_eq(&base.first.weight.val().into_data(), true);
 
     // Of another width only the last bias fits: 3 classes are 3 classes.
-    let (_, report) = load_weights_partially(net(6, false), &path).expect("a bias fits");
+    let report = load_weights(&mut net(6, false), &path, LoadPolicy::Partial).expect("a bias fits");
     assert_eq!(report.loaded, ["classify.bias"]);
-    assert!(!report.is_complete());
-}
-
-#[test]
-fn weights_files_that_are_none_are_told_apart() {
-    let _turn = alone();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let good = folder.path().join("good.safetensors");
-    save_weights(&net(4, false), &good).expect("writable");
-    let whole = fs::read(&good).expect("just written");
-    let load = |content: &[u8]| {
-        let path = folder.path().join("bad.safetensors");
-        fs::write(&path, content).expect("writable");
-        load_weights(net(4, false), &path).expect_err("no weights")
-    };
-
-    assert!(matches!(load(b""), CheckpointError::Empty { .. }));
-    let header = u64::from_le_bytes(whole[..8].try_into().expect("8 bytes")) as usize;
-    for cut in [header / 2, whole.len() - 4] {
-        let error = load(&whole[..cut]);
-        let CheckpointError::Truncated { found, .. } = error else {
-            panic!("cut at {cut}: {error:?}");
-        };
-        assert_eq!(found, cut as u64);
-    }
-    for foreign in [
-        &b"\x89PNG\r\n\x1a\n and so on"[..],
-        b"PK\x03\x04 a torch file",
-        b"tiny",
-    ] {
-        let error = load(foreign);
-        assert!(
-            matches!(error, CheckpointError::Foreign { .. }),
-            "{error:?}"
-        );
-    }
-    let error = load_weights(net(4, false), folder.path()).expect_err("a folder");
-    assert!(
-        matches!(error, CheckpointError::Foreign { .. }),
-        "{error:?}"
-    );
 }
 
 #[test]
@@ -245,8 +202,9 @@ fn running_statistics_of_the_last_step_are_saved() {
     let training = TinyNet::new(4, false, &device);
     use decoupled_seg_nn::SegmentationModel;
     training.forward(burn::tensor::Tensor::ones([2, 3, 8, 8], &device));
-    save_weights(&training.valid(), &path).expect("writable");
-    let loaded = load_weights(net(4, false), &path).expect("the same architecture");
+    save_weights(&training.valid(), &path);
+    let mut loaded = net(4, false);
+    load_weights(&mut loaded, &path, LoadPolicy::Whole).expect("the same architecture");
     let saved = loaded.norm.running_mean.value().into_data();
     saved.assert_eq(&training.norm.running_mean.value_sync().into_data(), true);
     let moved = saved.iter::<f32>().any(|value| value != 0.0);

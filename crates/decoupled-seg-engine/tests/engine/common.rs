@@ -86,7 +86,7 @@ impl SegmentationModel for TinyNet {
 pub struct Rectangles {
     pub len: usize,
     pub size: usize,
-    classes: ClassTable,
+    pub classes: ClassTable,
     /// Makes a request when so many samples were read.
     pub interrupt_at: Option<(usize, Interrupt)>,
     reads: AtomicUsize,

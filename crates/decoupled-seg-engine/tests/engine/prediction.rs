@@ -94,7 +94,7 @@ fn a_folder_is_predicted_in_every_form() {
     let inputs = predictor(true)
         .predict_path(&input, &output)
         .expect("predicts");
-    assert_eq!(inputs.len(), 2);
+    assert_eq!(inputs.images.len(), 2);
 
     let labels = Rectangles::new(2, 24).sample(1).labels;
     let index = gray(&output.join("class_index/rectangles_1.png"));
@@ -164,11 +164,17 @@ fn bad_input_is_named() {
     let whole = fs::read(folder.path().join("rectangles_0.png")).expect("written");
     let cut = folder.path().join("cut.png");
     fs::write(&cut, &whole[..whole.len() / 2]).expect("writable");
-    let error = predictor
-        .predict_path(&cut, &output)
-        .expect_err("truncated");
-    assert!(matches!(error, EngineError::Dataset(_)), "{error:?}");
-    assert!(error.to_string().contains("cut.png"), "{error}");
+    // The others are predicted all the same.
+    let predicted = predictor
+        .predict_path(folder.path().join("*.png"), &output)
+        .expect("one is whole");
+    assert_eq!(predicted.images, [folder.path().join("rectangles_0.png")]);
+    let [failed] = &predicted.failed[..] else {
+        panic!("{predicted:?}");
+    };
+    assert_eq!(failed.path, cut);
+    assert!(failed.source.to_string().contains("cut.png"), "{failed:?}");
+    assert!(output.join("color/rectangles_0.png").exists());
 
     let error = predictor
         .predict_path(folder.path().join("missing.png"), &output)
@@ -194,6 +200,33 @@ fn bad_input_is_named() {
         )
         .expect_err("not a folder");
     assert!(matches!(error, EngineError::File(_)), "{error:?}");
+}
+
+/// By real paths: through `..`, through a link, and where a set of photos calls its folder as a kind is called.
+#[test]
+fn no_picture_goes_over_an_input() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let scene = folder.path().join("scene");
+    let photos = scene.join("color");
+    fs::create_dir_all(&photos).expect("writable");
+    images(&photos, 2);
+    let before = fs::read(photos.join("rectangles_1.png")).expect("written");
+    let mut outputs = vec![scene.clone(), photos.join("..")];
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&scene, &link).expect("writable");
+        outputs.push(link);
+    }
+    for output in outputs {
+        let error = predictor(false)
+            .predict_path(&photos, &output)
+            .expect_err("the photos are there");
+        assert!(matches!(error, EngineError::OverInput { .. }), "{error:?}");
+        assert!(!scene.join("overlay").exists(), "nothing was written");
+    }
+    let after = fs::read(photos.join("rectangles_1.png")).expect("still there");
+    assert_eq!(before, after);
 }
 
 #[test]

@@ -11,9 +11,10 @@ use decoupled_seg_datasets::synthetic::{
 };
 use decoupled_seg_datasets::{Cityscapes, DatasetError, InstanceMap, LabelMap, Split};
 use decoupled_seg_engine::{
-    BenchmarkReport, BenchmarkRow, EvaluationRecipe, Evaluator, FileError, Predictor, ScoreError,
-    Submission, score_cityscapes,
+    BenchmarkReport, BenchmarkRow, EngineError, EvaluationRecipe, Evaluator, Predictor, Submission,
+    score_cityscapes,
 };
+use decoupled_seg_types::Size;
 use tempfile::TempDir;
 
 use super::common::*;
@@ -71,7 +72,7 @@ impl Files {
         self.root.path().join("results")
     }
 
-    fn error(&self) -> ScoreError {
+    fn error(&self) -> EngineError {
         score_cityscapes(self.root.path(), Split::Val, self.predictions()).expect_err("faulty")
     }
 }
@@ -186,11 +187,11 @@ fn missing_predictions_are_counted() {
     std::fs::remove_dir_all(files.predictions()).expect("writable");
     let error = files.error();
     assert!(
-        matches!(error, ScoreError::File(FileError::NotFound { .. })),
+        matches!(&error, EngineError::File(error) if error.source.kind() == std::io::ErrorKind::NotFound),
         "{error:?}"
     );
     files.predict("lindau_000000_000020", [7; 6]);
-    let ScoreError::MissingPredictions { labels, looked_for } = files.error() else {
+    let EngineError::MissingPredictions { labels, looked_for } = files.error() else {
         panic!("{:?}", files.error());
     };
     assert_eq!(labels.len(), 2);
@@ -207,7 +208,7 @@ fn two_predictions_for_one_image() {
     files.predict("munster_000001_000019_again", [7; 6]);
     let error = files.error();
     assert!(
-        matches!(error, ScoreError::SeveralPredictions { .. }),
+        matches!(error, EngineError::SeveralPredictions { .. }),
         "{error:?}"
     );
     assert!(
@@ -224,21 +225,21 @@ fn other_sizes_and_unknown_ids_name_the_file() {
     let files = Files::new();
     files.write(name, &LabelMap::filled(2, 3, CAR));
     let error = files.error();
-    let ScoreError::Size { size, expected, .. } = &error else {
+    let EngineError::Size { size, expected, .. } = &error else {
         panic!("{error:?}");
     };
-    assert_eq!((*size, *expected), ([2, 3], [3, 2]));
+    assert_eq!((*size, *expected), (Size::new(3, 2), Size::new(2, 3)));
     assert!(
         error
             .to_string()
-            .contains("munster_000001_000019.png`: 2x3"),
+            .contains("munster_000001_000019.png`: 3x2"),
         "{error}"
     );
 
     // Train ids instead of ids would be silent but for the 255.
     files.predict(name, [255, 7, 7, 7, 7, 7]);
     let error = files.error();
-    let ScoreError::Dataset(DatasetError::UnknownLabel { path, label, .. }) = &error else {
+    let EngineError::Dataset(DatasetError::UnknownLabel { path, label, .. }) = &error else {
         panic!("{error:?}");
     };
     assert_eq!(*label, 255);
@@ -253,7 +254,7 @@ fn instances_must_be_there() {
     std::fs::remove_file(files.root.path().join(path)).expect("writable");
     let error = files.error();
     assert!(
-        matches!(error, ScoreError::Dataset(DatasetError::Io { .. })),
+        matches!(error, EngineError::Dataset(DatasetError::Io { .. })),
         "{error:?}"
     );
     assert!(

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use decoupled_seg_datasets::augment::Augmentation;
 use decoupled_seg_datasets::files::{IdMap, MaskEncoding, MaskReader, Pair};
 use decoupled_seg_datasets::synthetic::{write_image, write_mask};
-use decoupled_seg_datasets::{FileDataset, IGNORE, SegmentationDataset};
+use decoupled_seg_datasets::{Class, ClassTable, FileDataset, IGNORE, SegmentationDataset};
 use decoupled_seg_engine::{
     BatchNormMode, CheckpointStore, ClassUniformRecipe, EmaRecipe, EngineError, EvaluationRecipe,
     Evaluator, LossTerm, Precision, RateGroup, Recipe, Resume, Stop, Trainer,
@@ -102,7 +102,7 @@ fn a_plain_network_has_the_segmentation_term_only() {
         .fit(train_set(), None)
         .expect("trains");
     for (_, loss) in logged_losses(folder.path()) {
-        assert_eq!(loss.segmentation, Some(loss.total));
+        assert_eq!(loss.segmentation, loss.total);
         assert_eq!(loss.body, None);
     }
 }
@@ -251,7 +251,10 @@ fn mistakes_are_found_before_the_first_step() {
         batch: 13,
         ..recipe()
     });
-    assert_eq!(error.to_string(), "12 images do not fill a batch of 13");
+    assert_eq!(
+        error.to_string(),
+        "12 images do not fill a batch of 13; make `batch` or `accumulate` smaller"
+    );
     let error = fit(Recipe {
         epochs: 0,
         ..recipe()
@@ -263,7 +266,17 @@ fn mistakes_are_found_before_the_first_step() {
     });
     assert!(error.to_string().contains("\"neck\" names no parameter"));
 
+    let mut one_class = Rectangles::new(12, 24);
+    one_class.classes = ClassTable::new(vec![Class::new("crack", [255, 0, 0])]);
     let device = Device::default().autodiff();
+    let mut net = TinyNet::new(4, true, &device);
+    net.num_classes = 1;
+    let error = Trainer::new(recipe(), net, &device)
+        .fit(Arc::new(one_class), None)
+        .expect_err("one class");
+    assert!(matches!(error, EngineError::OneClass { .. }), "{error:?}");
+    assert!(error.to_string().contains("background"), "{error}");
+
     let mut net = TinyNet::new(4, true, &device);
     net.num_classes = 4;
     let error = Trainer::new(recipe(), net, &device)
@@ -273,6 +286,31 @@ fn mistakes_are_found_before_the_first_step() {
         error.to_string(),
         "the network predicts 4 classes, the data set has 3"
     );
+}
+
+/// Losses stay finite while the variance that validation divides by overflows.
+#[test]
+fn running_statistics_that_overflow_are_told_as_a_divergence() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let device = Device::default().autodiff();
+    let mut net = TinyNet::new(4, true, &device);
+    net.first.weight = net.first.weight.map(|weight| weight.mul_scalar(1e25));
+    let error = Trainer::new(recipe(), net, &device)
+        .with_run_folder(folder.path())
+        .fit(train_set(), None)
+        .expect_err("diverged");
+    let EngineError::Diverged {
+        step, parameter, ..
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!((*step, parameter.as_str()), (6, "norm.running_var"));
+    let message = error.to_string();
+    for part in ["diverged", "no checkpoint", "--lr", "clip_norm"] {
+        assert!(message.contains(part), "{message}");
+    }
 }
 
 #[test]

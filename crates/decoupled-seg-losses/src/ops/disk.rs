@@ -16,7 +16,7 @@ pub(crate) struct DiskValues {
 ///
 /// A disk holds two values exactly if its largest and its smallest one differ. Both are found as runs along the rows,
 /// one length for each distance between rows, so the cost grows with the radius and not with its square.
-pub(crate) fn differs_within(disk: DiskValues, radius: f64) -> Tensor<4, Bool> {
+pub(crate) fn differs_within(disk: DiskValues, radius: usize) -> Tensor<4, Bool> {
     const BELOW: i32 = -1;
     const ABOVE: i32 = i32::MAX;
     let without = |replacement: i32| match disk.excluded.clone() {
@@ -43,13 +43,10 @@ pub(crate) fn differs_within(disk: DiskValues, radius: f64) -> Tensor<4, Bool> {
 }
 
 /// For the rows at distance `0..=radius`, how many pixels the disk reaches to either side.
-fn half_widths(radius: f64) -> Vec<usize> {
-    let square = radius * radius;
-    let reach = |rows: usize| {
-        let fits = |columns: usize| (rows * rows + columns * columns) as f64 <= square;
-        (0..).take_while(|&columns| fits(columns)).last()
-    };
-    (0..).map_while(reach).collect()
+fn half_widths(radius: usize) -> Vec<usize> {
+    (0..=radius)
+        .map(|rows| (radius * radius - rows * rows).isqrt())
+        .collect()
 }
 
 fn over_disk(
@@ -94,10 +91,8 @@ mod tests {
 
     #[test]
     fn disks_are_euclidean() {
-        assert_eq!(half_widths(0.5), [0]);
-        assert_eq!(half_widths(1.0), [1, 0]);
-        assert_eq!(half_widths(2.0), [2, 1, 0]);
-        assert_eq!(half_widths(2.24), [2, 2, 1]);
-        assert_eq!(half_widths(5.0), [5, 4, 4, 4, 3, 0]);
+        assert_eq!(half_widths(1), [1, 0]);
+        assert_eq!(half_widths(2), [2, 1, 0]);
+        assert_eq!(half_widths(5), [5, 4, 4, 4, 3, 0]);
     }
 }

@@ -15,6 +15,23 @@ pub(crate) use popcount::{bit_count, lowest_bit};
 pub(crate) use window::{bits_in_window, differs_from_neighbour};
 
 use burn::tensor::{DType, FloatDType, Int, IntDType, Tensor};
+use decoupled_seg_targets::TargetsOptions;
+
+use crate::BodyEdgeTargets;
+
+/// The targets by loops over the labels, where the device is the host and the sets of classes fit its words.
+pub(crate) fn host_targets(
+    labels: &Tensor<3, Int>,
+    num_classes: usize,
+    options: &TargetsOptions,
+) -> Option<BodyEdgeTargets> {
+    #[cfg(feature = "flex")]
+    if flex::serves(&labels.device()) {
+        return flex::host_targets(labels, num_classes, options);
+    }
+    let _ = (labels, num_classes, options);
+    None
+}
 
 /// The logits in f32: a sum over a million pixels has no digits left in f16 or bf16.
 pub(crate) fn in_f32(logits: Tensor<4>) -> Tensor<4> {

@@ -10,6 +10,7 @@ use burn::backend::autodiff::{Autodiff, NodeId};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{AutodiffBackend, Backend};
 use burn::tensor::Shape;
+use decoupled_seg_types::Size;
 
 use super::backend::{SamplingBackend, SamplingGradients};
 use super::options::WarpOptions;
@@ -19,7 +20,7 @@ where
     B: Backend + SamplingBackend + SamplingGradients,
     C: CheckpointStrategy,
 {
-    fn bilinear(x: FloatTensor<Self>, size: [usize; 2], align_corners: bool) -> FloatTensor<Self> {
+    fn bilinear(x: FloatTensor<Self>, size: Size, align_corners: bool) -> FloatTensor<Self> {
         let [_, _, height, width] = x.shape().dims();
         let prepared = BilinearBackward
             .prepare::<C>([x.node()])
@@ -27,7 +28,9 @@ where
             .stateful();
         let output = B::bilinear(x.into_primitive(), size, align_corners);
         match prepared {
-            OpsKind::Tracked(prep) => prep.finish(([height, width], align_corners), output),
+            OpsKind::Tracked(prep) => {
+                prep.finish((Size::new(height, width), align_corners), output)
+            }
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }
@@ -126,7 +129,7 @@ struct BilinearBackward;
 
 impl<B: Backend + SamplingGradients> Backward<B, 1> for BilinearBackward {
     /// Size of the input, corner convention.
-    type State = ([usize; 2], bool);
+    type State = (Size, bool);
 
     fn backward(
         self,

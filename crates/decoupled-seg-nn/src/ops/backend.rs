@@ -2,6 +2,7 @@
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
+use decoupled_seg_types::Size;
 
 use super::options::WarpOptions;
 
@@ -15,7 +16,7 @@ use super::options::WarpOptions;
 pub(crate) trait SamplingBackend: Backend {
     /// Resizes the last two axes of a tensor of rank 4 bilinearly.
     #[fusion(dtype = x, shape = resized(x, size))]
-    fn bilinear(x: FloatTensor<Self>, size: [usize; 2], align_corners: bool) -> FloatTensor<Self>;
+    fn bilinear(x: FloatTensor<Self>, size: Size, align_corners: bool) -> FloatTensor<Self>;
 
     /// Reads `features` where `flow` points.
     #[fusion(dtype = features, shape = features)]
@@ -45,7 +46,7 @@ pub(crate) trait SamplingGradients: Backend {
     #[fusion(dtype = grad, shape = resized(grad, input_size))]
     fn bilinear_backward(
         grad: FloatTensor<Self>,
-        input_size: [usize; 2],
+        input_size: Size,
         align_corners: bool,
     ) -> FloatTensor<Self>;
 
@@ -70,7 +71,7 @@ pub(crate) trait SamplingGradients: Backend {
 }
 
 #[cfg(feature = "fusion")]
-fn resized(shape: &burn::tensor::Shape, size: &[usize; 2]) -> burn::tensor::Shape {
+fn resized(shape: &burn::tensor::Shape, size: &Size) -> burn::tensor::Shape {
     let [batch, channels, _, _] = shape.dims();
-    burn::tensor::Shape::new([batch, channels, size[0], size[1]])
+    burn::tensor::Shape::new([batch, channels, size.height, size.width])
 }

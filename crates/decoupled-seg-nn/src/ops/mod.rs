@@ -16,4 +16,4 @@ mod resize;
 
 pub use flow_warp::{BodyEdge, flow_warp, flow_warp_split};
 pub use options::{FlowUnit, WarpGradient, WarpOptions, WarpPadding};
-pub use resize::resize;
+pub use resize::{map_size, resize};

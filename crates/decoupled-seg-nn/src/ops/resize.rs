@@ -1,9 +1,10 @@
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
+use decoupled_seg_types::Size;
 
 use super::backend::SamplingBackend;
 
-/// Resizes a feature map bilinearly to `size = [height, width]`, without antialiasing: PyTorch's `interpolate`.
+/// Resizes a feature map bilinearly to `size`, without antialiasing: PyTorch's `interpolate`.
 ///
 /// ```text
 /// align_corners        position = x * (in - 1) / (out - 1)
@@ -22,20 +23,24 @@ use super::backend::SamplingBackend;
 /// # Panics
 ///
 /// Panics if a side of the input or of `size` is 0.
-pub fn resize(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> Tensor<4> {
+pub fn resize(x: Tensor<4>, size: Size, align_corners: bool) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     assert!(
-        height > 0 && width > 0 && size[0] > 0 && size[1] > 0,
-        "cannot resize {height}x{width} to {}x{}: every side must be at least 1",
-        size[0],
-        size[1]
+        height > 0 && width > 0 && size.pixels() > 0,
+        "cannot resize {height}x{width} to {size}: every side must be at least 1"
     );
-    if [height, width] == size {
+    if Size::new(height, width) == size {
         return x;
     }
     // One pixel, as behind a global pooling: a broadcast, whose gradient is a reduction instead of one long sum a unit.
     if [height, width] == [1, 1] {
-        return x.expand([batch, channels, size[0], size[1]]);
+        return x.expand([batch, channels, size.height, size.width]);
     }
     Tensor::from_dispatch(Dispatch::bilinear(x.into_dispatch(), size, align_corners))
+}
+
+/// Height and width of a feature map `[batch, channels, height, width]`.
+pub fn map_size(map: &Tensor<4>) -> Size {
+    let [_, _, height, width] = map.dims();
+    Size::new(height, width)
 }

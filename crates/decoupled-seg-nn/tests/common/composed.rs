@@ -2,15 +2,15 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use decoupled_seg_nn::{FlowUnit, WarpOptions, WarpPadding};
+use decoupled_seg_nn::{FlowUnit, Size, WarpOptions, WarpPadding};
 
 /// Two products with constant matrices of two non-zeros a row, `A_h X A_w^T`.
-pub fn resize(x: Tensor<4>, size: [usize; 2], align_corners: bool) -> Tensor<4> {
+pub fn resize(x: Tensor<4>, size: Size, align_corners: bool) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     let device = x.device();
     let dtype = x.dtype();
-    let rows = matrix(height, size[0], align_corners, &device, dtype);
-    let columns = matrix(width, size[1], align_corners, &device, dtype).transpose();
+    let rows = matrix(height, size.height, align_corners, &device, dtype);
+    let columns = matrix(width, size.width, align_corners, &device, dtype).transpose();
     rows.unsqueeze::<4>()
         .matmul(x.matmul(columns.unsqueeze::<4>()))
 }

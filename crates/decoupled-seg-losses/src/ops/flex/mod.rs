@@ -3,6 +3,9 @@
 //! They compute what the tensor code beside them computes for every backend; the tests compare the two.
 
 mod kernel;
+mod targets;
+
+pub(super) use targets::host_targets;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;

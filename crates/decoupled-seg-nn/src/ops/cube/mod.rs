@@ -14,6 +14,7 @@ use burn_cubecl::ops::numeric::empty_device_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::features::AtomicUsage;
 use cubecl::ir::Type;
+use decoupled_seg_types::Size;
 
 use self::resize::Direction;
 use super::backend::{SamplingBackend, SamplingGradients};
@@ -47,7 +48,7 @@ fn adds_atomically(tensor: &CubeTensor) -> bool {
 }
 
 impl SamplingBackend for CubeBackend {
-    fn bilinear(x: CubeTensor, size: [usize; 2], align_corners: bool) -> CubeTensor {
+    fn bilinear(x: CubeTensor, size: Size, align_corners: bool) -> CubeTensor {
         resize::bilinear(x, size, align_corners, Direction::Forward)
     }
 
@@ -83,11 +84,7 @@ fn warp_backward(
 }
 
 impl SamplingGradients for CubeBackend {
-    fn bilinear_backward(
-        grad: CubeTensor,
-        input_size: [usize; 2],
-        align_corners: bool,
-    ) -> CubeTensor {
+    fn bilinear_backward(grad: CubeTensor, input_size: Size, align_corners: bool) -> CubeTensor {
         resize::bilinear(grad, input_size, align_corners, Direction::Backward)
     }
 

@@ -5,6 +5,7 @@ use burn::tensor::Shape;
 use burn_cubecl::ops::numeric::empty_device_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
+use decoupled_seg_types::Size;
 
 use super::super::position::ResizeAxis;
 use super::place::{CHANNELS, at, cubes, groups, image_at, no_sums, place, store_sums};
@@ -158,16 +159,16 @@ pub(super) enum Direction {
 /// Resizes the last two axes of `x` to `size`; backward, `x` is the gradient and `size` that of the input.
 pub(super) fn bilinear(
     x: CubeTensor,
-    size: [usize; 2],
+    size: Size,
     align_corners: bool,
     direction: Direction,
 ) -> CubeTensor {
     let [batch, channels, height, width] = x.meta.shape().dims();
     let client = x.client.clone();
-    let shape = Shape::new([batch, channels, size[0], size[1]]);
+    let shape = Shape::new([batch, channels, size.height, size.width]);
     let output = empty_device_dtype(client.clone(), x.device.clone(), shape, x.dtype);
     let groups = groups(channels);
-    let units = batch * groups * size[0] * size[1];
+    let units = batch * groups * size.pixels();
     if units == 0 {
         return output;
     }
@@ -183,8 +184,8 @@ pub(super) fn bilinear(
                 cube_dim,
                 arg,
                 output_arg,
-                axis(height, size[0], align_corners),
-                axis(width, size[1], align_corners),
+                axis(height, size.height, align_corners),
+                axis(width, size.width, align_corners),
                 groups,
                 dtype,
             ),
@@ -194,8 +195,8 @@ pub(super) fn bilinear(
                 cube_dim,
                 arg,
                 output_arg,
-                axis(size[0], height, align_corners),
-                axis(size[1], width, align_corners),
+                axis(size.height, height, align_corners),
+                axis(size.width, width, align_corners),
                 groups,
                 dtype,
             ),

@@ -173,7 +173,9 @@ mod tests {
             assert_eq!(inside, planes.iter().sum::<f32>());
             let last = frame.at(height as i32 - 1, width as i32 - 1) as usize;
             assert_eq!(block[last][channels - 1], planes[planes.len() - 1]);
-            let back: Vec<f32> = written(planes.len(), |back| unpack(&block, frame, back));
+            // SAFETY: `unpack` writes every pixel of every plane.
+            let back: Vec<f32> =
+                unsafe { written(planes.len(), |back| unpack(&block, frame, back)) };
             assert_eq!(back, planes);
         }
     }

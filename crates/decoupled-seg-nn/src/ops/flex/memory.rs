@@ -2,13 +2,20 @@
 
 use std::mem::MaybeUninit;
 
-/// A vector whose elements `write` writes, all of them: the memory is not cleared before.
-pub(super) fn written<S: Copy>(len: usize, write: impl FnOnce(&mut [MaybeUninit<S>])) -> Vec<S> {
+/// A vector whose elements `write` writes: the memory is not cleared before.
+///
+/// # Safety
+///
+/// `write` must initialise every element of the slice that it is given.
+pub(super) unsafe fn written<S: Copy>(
+    len: usize,
+    write: impl FnOnce(&mut [MaybeUninit<S>]),
+) -> Vec<S> {
     let mut elements = Vec::with_capacity(len);
     let spare = &mut elements.spare_capacity_mut()[..len];
     prefer_huge_pages(spare);
     write(spare);
-    // SAFETY: the capacity is there, and every kernel writes each element of its planes.
+    // SAFETY: the capacity is there, and the caller promises that `write` has initialised each element.
     unsafe { elements.set_len(len) };
     elements
 }
@@ -44,11 +51,14 @@ mod tests {
     #[test]
     fn small_and_large_results_are_what_was_written() {
         for len in [0, 1, 1000, (1 << 21) + 3] {
-            let numbers = written(len, |numbers| {
-                for (index, number) in numbers.iter_mut().enumerate() {
-                    number.write(index as u32);
-                }
-            });
+            // SAFETY: the loop writes every element.
+            let numbers = unsafe {
+                written(len, |numbers| {
+                    for (index, number) in numbers.iter_mut().enumerate() {
+                        number.write(index as u32);
+                    }
+                })
+            };
             assert_eq!(numbers.len(), len);
             assert!(numbers.iter().enumerate().all(|(i, &n)| i as u32 == n));
         }

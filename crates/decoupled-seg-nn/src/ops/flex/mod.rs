@@ -12,10 +12,10 @@ mod warp;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, Shape, TensorData, bf16, f16};
+use decoupled_seg_types::Size;
 
 use self::lanes::Frame;
 use self::number::Storage;
-use self::resize::Sides;
 use self::warp::{Extents, Grads};
 use super::backend::{SamplingBackend, SamplingGradients};
 use super::options::WarpOptions;
@@ -69,14 +69,10 @@ fn extents(features: &Primitive) -> Extents {
 }
 
 impl SamplingBackend for Flex {
-    fn bilinear(x: Primitive, size: [usize; 2], align_corners: bool) -> Primitive {
+    fn bilinear(x: Primitive, to: Size, align_corners: bool) -> Primitive {
         let [batch, channels, height, width] = x.shape().dims();
         let x = x.to_contiguous();
-        let from = Sides { height, width };
-        let to = Sides {
-            height: size[0],
-            width: size[1],
-        };
+        let from = Size::new(height, width);
         let shape = Shape::new([batch, channels, to.height, to.width]);
         with_storage!(x.dtype(), S => {
             tensor(resize::bilinear(elements!(x, S), from, to, align_corners), shape)
@@ -108,18 +104,10 @@ impl SamplingBackend for Flex {
 }
 
 impl SamplingGradients for Flex {
-    fn bilinear_backward(
-        grad: Primitive,
-        input_size: [usize; 2],
-        align_corners: bool,
-    ) -> Primitive {
+    fn bilinear_backward(grad: Primitive, from: Size, align_corners: bool) -> Primitive {
         let [batch, channels, height, width] = grad.shape().dims();
         let grad = grad.to_contiguous();
-        let from = Sides {
-            height: input_size[0],
-            width: input_size[1],
-        };
-        let to = Sides { height, width };
+        let to = Size::new(height, width);
         let shape = Shape::new([batch, channels, from.height, from.width]);
         with_storage!(grad.dtype(), S => {
             let grad = elements!(grad, S);

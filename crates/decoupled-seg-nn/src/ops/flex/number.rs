@@ -1,64 +1,38 @@
 //! Number types: what is stored and what is calculated with.
 
-use std::ops::{Add, AddAssign, Mul, Sub};
+use std::ops::AddAssign;
 
 use burn::tensor::{Element, bf16, f16};
+use num_traits::{AsPrimitive, Float};
 
 use super::transpose::{self, Tile};
 
 /// What the kernels calculate with: `f32`, or `f64` for tensors of that type.
-pub(super) trait Real:
-    Copy
-    + Default
-    + PartialOrd
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + AddAssign
-    + Send
-    + Sync
-{
-    const ONE: Self;
-    fn from_f64(value: f64) -> Self;
-    fn floor(self) -> Self;
-    fn abs(self) -> Self;
-    /// The nearest `i32` towards zero.
-    fn to_i32(self) -> i32;
+pub(super) trait Real: Float + AsPrimitive<i32> + AddAssign + Default + Send + Sync {
+    #[inline(always)]
+    fn from_f64(value: f64) -> Self {
+        <Self as num_traits::NumCast>::from(value).expect("a float rounds any other")
+    }
+
     fn transpose(tile: Tile<Self>) -> Tile<Self>;
 }
 
-macro_rules! real {
-    ($type:ty, $transpose:path) => {
-        impl Real for $type {
-            const ONE: Self = 1.0;
-            #[inline(always)]
-            fn from_f64(value: f64) -> Self {
-                value as $type
-            }
-            #[inline(always)]
-            fn floor(self) -> Self {
-                <$type>::floor(self)
-            }
-            #[inline(always)]
-            fn abs(self) -> Self {
-                <$type>::abs(self)
-            }
-            #[inline(always)]
-            fn to_i32(self) -> i32 {
-                self as i32
-            }
-            #[inline(always)]
-            fn transpose(tile: Tile<Self>) -> Tile<Self> {
-                $transpose(tile)
-            }
-        }
-    };
+impl Real for f32 {
+    #[inline(always)]
+    fn transpose(tile: Tile<Self>) -> Tile<Self> {
+        #[cfg(target_arch = "x86_64")]
+        return transpose::shuffled(tile);
+        #[cfg(not(target_arch = "x86_64"))]
+        transpose::plain(tile)
+    }
 }
-#[cfg(target_arch = "x86_64")]
-real!(f32, transpose::shuffled);
-#[cfg(not(target_arch = "x86_64"))]
-real!(f32, transpose::plain);
-real!(f64, transpose::plain);
+
+impl Real for f64 {
+    #[inline(always)]
+    fn transpose(tile: Tile<Self>) -> Tile<Self> {
+        transpose::plain(tile)
+    }
+}
 
 /// What a tensor stores.
 pub(super) trait Storage: Element + Copy + Default + Send + Sync {

@@ -2,25 +2,14 @@
 
 use std::mem::MaybeUninit;
 
+use decoupled_seg_types::Size;
+use num_traits::One;
 use rayon::prelude::*;
 
 use super::super::position::ResizeAxis;
 use super::memory::written;
 use super::number::{Real, Storage};
 use super::simd::{Kernel, dispatch};
-
-/// Sides of a plane.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sides {
-    pub(super) height: usize,
-    pub(super) width: usize,
-}
-
-impl Sides {
-    fn plane(self) -> usize {
-        self.height * self.width
-    }
-}
 
 /// The two input pixels that each output pixel reads along one axis, and the share of the second.
 struct Reads<R> {
@@ -62,7 +51,7 @@ impl<R: Real> Readers<R> {
         let mut of = vec![Vec::new(); input];
         for to in 0..output {
             let (first, second, share) = reads.get(to);
-            of[first].push((to as u32, R::ONE - share));
+            of[first].push((to as u32, R::one() - share));
             of[second].push((to as u32, share));
         }
         let mut starts = vec![0];
@@ -81,14 +70,14 @@ impl<R: Real> Readers<R> {
 }
 
 /// Resizes planes of `from` to planes of `to`.
-pub(super) fn bilinear<S: Storage>(x: &[S], from: Sides, to: Sides, align_corners: bool) -> Vec<S> {
-    let planes = x.len() / from.plane();
+pub(super) fn bilinear<S: Storage>(x: &[S], from: Size, to: Size, align_corners: bool) -> Vec<S> {
+    let planes = x.len() / from.pixels();
     let rows = Reads::new(from.height, to.height, align_corners);
     let columns = Reads::new(from.width, to.width, align_corners);
-    written(planes * to.plane(), |output| {
+    let write = |output: &mut [MaybeUninit<S>]| {
         output
-            .par_chunks_exact_mut(to.plane())
-            .zip(x.par_chunks_exact(from.plane()))
+            .par_chunks_exact_mut(to.pixels())
+            .zip(x.par_chunks_exact(from.pixels()))
             .for_each_init(
                 || vec![S::Real::default(); 2 * to.width],
                 |buffer, (output, x)| {
@@ -102,12 +91,14 @@ pub(super) fn bilinear<S: Storage>(x: &[S], from: Sides, to: Sides, align_corner
                     })
                 },
             );
-    })
+    };
+    // SAFETY: the chunks cover whole planes, and `Forward` writes every row of its plane.
+    unsafe { written(planes * to.pixels(), write) }
 }
 
 struct Forward<'a, S: Storage> {
     x: &'a [S],
-    from: Sides,
+    from: Size,
     rows: &'a Reads<S::Real>,
     columns: &'a Reads<S::Real>,
     /// Two input rows, resized across.
@@ -137,7 +128,7 @@ impl<S: Storage> Kernel for Forward<'_, S> {
                 across(row(second), self.columns, lower);
                 lower_row = second;
             }
-            let rest = S::Real::ONE - share;
+            let rest = S::Real::one() - share;
             for ((output, upper), lower) in output.iter_mut().zip(&*upper).zip(&*lower) {
                 output.write(S::store(*upper * rest + *lower * share));
             }
@@ -151,24 +142,24 @@ fn across<S: Storage>(row: &[S], columns: &Reads<S::Real>, output: &mut [S::Real
     let reads = columns.pixels.iter().zip(&columns.shares);
     for (output, (&(first, second), &share)) in output.iter_mut().zip(reads) {
         let (first, second) = (row[first as usize].load(), row[second as usize].load());
-        *output = first * (S::Real::ONE - share) + second * share;
+        *output = first * (S::Real::one() - share) + second * share;
     }
 }
 
 /// The gradient of [`bilinear`]: every input pixel collects from the output pixels that read it.
 pub(super) fn bilinear_backward<S: Storage>(
     grad: &[S],
-    from: Sides,
-    to: Sides,
+    from: Size,
+    to: Size,
     align_corners: bool,
 ) -> Vec<S> {
-    let planes = grad.len() / to.plane();
+    let planes = grad.len() / to.pixels();
     let rows = Readers::new(from.height, to.height, align_corners);
     let columns = Readers::new(from.width, to.width, align_corners);
-    written(planes * from.plane(), |output| {
+    let write = |output: &mut [MaybeUninit<S>]| {
         output
-            .par_chunks_exact_mut(from.plane())
-            .zip(grad.par_chunks_exact(to.plane()))
+            .par_chunks_exact_mut(from.pixels())
+            .zip(grad.par_chunks_exact(to.pixels()))
             .for_each_init(
                 || vec![S::Real::default(); to.width],
                 |buffer, (output, grad)| {
@@ -182,7 +173,9 @@ pub(super) fn bilinear_backward<S: Storage>(
                     })
                 },
             );
-    })
+    };
+    // SAFETY: the chunks cover whole planes, and `Backward` writes every row of its plane.
+    unsafe { written(planes * from.pixels(), write) }
 }
 
 struct Backward<'a, S: Storage> {

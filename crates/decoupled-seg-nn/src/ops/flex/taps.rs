@@ -1,5 +1,6 @@
 //! Where each pixel samples.
 
+use num_traits::AsPrimitive;
 use rayon::prelude::*;
 
 use super::super::options::{WarpOptions, WarpPadding};
@@ -25,7 +26,7 @@ impl<R: Real> Tap<R> {
     /// Shares of upper left, upper right, lower left and lower right.
     #[inline(always)]
     pub(super) fn weights(&self) -> [R; 4] {
-        let (left, top) = (R::ONE - self.x, R::ONE - self.y);
+        let (left, top) = (R::one() - self.x, R::one() - self.y);
         [left * top, self.x * top, left * self.y, self.x * self.y]
     }
 }
@@ -85,7 +86,7 @@ impl<R: Real> Axis<R> {
             return None;
         }
         let floor = offset.floor();
-        let index = x as i32 + floor.to_i32();
+        let index = x as i32 + AsPrimitive::<i32>::as_(floor);
         (-1..=self.last).contains(&index).then_some(Cell {
             index,
             fraction: offset - floor,

@@ -43,7 +43,7 @@ pub(super) fn warp<S: Storage>(
     options: WarpOptions,
 ) -> Vec<S> {
     let taps = taps(flow, extents.frame, options);
-    written(features.len(), |body| {
+    let write = |body: &mut [MaybeUninit<S>]| {
         let images = body.par_chunks_exact_mut(extents.image());
         let images = images.zip(features.par_chunks_exact(extents.image()));
         let images = images.zip(taps.par_chunks_exact(extents.frame.plane()));
@@ -64,7 +64,9 @@ pub(super) fn warp<S: Storage>(
                     },
                 );
         });
-    })
+    };
+    // SAFETY: the blocks cover all images, and `Forward` writes every pixel of its planes.
+    unsafe { written(features.len(), write) }
 }
 
 /// The same, and the features less it.
@@ -76,32 +78,36 @@ pub(super) fn warp_split<S: Storage>(
 ) -> (Vec<S>, Vec<S>) {
     let taps = taps(flow, extents.frame, options);
     let mut edge = Vec::new();
-    let body = written(features.len(), |body| {
-        edge = written(features.len(), |edge| {
-            let images = body.par_chunks_exact_mut(extents.image());
-            let images = images.zip(edge.par_chunks_exact_mut(extents.image()));
-            let images = images.zip(features.par_chunks_exact(extents.image()));
-            let images = images.zip(taps.par_chunks_exact(extents.frame.plane()));
-            images.for_each(|(((body, edge), features), taps)| {
-                body.par_chunks_mut(extents.block())
-                    .zip(edge.par_chunks_mut(extents.block()))
-                    .zip(features.par_chunks(extents.block()))
-                    .for_each_init(
-                        || zeros(extents.frame),
-                        |block, ((body, edge), features)| {
-                            dispatch(Forward {
-                                features,
-                                taps,
-                                frame: extents.frame,
-                                block,
-                                body,
-                                edge: Some(edge),
-                            })
-                        },
-                    );
-            });
+    let write_both = |body: &mut [MaybeUninit<S>], edge: &mut [MaybeUninit<S>]| {
+        let images = body.par_chunks_exact_mut(extents.image());
+        let images = images.zip(edge.par_chunks_exact_mut(extents.image()));
+        let images = images.zip(features.par_chunks_exact(extents.image()));
+        let images = images.zip(taps.par_chunks_exact(extents.frame.plane()));
+        images.for_each(|(((body, edge), features), taps)| {
+            body.par_chunks_mut(extents.block())
+                .zip(edge.par_chunks_mut(extents.block()))
+                .zip(features.par_chunks(extents.block()))
+                .for_each_init(
+                    || zeros(extents.frame),
+                    |block, ((body, edge), features)| {
+                        dispatch(Forward {
+                            features,
+                            taps,
+                            frame: extents.frame,
+                            block,
+                            body,
+                            edge: Some(edge),
+                        })
+                    },
+                );
         });
-    });
+    };
+    let write = |body: &mut [MaybeUninit<S>]| {
+        // SAFETY: as for the body.
+        edge = unsafe { written(features.len(), |edge| write_both(body, edge)) };
+    };
+    // SAFETY: the blocks cover all images, and `Forward` writes every pixel of body and edge.
+    let body = unsafe { written(features.len(), write) };
     (body, edge)
 }
 
@@ -222,7 +228,7 @@ pub(super) fn warp_backward<S: Storage>(
     // Every task sums the gradient of the flow over its channels; the sums of the tasks are added below.
     let mut sums = vec![S::Real::default(); flow.len() * tasks];
 
-    let features_grad = written(features.len(), |features_grad| {
+    let write = |features_grad: &mut [MaybeUninit<S>]| {
         let images = features_grad.par_chunks_exact_mut(extents.image());
         let images = images.zip(features.par_chunks_exact(extents.image()));
         let images = images.zip(sums.par_chunks_exact_mut(2 * plane * tasks));
@@ -256,11 +262,13 @@ pub(super) fn warp_backward<S: Storage>(
                     },
                 );
         });
-    });
+    };
+    // SAFETY: the blocks cover all images, and `BackwardBlock` writes every pixel of its planes.
+    let features_grad = unsafe { written(features.len(), write) };
 
     let scales = [extents.frame.width, extents.frame.height]
         .map(|length| S::Real::from_f64(FlowAxis::new(length, options).scale));
-    let flow_grad = written(flow.len(), |flow_grad| {
+    let write = |flow_grad: &mut [MaybeUninit<S>]| {
         let axes = flow_grad.par_chunks_exact_mut(plane).enumerate();
         axes.for_each(|(index, flow_grad)| {
             let (image, axis) = (index / 2, index % 2);
@@ -275,7 +283,9 @@ pub(super) fn warp_backward<S: Storage>(
                 grad.write(S::store(total * scales[axis]));
             }
         });
-    });
+    };
+    // SAFETY: the chunks cover both axes of all images, and the loop writes every pixel.
+    let flow_grad = unsafe { written(flow.len(), write) };
     (features_grad, flow_grad)
 }
 
@@ -355,7 +365,7 @@ fn slopes<R: Real>(
     grad: &Lanes<R>,
 ) -> (Lanes<R>, Lanes<R>) {
     let [a, b, c, d] = corners(block, pitch, tap);
-    let (left, top) = (R::ONE - tap.x, R::ONE - tap.y);
+    let (left, top) = (R::one() - tap.x, R::one() - tap.y);
     let (mut along_x, mut along_y) = (Lanes::<R>::default(), Lanes::<R>::default());
     if tap.follows_x {
         for lane in 0..LANES {

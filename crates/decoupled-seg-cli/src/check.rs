@@ -1,0 +1,51 @@
+use clap::Args;
+use decoupled_seg::datasets::{Split, check};
+use decoupled_seg::engine::{EngineError, Progress};
+
+use crate::args::DataArgs;
+use crate::{CliError, Project};
+
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Pictures of each labelled split to write with their labels on top.
+    #[arg(long, default_value_t = 4)]
+    overlays: usize,
+}
+
+pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
+    let open = project.opener(&args.data)?;
+    let splits = [Split::Train, Split::Val, Split::Test].map(|split| (split, open(split)));
+    let readable = splits
+        .iter()
+        .filter_map(|(split, opened)| Some((*split, opened.as_ref().ok()?.clone())));
+    let readable: Vec<_> = readable.collect();
+    let images = readable.iter().map(|(_, split)| split.len()).sum();
+    let counter = Progress::Auto.count("images read", images);
+    let report = check::check_splits(splits.into(), |done, _| counter.at(done));
+    counter.finish();
+    println!("{report}");
+    let one_class = readable
+        .iter()
+        .find_map(|(_, split)| match split.classes().names()[..] {
+            [class] => Some(class.to_string()),
+            _ => None,
+        });
+    if let Some(class) = &one_class {
+        let class = class.clone();
+        println!("{}", EngineError::OneClass { class });
+    }
+    let folder = project.out(args.data.out.as_deref()).join("check");
+    for (name, split) in readable.iter().filter(|(_, split)| split.is_labelled()) {
+        let folder = folder.join(name.as_str());
+        for path in check::write_overlays(&**split, &folder, args.overlays)? {
+            println!("{}", path.display());
+        }
+    }
+    if report.is_ok() && one_class.is_none() {
+        Ok(())
+    } else {
+        Err(CliError::Problems)
+    }
+}

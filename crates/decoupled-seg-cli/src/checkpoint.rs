@@ -1,0 +1,64 @@
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use clap::Args;
+use decoupled_seg::engine::{
+    Checkpoint, CheckpointRecipe, CheckpointStore, EngineError, Predictor,
+};
+
+use crate::CliError;
+use decoupled_seg::{DecoupledSegNet, DecoupledSegNetConfig};
+
+#[derive(Args)]
+pub(crate) struct CheckpointArgs {
+    /// A checkpoint folder; the best of the run unless given.
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
+}
+
+impl CheckpointArgs {
+    /// The checkpoint, and the network that it is of.
+    pub fn open(&self, out: &Path) -> Result<(Checkpoint, DecoupledSegNetConfig), CliError> {
+        let checkpoint = match &self.checkpoint {
+            Some(folder) => Checkpoint::open(folder)?,
+            None => best(out)?,
+        };
+        let description = checkpoint.state().network.clone();
+        let network = serde_json::from_value(description).map_err(|source| CliError::Network {
+            folder: checkpoint.folder().to_path_buf(),
+            source,
+        })?;
+        Ok((checkpoint, network))
+    }
+
+    /// A predictor with its weights, and the checkpoint.
+    pub fn predictor(
+        &self,
+        out: &Path,
+    ) -> Result<(Predictor<DecoupledSegNet>, Checkpoint), CliError> {
+        let (checkpoint, network) = self.open(out)?;
+        let device = Device::default();
+        let predictor = Predictor::from_checkpoint(&checkpoint, network.init(&device), &device)?;
+        Ok((predictor, checkpoint))
+    }
+}
+
+/// The best checkpoint of a run by the run's own measure, or the newest if none was validated.
+pub(crate) fn best(out: &Path) -> Result<Checkpoint, CliError> {
+    let newest = store(out, CheckpointRecipe::default()).latest()?;
+    match store(out, newest.state().recipe.checkpoints).best() {
+        Err(EngineError::NoCheckpoint { .. }) => Ok(newest),
+        // A damaged one is named: another in its place would be judged under its name.
+        best => Ok(best?),
+    }
+}
+
+/// Whether there is no checkpoint yet, not even a damaged one.
+pub(crate) fn is_new(out: &Path) -> bool {
+    let newest = store(out, CheckpointRecipe::default()).latest();
+    matches!(newest, Err(EngineError::NoCheckpoint { skipped, .. }) if skipped.is_empty())
+}
+
+fn store(out: &Path, recipe: CheckpointRecipe) -> CheckpointStore {
+    CheckpointStore::open(out.join("checkpoints"), recipe)
+}

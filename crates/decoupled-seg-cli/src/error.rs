@@ -1,0 +1,107 @@
+use std::path::PathBuf;
+
+use decoupled_seg::datasets::DatasetError;
+use decoupled_seg::engine::{EngineError, FileError, RecipeError};
+use decoupled_seg::weights::WeightsError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// The arguments are wrong, or ask for help.
+    #[error(transparent)]
+    Arguments(#[from] clap::Error),
+    /// `--variant` names none of the project's.
+    #[error("no variant `{found}` of {project}, expected {}", one_of(.expected))]
+    UnknownVariant {
+        /// The project.
+        project: String,
+        /// What was asked for.
+        found: String,
+        /// What there is.
+        expected: Vec<&'static str>,
+    },
+    /// The command works on data, and `--data` names none.
+    #[error("which data set? --data {}", crate::projects::known())]
+    NoData,
+    /// `--data` is neither a name nor a file.
+    #[error(
+        "`--data {found}`: no such data set or file, expected {}",
+        crate::projects::known()
+    )]
+    UnknownData {
+        /// The value.
+        found: String,
+    },
+    /// A value of `--set` without `=`.
+    #[error("`--set {found}`: expected KEY=VALUE")]
+    NotAPair {
+        /// The value.
+        found: String,
+    },
+    /// `check` found what would spoil a training.
+    #[error("the data has problems, see the list above")]
+    Problems,
+    /// Some images could not be read; the others were predicted.
+    #[error("{failed} of {images} images could not be predicted, see the list above")]
+    NotPredicted {
+        /// How many could not.
+        failed: usize,
+        /// How many there are.
+        images: usize,
+    },
+    /// The project cannot make data up.
+    #[error("{project} has no `--synthetic`")]
+    NoSynthetic {
+        /// The project.
+        project: String,
+    },
+    /// The data set has no benchmark server.
+    #[error("{project} has no benchmark server to submit to")]
+    NoBenchmark {
+        /// The project.
+        project: String,
+    },
+    /// Files of another data set than Cityscapes cannot be scored.
+    #[error("only the files of Cityscapes can be scored")]
+    NotCityscapes,
+    /// The data cannot be opened or read.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// Training, evaluation or prediction failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A checkpoint does not say of which network it is.
+    #[error("`{folder}`: the checkpoint describes no network of this program: {source}")]
+    Network {
+        /// The checkpoint.
+        folder: PathBuf,
+        /// What is wrong with the description.
+        source: serde_json::Error,
+    },
+    /// The recipe cannot be read or used.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// Weights cannot be read or written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A report cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file of this program's own cannot be read or written.
+    #[error("`{path}`: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+fn one_of(names: &[&str]) -> String {
+    if names.is_empty() {
+        "none: there is one form only".to_string()
+    } else {
+        format!("one of {}", names.join(", "))
+    }
+}

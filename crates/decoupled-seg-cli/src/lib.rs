@@ -1,0 +1,202 @@
+//! The program `decoupled-seg`, and a command line for a data set of your own.
+//!
+//! ```sh
+//! decoupled-seg check --data camvid                         # label mistakes, before anything is trained
+//! decoupled-seg train --data camvid --network fcn-resnet50  # Ctrl-C stops it, --resume goes on
+//! decoupled-seg eval --data camvid --scales 0.5 1 2 --flip
+//! decoupled-seg predict --out runs/camvid 'photos/*/*.jpg' --kinds overlay edge
+//! decoupled-seg train --data path/to/dataset.toml           # your own images and masks, without code
+//! ```
+//!
+//! Runs go to `runs/<name>`. Every command tells its options with `--help`. With a reader or a recipe of your own, a
+//! program is a [`Project`]:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use std::sync::Arc;
+//!
+//! use decoupled_seg::datasets::CustomDataset;
+//! use decoupled_seg::engine::{Recipe, RecipePreset};
+//! use decoupled_seg_cli::Project;
+//!
+//! fn main() -> ExitCode {
+//!     let recipe = Recipe { epochs: 40, batch: 4, ..RecipePreset::Paper.recipe() };
+//!     let project = Project::new("cracks", "data/cracks", recipe, |root, split| {
+//!         Ok(Arc::new(CustomDataset::open(root.join("dataset.toml"), split.as_str())?))
+//!     });
+//!     decoupled_seg_cli::main(&project)
+//! }
+//! ```
+
+mod args;
+mod check;
+mod checkpoint;
+mod error;
+mod eval;
+mod export;
+mod left_out;
+mod predict;
+mod project;
+mod projects;
+mod score;
+mod start;
+mod submit;
+mod train;
+mod variant_file;
+mod weights;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use error::CliError;
+pub use project::{OpenSplit, Project, Variant};
+
+/// Trains, judges and uses a segmentation network with decoupled body and edge.
+#[derive(Parser)]
+#[command(name = "decoupled-seg", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The same for the program that knows several data sets.
+#[derive(Parser)]
+#[command(
+    name = "decoupled-seg",
+    version,
+    about = "Trains, judges and uses segmentation networks with decoupled body and edge"
+)]
+struct CliWithData {
+    /// The data set: bdd100k, camvid, cityscapes, kitti, mapillary, or the path of a dataset.toml.
+    #[arg(long, global = true, value_name = "NAME|FILE")]
+    data: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Look for label mistakes before training; fails if there are any.
+    Check(check::CheckArgs),
+    /// Train a network.
+    Train(Box<train::TrainArgs>),
+    /// Judge the best checkpoint of a run on the images of a split.
+    Eval(eval::EvalArgs),
+    /// Predict files, folders or patterns with the best checkpoint of a run.
+    Predict(predict::PredictArgs),
+    /// Write the folder that the benchmark's server takes.
+    Submit(submit::SubmitArgs),
+    /// Write the best checkpoint as `.safetensors` with the authors' names, for PyTorch.
+    Export(export::ExportArgs),
+    /// Score pictures of label ids against the ground truth, as the benchmark does (Cityscapes only).
+    Score(score::ScoreArgs),
+    /// Look into a file of weights, or convert it.
+    Weights(weights::WeightsArgs),
+}
+
+/// Runs the command that the program was called with on one project, and says on standard error why it failed.
+///
+/// It [keeps freed memory](decoupled_seg::keep_freed_memory).
+pub fn main(project: &Project) -> ExitCode {
+    exit(|| run(project, std::env::args_os()))
+}
+
+/// The program `decoupled-seg`: as [`main`], with the project that `--data` names.
+pub fn main_with_data() -> ExitCode {
+    exit(|| run_with_data(std::env::args_os()))
+}
+
+fn exit(run: impl FnOnce() -> Result<(), CliError>) -> ExitCode {
+    decoupled_seg::keep_freed_memory();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CliError::Arguments(error)) => error.exit(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command on a project; `args` begin with the program's name, as [`std::env::args_os`].
+///
+/// # Errors
+///
+/// Returns an error if the arguments are wrong or ask for help ([`CliError::Arguments`]), `check` finds problems
+/// ([`CliError::Problems`]), or the command fails.
+pub fn run<A: Into<OsString> + Clone>(
+    project: &Project,
+    args: impl IntoIterator<Item = A>,
+) -> Result<(), CliError> {
+    let mut matches = project
+        .describe(Cli::command())
+        .try_get_matches_from(args)?;
+    Cli::from_arg_matches_mut(&mut matches)?
+        .command
+        .run(project)
+}
+
+/// Runs a command on the project that `--data` names among `args`, which begin with the program's name.
+///
+/// # Errors
+///
+/// As [`run`], and if there is no such project, or none is named and the command needs one.
+pub fn run_with_data<A: Into<OsString> + Clone>(
+    args: impl IntoIterator<Item = A>,
+) -> Result<(), CliError> {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    // Looked for before the arguments are read: what `--variant` may be depends on the project.
+    let project = named_data(&args)
+        .map(|data| Project::of(&data))
+        .transpose()?;
+    let command = CliWithData::command();
+    let command = match &project {
+        Some(project) => project.describe(command),
+        None => command,
+    };
+    let mut matches = command.try_get_matches_from(args)?;
+    let command = CliWithData::from_arg_matches_mut(&mut matches)?.command;
+    match project {
+        Some(project) => command.run(&project),
+        None if command.needs_data() => Err(CliError::NoData),
+        None => command.run(&Project::without_data()),
+    }
+}
+
+fn named_data(args: &[OsString]) -> Option<String> {
+    let mut args = args.iter().map(|arg| arg.to_string_lossy());
+    while let Some(arg) = args.next() {
+        match arg.strip_prefix("--data") {
+            Some("") => return args.next().map(Into::into),
+            Some(rest) => {
+                if let Some(value) = rest.strip_prefix('=') {
+                    return Some(value.to_string());
+                }
+            }
+            None => {}
+        }
+    }
+    None
+}
+
+impl Command {
+    /// What a run or a file of weights knows by itself does not ask for the data.
+    fn needs_data(&self) -> bool {
+        !matches!(self, Self::Predict(_) | Self::Export(_) | Self::Weights(_))
+    }
+
+    fn run(self, project: &Project) -> Result<(), CliError> {
+        match self {
+            Self::Check(args) => check::run(project, &args),
+            Self::Train(args) => train::run(project, *args),
+            Self::Eval(args) => eval::run(project, args),
+            Self::Predict(args) => predict::run(project, &args),
+            Self::Submit(args) => submit::run(project, args),
+            Self::Export(args) => export::run(project, &args),
+            Self::Score(args) => score::run(project, &args),
+            Self::Weights(args) => weights::run(args),
+        }
+    }
+}

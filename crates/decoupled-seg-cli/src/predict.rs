@@ -1,0 +1,88 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use decoupled_seg::engine::{PredictionKind, find_images};
+
+use crate::args::ProtocolArgs;
+use crate::checkpoint::CheckpointArgs;
+use crate::left_out::LeftOut;
+use crate::{CliError, Project};
+
+/// Label ids are for benchmarks; where a data set has none of its own they are the class indices again.
+const DEFAULT: [PredictionKind; 6] = [
+    PredictionKind::ClassIndex,
+    PredictionKind::Color,
+    PredictionKind::Overlay,
+    PredictionKind::Edge,
+    PredictionKind::Body,
+    PredictionKind::Flow,
+];
+
+#[derive(Args)]
+pub(crate) struct PredictArgs {
+    /// Images, folders of images, or patterns: `street.jpg`, `photos`, `'leftImg8bit/val/*/*.png'`.
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// Folder of the run.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Where the pictures go; `predictions` in the run's folder unless given.
+    #[arg(long)]
+    to: Option<PathBuf>,
+    /// What to write, each kind into a folder of its name; all but label ids unless given.
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_parser = kinds(), value_name = "KIND")]
+    kinds: Vec<PredictionKind>,
+    #[command(flatten)]
+    checkpoint: CheckpointArgs,
+    #[command(flatten)]
+    protocol: ProtocolArgs,
+}
+
+fn kinds() -> impl TypedValueParser<Value = PredictionKind> {
+    PossibleValuesParser::new(PredictionKind::ALL.map(PredictionKind::folder))
+        .map(|name| PredictionKind::from_folder(&name).expect("one of the possible values"))
+}
+
+pub(crate) fn run(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
+    let mut images = Vec::new();
+    let mut left_out = LeftOut::default();
+    for input in &args.inputs {
+        left_out.look(input);
+        images.extend(find_images(input)?);
+    }
+    // A file may be named by itself and by a pattern.
+    images.sort();
+    images.dedup();
+    if !left_out.is_empty() {
+        println!("{left_out}");
+    }
+    let out = project.out(args.out.as_deref());
+    let (predictor, checkpoint) = args.checkpoint.predictor(&out)?;
+    let protocol = checkpoint.state().recipe.validation.protocol.clone();
+    let kinds = if args.kinds.is_empty() {
+        DEFAULT.to_vec()
+    } else {
+        args.kinds.clone()
+    };
+    let to = args.to.clone().unwrap_or_else(|| out.join("predictions"));
+    let predicted = predictor
+        .with_protocol(args.protocol.apply(protocol)?)
+        .with_kinds(kinds)
+        .predict_files(&images, &to)?;
+    println!(
+        "{} images predicted into {}",
+        predicted.images.len(),
+        to.display()
+    );
+    if predicted.failed.is_empty() {
+        return Ok(());
+    }
+    for failed in &predicted.failed {
+        eprintln!("error: {}", failed.source);
+    }
+    Err(CliError::NotPredicted {
+        failed: predicted.failed.len(),
+        images: images.len(),
+    })
+}

@@ -1,0 +1,41 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::args::{DataArgs, ProtocolArgs, SplitName};
+use crate::checkpoint::CheckpointArgs;
+use crate::{CliError, Project, variant_file};
+
+#[derive(Args)]
+pub(crate) struct SubmitArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// The images to predict.
+    #[arg(long, value_enum, default_value = "test")]
+    split: SplitName,
+    /// Where the files go; `submission` in the run's folder unless given.
+    #[arg(long)]
+    to: Option<PathBuf>,
+    #[command(flatten)]
+    checkpoint: CheckpointArgs,
+    #[command(flatten)]
+    protocol: ProtocolArgs,
+}
+
+pub(crate) fn run(project: &Project, mut args: SubmitArgs) -> Result<(), CliError> {
+    let Some(submission) = project.submission else {
+        return Err(CliError::NoBenchmark {
+            project: project.name.clone(),
+        });
+    };
+    let out = project.out(args.data.out.as_deref());
+    variant_file::read(&mut args.data, &out)?;
+    let (predictor, checkpoint) = args.checkpoint.predictor(&out)?;
+    let protocol = checkpoint.state().recipe.validation.protocol.clone();
+    let mut predictor = predictor.with_protocol(args.protocol.apply(protocol)?);
+    let to = args.to.clone().unwrap_or_else(|| out.join("submission"));
+    let images = project.split(&args.data, args.split.into())?;
+    let written = submission.write(&mut predictor, &*images, &to)?;
+    println!("{} files in {}", written.len(), to.display());
+    Ok(())
+}

@@ -1,0 +1,242 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use decoupled_seg::datasets::augment::{CropSize, RandomScale};
+use decoupled_seg::datasets::{
+    ResizedCache, ResizedCacheConfig, ResizedTo, SegmentationDataset, Split,
+};
+use decoupled_seg::engine::{
+    Interrupt, Progress, Recipe, RecipeError, RecipePreset, Resume, Stop, Trainer,
+};
+use decoupled_seg::network::NetworkPreset;
+use decoupled_seg_types::Size;
+
+use crate::args::DataArgs;
+use crate::start::Start;
+use crate::{CliError, Project, checkpoint, variant_file};
+
+#[derive(Args)]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// The network.
+    #[arg(long, default_value = "tiny")]
+    network: NetworkPreset,
+    /// Without the body/edge module: the twin to compare with.
+    #[arg(long)]
+    plain: bool,
+    /// Start from what fits of another run, or of a `.pth` or `.safetensors` file: of this program, of the authors, or a
+    /// whole ImageNet classifier (the network then takes its stem).
+    #[arg(long, value_name = "RUN|FILE", aliases = ["weights", "from"])]
+    start: Option<PathBuf>,
+    /// Go on from the newest checkpoint of the run.
+    #[arg(long)]
+    resume: bool,
+    /// A recipe of the paper, the authors' scripts or PaddleSeg, in place of that of the data set.
+    #[arg(long, value_parser = presets(), value_name = "NAME")]
+    preset: Option<RecipePreset>,
+    /// A file with a preset and what differs from it, in place of the recipe of the data set (TOML or JSON).
+    #[arg(long, conflicts_with = "preset")]
+    recipe: Option<PathBuf>,
+    /// One epoch of small steps, to see that everything works.
+    #[arg(long)]
+    short: bool,
+    /// Changes one value of the recipe: `clip_norm=2.5`, `class_uniform=null`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Passes over the training images.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Images a batch.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Learning rate at the start.
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Random seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Size of the random crops, in pixels.
+    #[arg(long, value_name = "HEIGHTxWIDTH")]
+    crop: Option<Size>,
+    /// Range of the random scale.
+    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"])]
+    scale: Option<Vec<f64>>,
+    /// Scale at which images are validated.
+    #[arg(long)]
+    validation_scale: Option<f64>,
+    /// Steps between two checkpoints inside an epoch.
+    #[arg(long)]
+    checkpoint_every: Option<usize>,
+    /// Validate every so many epochs.
+    #[arg(long)]
+    validate_every: Option<usize>,
+    /// Train on the images at this scale, made once and kept on disk. Pixels in the recipe are then those.
+    #[arg(long, value_name = "SCALE", value_parser = positive)]
+    resized: Option<f64>,
+    /// Where resized images and the index of class-uniform sampling are kept; beside the data, or in the run's folder,
+    /// unless given.
+    #[arg(long, value_name = "FOLDER")]
+    cache: Option<PathBuf>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
+        _ => Err("expected a number above 0".to_string()),
+    }
+}
+
+fn presets() -> impl TypedValueParser<Value = RecipePreset> {
+    PossibleValuesParser::new(RecipePreset::ALL.map(RecipePreset::name))
+        .map(|name| RecipePreset::from_name(&name).expect("one of the possible values"))
+}
+
+pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError> {
+    let recipe = args.recipe_of(project)?;
+    let out = project.out(args.data.out.as_deref());
+    if args.resume {
+        variant_file::read(&mut args.data, &out)?;
+    }
+    let train = project.split(&args.data, Split::Train)?;
+    let resized = args.resized(&train, &out).map(Arc::new);
+    let train = match &resized {
+        Some(resized) => Arc::clone(resized) as Arc<dyn SegmentationDataset>,
+        None => train,
+    };
+    let validation = project.split(&args.data, Split::Val)?;
+    let mut network = args.network.config(train.classes().num_classes());
+    if args.plain {
+        network = network.plain();
+    } else {
+        large_enough(&recipe)?;
+    }
+    let start = args.start.as_deref().map(Start::open).transpose()?;
+    if let Some(start) = &start {
+        network = start.fit(network);
+    }
+    let device = Device::default();
+    device.seed(recipe.seed);
+    let mut model = network.init(&device);
+    if let Some(start) = &start {
+        start.load(&mut model)?;
+    }
+    let images = match train.extra_from() {
+        Some(first) => format!("{first} and {} extra images", train.len() - first),
+        None => format!("{} images", train.len()),
+    };
+    println!(
+        "{}: {images} to train on, {} to validate; {} parameters on {device:?}",
+        project.name,
+        validation.len(),
+        model.num_params()
+    );
+    // Another run's folder is refused below, and left as it is here.
+    if args.resume || checkpoint::is_new(&out) {
+        variant_file::write(&args.data, &out)?;
+    }
+    let description = serde_json::to_value(&network).expect("a network's config is plain data");
+    let mut trainer = Trainer::new(recipe, model, &device)
+        .with_network(description)
+        .with_run_folder(&out)
+        .with_resume(if args.resume {
+            Resume::IfPresent
+        } else {
+            Resume::Never
+        })
+        .with_progress(Progress::Auto)
+        .with_interrupt(Interrupt::on_signals()?);
+    if let Some(cache) = &args.cache {
+        trainer = trainer.with_cache_folder(cache);
+    }
+    let trained = trainer.fit(train, Some(&*validation))?;
+    if let Some(resized) = resized {
+        println!("{}", resized.state());
+    }
+    match trained.stop {
+        Stop::Interrupted => println!(
+            "stopped at step {}; go on with --resume",
+            trained.position.step
+        ),
+        Stop::Finished => println!(
+            "finished; `eval` judges the best checkpoint of {}",
+            out.display()
+        ),
+    }
+    Ok(())
+}
+
+impl TrainArgs {
+    /// The images at another scale, if they are asked for.
+    fn resized(
+        &self,
+        images: &Arc<dyn SegmentationDataset>,
+        out: &Path,
+    ) -> Option<ResizedCache<Arc<dyn SegmentationDataset>>> {
+        let scale = self.resized?;
+        let folder = self.cache.clone().or_else(|| images.cache_folder());
+        let folder = folder.unwrap_or_else(|| out.to_path_buf()).join("resized");
+        let config = ResizedCacheConfig::new(folder, ResizedTo::Scale(scale));
+        Some(config.init(Arc::clone(images)))
+    }
+
+    fn recipe_of(&self, project: &Project) -> Result<Recipe, CliError> {
+        let mut recipe = match (&self.recipe, self.preset) {
+            (Some(path), _) => Recipe::read(path)?,
+            (None, Some(preset)) => preset.recipe(),
+            (None, None) => project.recipe.clone(),
+        };
+        if self.short {
+            recipe.epochs = 1;
+            recipe.batch = 2;
+            recipe.augmentation.crop = Some(CropSize::square(64));
+        }
+        recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
+        recipe.batch = self.batch.unwrap_or(recipe.batch);
+        recipe.seed = self.seed.unwrap_or(recipe.seed);
+        recipe.optimizer.learning_rate = self.lr.unwrap_or(recipe.optimizer.learning_rate);
+        recipe.validate_every = self.validate_every.unwrap_or(recipe.validate_every);
+        if let Some(Size { height, width }) = self.crop {
+            recipe.augmentation.crop = Some(CropSize { width, height });
+        }
+        if let Some([min, max]) = self.scale.as_deref() {
+            recipe.augmentation.scale = Some(RandomScale::new(*min, *max));
+        }
+        if let Some(scale) = self.validation_scale {
+            recipe.validation.protocol.scales = vec![scale];
+        }
+        if self.checkpoint_every.is_some() {
+            recipe.checkpoints.every_steps = self.checkpoint_every;
+        }
+        if recipe.validation.boundary.is_empty() {
+            recipe.validation.boundary = project.boundary.clone();
+        }
+        for pair in &self.set {
+            let Some((key, value)) = pair.split_once('=') else {
+                return Err(CliError::NotAPair {
+                    found: pair.clone(),
+                });
+            };
+            recipe = recipe.with(key, value)?;
+        }
+        recipe.validate()?;
+        Ok(recipe)
+    }
+}
+
+/// The module's strided steps have to be left with something of an eighth of the crop.
+fn large_enough(recipe: &Recipe) -> Result<(), RecipeError> {
+    const LEAST: usize = 49;
+    match recipe.augmentation.crop {
+        Some(CropSize { width, height }) if width.min(height) < LEAST => Err(RecipeError::Value {
+            field: "augmentation.crop",
+            found: Size::new(height, width).to_string(),
+            expected: "at least 49 pixels a side for the body/edge module, or `--plain`",
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,156 @@
+//! `weights`: looks into files of weights, and converts PyTorch's to safetensors. Nothing in a file is executed.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use clap::{Args, Subcommand};
+use decoupled_seg::DecoupledSegNetConfig;
+use decoupled_seg::engine::Protected;
+use decoupled_seg::network::NetworkPreset;
+use decoupled_seg::weights::{LoadPolicy, Mismatch, WeightsError, WeightsFile, convert, load};
+
+use crate::CliError;
+
+#[derive(Args)]
+pub(crate) struct WeightsArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Lists the tensors of a file, and says whether they are those of a network.
+    Inspect {
+        /// A `.pth` or `.safetensors` file.
+        file: PathBuf,
+        /// The network to compare with.
+        #[arg(long)]
+        network: Option<NetworkPreset>,
+        /// Its twin without body and edge.
+        #[arg(long)]
+        plain: bool,
+        /// Its number of classes.
+        #[arg(long, default_value_t = 19)]
+        classes: usize,
+    },
+    /// Writes an untrained network, to see the names or to try them in PyTorch.
+    New {
+        /// The network.
+        network: NetworkPreset,
+        /// The `.safetensors` file to write.
+        to: PathBuf,
+        /// Its twin without body and edge.
+        #[arg(long)]
+        plain: bool,
+        /// Its number of classes.
+        #[arg(long, default_value_t = 19)]
+        classes: usize,
+    },
+    /// Writes a file as safetensors, under the same names.
+    Convert {
+        /// A `.pth` or `.safetensors` file.
+        from: PathBuf,
+        /// The `.safetensors` file to write.
+        to: PathBuf,
+    },
+}
+
+fn config(network: NetworkPreset, classes: usize, plain: bool) -> DecoupledSegNetConfig {
+    let config = network.config(classes);
+    match plain {
+        true => config.plain(),
+        false => config,
+    }
+}
+
+pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
+    match args.command {
+        Command::Inspect {
+            file,
+            network,
+            plain,
+            classes,
+        } => {
+            let file = WeightsFile::open(file)?;
+            list(&file);
+            match network {
+                Some(network) => compare(&file, &config(network, classes, plain)),
+                None => Ok(()),
+            }
+        }
+        Command::New {
+            network,
+            to,
+            plain,
+            classes,
+        } => {
+            let config = config(network, classes, plain);
+            config.init(&Device::default()).save_weights(to)?;
+            Ok(())
+        }
+        Command::Convert { from, to } => {
+            let file = WeightsFile::open(from)?;
+            Protected::new([file.path()]).check(&to)?;
+            convert(&file, &to)?;
+            println!("{} tensors in {}", file.entries().count(), to.display());
+            Ok(())
+        }
+    }
+}
+
+fn list(file: &WeightsFile) {
+    let mut numbers = 0;
+    for entry in file.entries() {
+        numbers += entry.shape.iter().product::<usize>();
+        println!("{:<56} {:>5?} {:?}", entry.key, entry.dtype, entry.shape);
+    }
+    println!(
+        "{}: {:?}, {} tensors, {numbers} numbers",
+        name(file.path()),
+        file.format(),
+        file.entries().count()
+    );
+}
+
+fn compare(file: &WeightsFile, config: &DecoupledSegNetConfig) -> Result<(), CliError> {
+    let mut network = config.init(&Device::default());
+    let keys = config.official_keys();
+    let report = match load(&mut network, &keys, file, LoadPolicy::Partial) {
+        Ok(report) => report,
+        Err(error) => {
+            if let WeightsError::Mismatch { mismatch, .. } = &error {
+                print(mismatch);
+                println!("nothing fits the network");
+            }
+            return Err(error.into());
+        }
+    };
+    print(&report.left_out);
+    match report.left_out.is_empty() {
+        true => println!(
+            "the file fits the network, all {} tensors",
+            report.loaded.len()
+        ),
+        false => println!("{} tensors fit the network", report.loaded.len()),
+    }
+    Ok(())
+}
+
+fn print(mismatch: &Mismatch) {
+    for key in &mismatch.missing {
+        println!("missing     {key}");
+    }
+    for key in &mismatch.unexpected {
+        println!("unexpected  {key}");
+    }
+    for tensor in &mismatch.misshaped {
+        println!("misshaped   {tensor}");
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}

@@ -1,0 +1,263 @@
+//! The command line of the examples, from label check to predictions.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use decoupled_seg::datasets::CamVid;
+use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
+use decoupled_seg::engine::{CheckpointStore, Recipe, RecipePreset};
+use decoupled_seg_cli::{self as cli, CliError, Project};
+
+const SIZE: SyntheticConfig = SyntheticConfig {
+    train: 4,
+    val: 2,
+    test: 1,
+    width: 64,
+    height: 64,
+    seed: 0,
+};
+
+fn project() -> Project {
+    Project::new(
+        "tiny",
+        "no/such/folder",
+        RecipePreset::Paper.recipe(),
+        |root, split| Ok(Arc::new(CamVid::open(root, split)?)),
+    )
+    .with_variant("original", "labels in colours", |root, split| {
+        Ok(Arc::new(CamVid::open_original(root, split)?))
+    })
+    .with_synthetic(|root| {
+        synthetic::write_camvid(root, &SIZE)?;
+        synthetic::write_camvid_original(root, &SIZE)
+    })
+}
+
+fn run(args: &[&str]) -> Result<(), CliError> {
+    let args = std::iter::once("tiny").chain(args.iter().copied());
+    cli::run(&project(), args)
+}
+
+fn message(args: &[&str]) -> String {
+    run(args).expect_err("a mistake").to_string()
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("readable").file_name();
+    let mut names: Vec<String> = entries
+        .map(|entry| name(entry).into_string().expect("UTF-8"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn resized_images_are_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (out, cache) = (path("run"), path("cache"));
+    let train = [
+        "train",
+        "--synthetic",
+        "--short",
+        "--out",
+        &out,
+        "--resized",
+        "0.5",
+        "--cache",
+        &cache,
+    ];
+    run(&train).expect("trains");
+    // An image and its labels of each of four items.
+    let kept = files(&folder.path().join("cache/resized"));
+    assert_eq!(kept.len(), 8, "{kept:?}");
+    let image = folder.path().join("cache/resized").join(&kept[0]);
+    let size = image::image_dimensions(image).expect("a PNG");
+    assert_eq!(size, (32, 32));
+    assert!(message(&["train", "--resized", "0"]).contains("a number above 0"));
+}
+
+#[test]
+fn a_data_set_goes_through_every_command() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| {
+        folder
+            .path()
+            .join(name)
+            .to_str()
+            .expect("UTF-8")
+            .to_string()
+    };
+    let out = path("run");
+    let data = ["--synthetic", "--variant", "original", "--out", &out];
+    let with_data = |command: &str, more: &[&str]| {
+        let args: Vec<&str> = [command]
+            .into_iter()
+            .chain(data)
+            .chain(more.iter().copied())
+            .collect();
+        run(&args).unwrap_or_else(|error| panic!("{args:?}: {error}"));
+    };
+    with_data("check", &["--overlays", "1"]);
+    assert_eq!(files(&folder.path().join("run/check/val")).len(), 1);
+    with_data(
+        "train",
+        &[
+            "--short",
+            "--set",
+            "log_every=1",
+            "--set",
+            "class_uniform.draw.fraction=1.0",
+        ],
+    );
+    let beside = folder.path().join("run/synthetic/.decoupled-seg");
+    assert_eq!(
+        files(&beside).len(),
+        1,
+        "the class index lies beside the data"
+    );
+    let recipe = Recipe::read(folder.path().join("run/recipe.toml")).expect("written by the run");
+    assert_eq!((recipe.log_every, recipe.batch, recipe.epochs), (1, 2, 1));
+    assert_eq!(
+        recipe.validation.boundary.len(),
+        4,
+        "the thresholds of the paper"
+    );
+    // The run knows its variant: without the labels of the other form it can still be judged.
+    fs::remove_dir_all(folder.path().join("run/synthetic/valannot")).expect("just written");
+    let eval = ["eval", "--synthetic", "--out", &out];
+    run(&[&eval[..], &["--scales", "0.5", "1", "--flip"]].concat()).expect("a trained run");
+    let error = message(&[&eval[..], &["--variant", "default"]].concat());
+    assert!(error.contains("valannot"), "{error}");
+    let report =
+        fs::read_to_string(folder.path().join("run/evaluation/report.json")).expect("written");
+    assert!(report.contains("\"flip\": true"), "{report}");
+
+    // The images of one folder, by name and by pattern.
+    let pattern = path("run/synthetic/*/0016E5_*.png");
+    let one = path("run/synthetic/val/0016E5_07959.png");
+    let to = path("predictions");
+    let predict = ["predict", &one, &pattern, "--out", &out, "--to", &to];
+    let more = ["--tile", "48", "--kinds", "overlay,edge", "label_id"];
+    run(&[&predict[..], &more].concat()).expect_err("both layouts have frames of these names");
+    let pattern = path("run/synthetic/va?/*.png");
+    let predict = ["predict", &one, &pattern, "--out", &out, "--to", &to];
+    run(&[&predict[..], &more].concat()).expect("a trained run");
+    assert_eq!(files(Path::new(&to)), ["edge", "label_id", "overlay"]);
+    for kind in ["edge", "label_id", "overlay"] {
+        let expected = ["0016E5_07959.png", "0016E5_07961.png"];
+        assert_eq!(files(&Path::new(&to).join(kind)), expected);
+    }
+
+    let weights = path("weights.safetensors");
+    run(&["export", &weights, "--out", &out]).expect("a trained run");
+    let again = path("again");
+    run(&[
+        "train",
+        "--preset",
+        "camvid",
+        "--synthetic",
+        "--short",
+        "--out",
+        &again,
+        "--weights",
+        &weights,
+    ])
+    .expect("weights of the same network");
+}
+
+#[test]
+fn the_best_checkpoint_is_the_best_by_the_runs_own_measure() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("run").display().to_string();
+    let train = ["train", "--synthetic", "--short", "--out", &out];
+    let more = ["--epochs", "3", "--set", "checkpoints.keep_last=9"];
+    let by = ["--set", "checkpoints.best_by=pixel_accuracy"];
+    run(&[&train[..], &more, &by].concat()).expect("trains");
+    let eval = ["eval", "--synthetic", "--out", &out];
+    run(&eval).expect("a trained run");
+
+    // What other measures call the best is another one.
+    let store = CheckpointStore::open(folder.path().join("run/checkpoints"), Default::default());
+    let newest = store.latest().expect("trained");
+    let steps = ["step-000000002", "step-000000004", "step-000000006"];
+    for (step, (mean_iou, accuracy)) in steps.iter().zip([(0.9, 0.1), (0.2, 0.8), (0.3, 0.3)]) {
+        let path = newest.folder().with_file_name(step).join("state.json");
+        let text = fs::read_to_string(&path).expect("a checkpoint");
+        let mut state: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        state["scores"]["mean_iou"] = mean_iou.into();
+        state["scores"]["pixel_accuracy"] = accuracy.into();
+        fs::write(&path, state.to_string()).expect("writable");
+    }
+    let weights = folder.path().join("best.safetensors");
+    let export = ["export", weights.to_str().expect("UTF-8"), "--out", &out];
+    run(&export).expect("a trained run");
+    let second = newest.folder().with_file_name(steps[1]);
+    let by_name = folder.path().join("second.safetensors");
+    let to = by_name.to_str().expect("UTF-8");
+    let checkpoint = second.to_str().expect("UTF-8");
+    run(&["export", to, "--out", &out, "--checkpoint", checkpoint]).expect("a checkpoint");
+    let read = |path| fs::read(path).expect("just written");
+    assert!(read(&weights) == read(&by_name));
+
+    // A damaged one is named, not replaced by another.
+    fs::write(second.join("model.safetensors"), "").expect("writable");
+    for command in [&eval[..], &export] {
+        let error = message(command);
+        assert!(error.contains(steps[1]), "{error}");
+    }
+}
+
+#[test]
+fn mistakes_are_named() {
+    let error = message(&["train", "--variant", "orginal"]);
+    assert!(
+        error.contains("'orginal'") && error.contains("possible values: default, original"),
+        "{error}"
+    );
+    let error = message(&["predict", "x.png", "--kinds", "edges"]);
+    assert!(error.contains("'edges'"), "{error}");
+    assert!(
+        error.contains("class_index, label_id, color, overlay, edge, body, flow"),
+        "{error}"
+    );
+    let error = message(&["train", "--set", "batch"]);
+    assert_eq!(error, "`--set batch`: expected KEY=VALUE");
+    let error = message(&["train", "--preset", "wide"]);
+    assert!(error.contains("cityscapes_wide"), "{error}");
+    let error = message(&["train", "--scale", "2", "1"]);
+    assert!(
+        error.contains("augmentation: scales are positive"),
+        "{error}"
+    );
+    let error = message(&["train", "--set", "loss.body_weight=-1"]);
+    assert!(error.contains("loss: a factor"), "{error}");
+    let error = message(&["train", "--synthetic", "--crop", "64x48"]);
+    assert!(error.contains("augmentation.crop: 64x48"), "{error}");
+    let error = message(&["train", "--set", "batches=2"]);
+    assert!(error.contains("unknown key `batches`"), "{error}");
+    let error = run(&["check"]).expect_err("no data");
+    assert!(matches!(error, CliError::Problems), "{error}");
+    let error = message(&["train"]);
+    assert!(error.contains("no/such/folder"), "{error}");
+    let error = message(&["submit"]);
+    assert_eq!(error, "tiny has no benchmark server to submit to");
+    let error = message(&["predict", "no/such/*/x.png"]);
+    assert!(error.contains("no/such"), "{error}");
+
+    let mut plain = project();
+    plain.variants.clear();
+    plain.synthesize = None;
+    let of_plain = |args: [&str; 3]| cli::run(&plain, args).expect_err("a mistake").to_string();
+    assert_eq!(
+        of_plain(["tiny", "check", "--variant=original"]),
+        "no variant `original` of tiny, expected none: there is one form only"
+    );
+    assert_eq!(
+        of_plain(["tiny", "check", "--synthetic"]),
+        "tiny has no `--synthetic`"
+    );
+}

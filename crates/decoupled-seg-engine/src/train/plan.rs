@@ -1,0 +1,82 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use decoupled_seg_datasets::SegmentationDataset;
+use decoupled_seg_datasets::loader::Sampling;
+use decoupled_seg_nn::SegmentationModel;
+
+use super::run_folder::RunFolder;
+use super::sampling::class_uniform;
+use super::{Interrupt, Progress, Resume};
+use crate::EngineError;
+use crate::checkpoint::Checkpoint;
+use crate::recipe::Recipe;
+use crate::record::EpochRecord;
+
+/// Called with what an epoch measured and the network as it was validated.
+pub(super) type EpochHook<M> = Box<dyn FnMut(&EpochRecord, &M)>;
+
+/// Everything that a training is told, before it starts.
+pub(super) struct Plan<M> {
+    pub recipe: Recipe,
+    pub model: M,
+    pub device: Device,
+    pub run_folder: Option<PathBuf>,
+    pub cache_folder: Option<PathBuf>,
+    pub resume: Resume,
+    pub progress: Progress,
+    pub interrupt: Interrupt,
+    pub network: serde_json::Value,
+    pub sampling: Option<Arc<dyn Sampling>>,
+    pub on_epoch: Option<EpochHook<M>>,
+}
+
+impl<M: SegmentationModel> Plan<M> {
+    /// Checks the recipe, alone and against network and data.
+    pub fn check(
+        &self,
+        train: &dyn SegmentationDataset,
+        validation: Option<&dyn SegmentationDataset>,
+    ) -> Result<(), EngineError> {
+        self.recipe.validate()?;
+        if let [class] = train.classes().names()[..] {
+            return Err(EngineError::OneClass {
+                class: class.to_string(),
+            });
+        }
+        for dataset in [Some(train), validation].into_iter().flatten() {
+            let (model, dataset) = (self.model.num_classes(), dataset.classes().num_classes());
+            if model != dataset {
+                return Err(EngineError::Classes { model, dataset });
+            }
+        }
+        Ok(self.recipe.validate_for(train)?)
+    }
+
+    /// The checkpoint to go on from, if there is one and that is wanted.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, EngineError> {
+        match &self.run_folder {
+            Some(folder) => RunFolder::find(folder, &self.recipe, self.resume),
+            None => Ok(None),
+        }
+    }
+
+    /// The rule by which images are drawn, if it is not each once.
+    pub fn sampling(
+        &self,
+        train: &dyn SegmentationDataset,
+    ) -> Result<Option<Arc<dyn Sampling>>, EngineError> {
+        let (None, Some(recipe)) = (&self.sampling, &self.recipe.class_uniform) else {
+            return Ok(self.sampling.clone());
+        };
+        let folders: Vec<PathBuf> = match &self.cache_folder {
+            Some(folder) => vec![folder.clone()],
+            None => [train.cache_folder(), self.run_folder.clone()]
+                .into_iter()
+                .flatten()
+                .collect(),
+        };
+        Ok(Some(class_uniform(recipe, train, &folders, self.progress)?))
+    }
+}

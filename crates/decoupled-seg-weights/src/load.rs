@@ -1,0 +1,298 @@
+use std::collections::BTreeSet;
+
+use burn::module::Module;
+use burn::store::burn_pack::Tensor as PackTensor;
+use burn::store::{ModuleSnapshot, bridge};
+use burn::tensor::DType;
+use decoupled_seg_nn::KeyMap;
+
+use crate::prefix;
+use crate::{Mismatch, Misshaped, WeightsError, WeightsFile};
+
+/// What to do with a file whose tensors are not exactly those of the network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LoadPolicy {
+    /// Every tensor must be there, fit, and belong to the network; otherwise nothing is loaded.
+    #[default]
+    Whole,
+    /// Every tensor of the network must be there and fit; what else the file has is left out. For a backbone with a
+    /// classifier or another decoder behind it.
+    Complete,
+    /// Takes what fits, and reports the rest. For a new set of classes, a decoupled network from a plain one, a
+    /// backbone's weights with a classifier behind them. A file of which nothing fits is still an error.
+    Partial,
+}
+
+/// What [`load`] did, in the file's names.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LoadReport {
+    /// What stood in front of all names in the file: `model.`, `encoder_q.`; mostly nothing.
+    pub prefix: String,
+    /// Taken from the file.
+    pub loaded: Vec<String>,
+    /// How much of each part of the module was taken, in the module's own names.
+    pub parts: Vec<LoadedPart>,
+    /// Left as they were, or left in the file. Empty after [`LoadPolicy::Whole`].
+    pub left_out: Mismatch,
+}
+
+/// A part of a module, `backbone` or `decoder`, and how much of it a file had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedPart {
+    /// First part of the names of its tensors.
+    pub name: String,
+    /// Tensors taken from the file.
+    pub loaded: usize,
+    /// Tensors it has.
+    pub tensors: usize,
+}
+
+impl LoadedPart {
+    /// Whether some of it was taken, but less than nine tenths: a sign that the file holds another network.
+    pub fn is_patchy(&self) -> bool {
+        self.loaded > 0 && 10 * self.loaded < 9 * self.tensors
+    }
+}
+
+/// Puts the tensors of a file into `module`; `keys` says which goes where.
+///
+/// What `keys` does not name has the module's own name, so an empty [`KeyMap`] loads what [`save`](crate::save) wrote with
+/// one. A file under the module's own names loads whatever `keys` says.
+///
+/// Numbers are converted to the type that the module has. The module's device, and whether its parameters are trained,
+/// stay as they are. Clones of a module share the statistics of its batch norms in Burn, so these change in the clones
+/// too: load into a module of its own.
+///
+/// # Errors
+///
+/// [`WeightsError::Mismatch`] where the policy asks for more than the file has, [`WeightsError::Tensor`] if a tensor
+/// cannot be read, [`WeightsError::NotFinite`] if a value of one is not finite. The module is then unchanged.
+pub fn load<M: Module>(
+    module: &mut M,
+    keys: &KeyMap,
+    file: &WeightsFile,
+    policy: LoadPolicy,
+) -> Result<LoadReport, WeightsError> {
+    let plan = Plan::new(module, keys, file);
+    let refuse = match policy {
+        LoadPolicy::Whole => !plan.mismatch.is_empty(),
+        LoadPolicy::Complete => {
+            !plan.mismatch.missing.is_empty() || !plan.mismatch.misshaped.is_empty()
+        }
+        LoadPolicy::Partial => plan.matches.is_empty(),
+    };
+    if refuse {
+        return Err(WeightsError::Mismatch {
+            path: file.path().to_path_buf(),
+            prefix: plan.prefix,
+            mismatch: plan.mismatch,
+        });
+    }
+
+    // All is read before anything is placed: a tensor may turn out to be unreadable. (Placing into a clone would not
+    // do, since the statistics of its batch norms are those of the original.)
+    let mut loaded = Vec::with_capacity(plan.matches.len());
+    let mut tensors = Vec::with_capacity(plan.matches.len());
+    for Match { key, tensor } in plan.matches {
+        let name = tensor.name.clone();
+        let data = bridge::into_data(tensor).map_err(|source| WeightsError::Tensor {
+            path: file.path().to_path_buf(),
+            key: key.clone(),
+            source,
+        })?;
+        if data.iter::<f32>().any(|value| !value.is_finite()) {
+            return Err(WeightsError::NotFinite {
+                path: file.path().to_path_buf(),
+                key,
+            });
+        }
+        tensors.push(bridge::from_data(data, name, None));
+        loaded.push(key);
+    }
+    let result = module.apply(tensors, None, None, SKIP_ENUM_VARIANTS);
+    assert!(
+        result.errors.is_empty() && result.applied.len() == loaded.len(),
+        "shapes were compared, so all tensors fit: {result}"
+    );
+
+    Ok(LoadReport {
+        prefix: plan.prefix,
+        loaded,
+        parts: plan.parts,
+        left_out: plan.mismatch,
+    })
+}
+
+/// How many tensors of the file have a place in `module`.
+pub fn count_fitting<M: Module>(module: &M, keys: &KeyMap, file: &WeightsFile) -> usize {
+    Plan::new(module, keys, file).matches.len()
+}
+
+/// The paths of a [`KeyMap`] leave the variants of our enums out.
+pub(crate) const SKIP_ENUM_VARIANTS: bool = true;
+
+/// Which tensor of the file goes where, and what does not fit.
+struct Plan {
+    prefix: String,
+    parts: Vec<LoadedPart>,
+    matches: Vec<Match>,
+    mismatch: Mismatch,
+}
+
+struct Match {
+    key: String,
+    /// Under the module's name, in the module's type.
+    tensor: PackTensor,
+}
+
+impl Plan {
+    fn new<M: Module>(module: &M, keys: &KeyMap, file: &WeightsFile) -> Self {
+        let targets = module.collect(None, None, SKIP_ENUM_VARIANTS);
+        let full_names = module.collect(None, None, !SKIP_ENUM_VARIANTS);
+        let full_names: Vec<String> = full_names.into_iter().map(|it| it.name).collect();
+        // What the map does not name, other code has no name for.
+        let official = |name: &str| keys.official_of(name).unwrap_or(name).to_string();
+        let targets: Vec<(PackTensor, [String; 3])> = targets
+            .into_iter()
+            .zip(full_names)
+            .map(|(target, full)| {
+                // A file that a training wrote has Burn's names, older ones with the variants of enums.
+                let names = [official(&target.name), target.name.clone(), full];
+                (target, names)
+            })
+            .collect();
+        let all_names = targets.iter().flat_map(|(_, names)| names);
+        let prefix = prefix::of_names(file.keys(), all_names.map(String::as_str).collect());
+
+        let mut plan = Self {
+            prefix,
+            parts: Vec::new(),
+            matches: Vec::new(),
+            mismatch: Mismatch::default(),
+        };
+        for (target, names) in targets {
+            plan.add(target, names, file);
+        }
+        plan.mismatch.unexpected = plan.unexpected(keys, file);
+        plan
+    }
+
+    /// Looks for one tensor of the module.
+    fn add(&mut self, target: PackTensor, names: [String; 3], file: &WeightsFile) {
+        let part = target
+            .name
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .to_string();
+        if self.parts.last().is_none_or(|last| last.name != part) {
+            self.parts.push(LoadedPart {
+                name: part,
+                loaded: 0,
+                tensors: 0,
+            });
+        }
+        let part = self.parts.last_mut().expect("just made");
+        part.tensors += 1;
+
+        let find = |key: &String| {
+            let source = file.tensor(&format!("{}{key}", self.prefix))?;
+            Some((key.clone(), source))
+        };
+        let Some((key, source)) = names.iter().find_map(find) else {
+            let [official, ..] = names;
+            self.mismatch.missing.push(official);
+            return;
+        };
+        if source.shape != target.shape || source.dtype.is_float() != target.dtype.is_float() {
+            self.mismatch.misshaped.push(Misshaped {
+                key,
+                expected: target.shape.to_vec(),
+                found: source.shape.to_vec(),
+                dtype: source.dtype,
+            });
+            return;
+        }
+        part.loaded += 1;
+        self.matches.push(Match {
+            key,
+            tensor: place(source.clone(), target.name, target.dtype),
+        });
+    }
+
+    /// What of the state dict has no place in the module. What stands beside it, such as the state of an optimizer, is
+    /// not counted.
+    fn unexpected(&self, keys: &KeyMap, file: &WeightsFile) -> Vec<String> {
+        let taken: BTreeSet<&str> = self
+            .matches
+            .iter()
+            .map(|found| found.key.as_str())
+            .chain(self.mismatch.misshaped.iter().map(|it| it.key.as_str()))
+            .collect();
+        file.keys()
+            .filter_map(|key| key.strip_prefix(&self.prefix))
+            .filter(|key| !taken.contains(key) && !keys.knows(key))
+            .map(str::to_string)
+            .collect()
+    }
+}
+
+/// The tensor under the module's name. burn-store would keep the file's type of number, and the network would then
+/// compute in several at once.
+fn place(mut tensor: PackTensor, name: String, dtype: DType) -> PackTensor {
+    if tensor.dtype == dtype {
+        tensor.name = name;
+        return tensor;
+    }
+    let shape = tensor.shape.clone();
+    bridge::map_data(tensor, name, dtype, shape, move |data| {
+        data.convert_dtype(dtype)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::conv::{Conv2d, Conv2dConfig};
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::save;
+
+    #[derive(Module, Debug)]
+    enum Head {
+        Wide(Conv2d),
+    }
+
+    #[derive(Module, Debug)]
+    struct Net {
+        head: Head,
+    }
+
+    fn net() -> Net {
+        let conv = Conv2dConfig::new([2, 3], [1, 1]);
+        Net {
+            head: Head::Wide(conv.init(&Device::default())),
+        }
+    }
+
+    fn weight(net: &Net) -> burn::tensor::TensorData {
+        let Head::Wide(conv) = &net.head;
+        conv.weight.val().into_data()
+    }
+
+    /// Earlier runs wrote the variants of enums into the names.
+    #[test]
+    fn names_with_and_without_enum_variants_load() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("net.safetensors");
+        let source = net();
+        let with_variant = KeyMap::new().conv("head.Wide", "head", true);
+        for keys in [KeyMap::new(), with_variant] {
+            save(&source, &keys, &[], &path).expect("writable");
+            let mut loaded = net();
+            let file = WeightsFile::open(&path).expect("just written");
+            load(&mut loaded, &KeyMap::new(), &file, LoadPolicy::Whole).expect("the same network");
+            assert_eq!(weight(&loaded), weight(&source));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What training scripts put in front of the names of a network's tensors.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Keys under which scripts keep the state dict, and what wrappers of PyTorch put in front of every name.
+const WRAPPERS: [&str; 9] = [
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "network",
+    "ema",
+    "model_ema",
+    "module",
+    "_orig_mod",
+];
+
+/// What scripts keep beside the state dict and is no part of the network.
+const COMPANY: [&str; 8] = [
+    "optim",
+    "model_ema",
+    "ema",
+    "criterion",
+    "loss",
+    "scheduler",
+    "lr_scheduler",
+    "scaler",
+];
+
+/// How many tensors at least have to fit behind a prefix that nobody has heard of: one may do so by chance.
+const LEAST: usize = 2;
+
+/// What stands in front of all names of the state dict: wrappers, one in the other.
+pub(crate) fn wrapper<'a>(keys: impl Iterator<Item = &'a String>) -> String {
+    let mut keys: Vec<&str> = keys.map(String::as_str).collect();
+    let mut wrapper = String::new();
+    while let Some(found) = WRAPPERS.iter().find(|name| wraps(name, &keys)) {
+        wrapper.push_str(found);
+        wrapper.push('.');
+        keys = keys.iter().filter_map(|key| inside(key, found)).collect();
+    }
+    wrapper
+}
+
+/// Whether all tensors lie under a name, but for company. `model` may be a part of a network too, so that what else
+/// there is has to be known.
+fn wraps(name: &str, keys: &[&str]) -> bool {
+    let is_company = |key: &str| COMPANY.iter().any(|company| key.starts_with(company));
+    let is_inside = |key: &str| inside(key, name).is_some();
+    keys.iter().any(|key| is_inside(key))
+        && keys.iter().all(|key| is_inside(key) || is_company(key))
+}
+
+fn inside<'a>(key: &'a str, name: &str) -> Option<&'a str> {
+    key.strip_prefix(name)?.strip_prefix('.')
+}
+
+/// The prefix behind which most of `keys` are among `names`; the plain one before one of averaged weights, the shorter
+/// before the longer.
+pub(crate) fn of_names<'a>(keys: impl Iterator<Item = &'a str>, names: BTreeSet<&str>) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for key in keys {
+        let dots = key.match_indices('.').map(|(at, _)| at + 1);
+        for start in std::iter::once(0).chain(dots) {
+            if names.contains(&key[start..]) {
+                *counts.entry(&key[..start]).or_default() += 1;
+            }
+        }
+    }
+    let averaged = |prefix: &str| prefix.contains("ema") || prefix.contains("averag");
+    counts
+        .into_iter()
+        .filter(|(prefix, count)| {
+            let known = prefix
+                .split_terminator('.')
+                .all(|it| WRAPPERS.contains(&it));
+            known || *count >= LEAST
+        })
+        .max_by_key(|(prefix, count)| (*count, !averaged(prefix), Reverse(prefix.len())))
+        .map(|(prefix, _)| prefix.to_string())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn names(prefixes: &[&str]) -> Vec<String> {
+        let tensors = ["conv.weight", "conv.bias"];
+        prefixes
+            .iter()
+            .flat_map(|prefix| tensors.map(|tensor| format!("{prefix}{tensor}")))
+            .collect()
+    }
+
+    #[rstest]
+    #[case::plain(&[""], "")]
+    #[case::state_dict(&["state_dict."], "state_dict.")]
+    #[case::beside_an_optimizer(&["model.", "optimizer.state."], "model.")]
+    #[case::beside_its_average(&["model.", "model_ema.module."], "model.")]
+    #[case::parallel_twice(&["state_dict.module.module."], "state_dict.module.module.")]
+    #[case::compiled(&["_orig_mod."], "_orig_mod.")]
+    #[case::a_part_of_a_network(&["model.", "head."], "")]
+    fn wrappers_are_taken_off(#[case] prefixes: &[&str], #[case] expected: &str) {
+        assert_eq!(wrapper(names(prefixes).iter()), expected);
+    }
+
+    #[rstest]
+    #[case::plain(&[""], "")]
+    #[case::unheard_of(&["encoder_q."], "encoder_q.")]
+    #[case::the_plain_one_first(&["average.", "weights."], "weights.")]
+    #[case::the_short_one_first(&["a.b.", "b."], "b.")]
+    #[case::none(&["encoder.features."], "encoder.features.")]
+    fn the_prefix_that_fits_is_found(#[case] prefixes: &[&str], #[case] expected: &str) {
+        let keys = names(prefixes);
+        let keys = keys.iter().map(String::as_str);
+        let prefix = of_names(keys, BTreeSet::from(["conv.weight", "conv.bias", "other"]));
+        assert_eq!(prefix, expected);
+    }
+
+    #[test]
+    fn one_tensor_may_fit_by_chance() {
+        let keys = ["features.0.weight", "features.1.bias"];
+        let prefix = of_names(keys.into_iter(), BTreeSet::from(["weight", "gain"]));
+        assert_eq!(prefix, "");
+    }
+}

@@ -1,0 +1,171 @@
+//! The inference form of whole networks: fewer operations, smaller numbers.
+
+use burn::module::Module;
+use burn::store::{ModuleSnapshot, bridge};
+use burn::tensor::{Device, Distribution, TensorData, Tolerance};
+use decoupled_seg::backbones::{ResNetConfig, WideResNet38Config};
+use decoupled_seg::body_edge::Upsampling;
+use decoupled_seg::heads::{AsppConfig, FcnHeadConfig, PyramidPoolingConfig};
+use decoupled_seg::network::{Backbone, DecoderConfig};
+use decoupled_seg::prelude::*;
+use rstest::rstest;
+
+/// The context heads, whose channels in are set by the backbone.
+fn fcn() -> ContextConfig {
+    FcnHeadConfig::new([1, 16]).into()
+}
+
+fn pyramid() -> ContextConfig {
+    PyramidPoolingConfig::new([1, 16]).into()
+}
+
+fn aspp() -> ContextConfig {
+    AsppConfig::new([1, 16]).into()
+}
+
+fn config(backbone: BackboneConfig, context: ContextConfig) -> DecoupledSegNetConfig {
+    DecoupledSegNetConfig::new(5, backbone.clone(), context)
+        .with_backbone(backbone)
+        .with_fine_channels(Some(6))
+        .map_head(|head| head.with_edge_channels(7))
+        .with_auxiliary(true)
+}
+
+fn resnet() -> BackboneConfig {
+    ResNetConfig::resnet50().with_width(4).into()
+}
+
+fn wide() -> BackboneConfig {
+    WideResNet38Config::new().with_width(2).into()
+}
+
+fn values(network: &DecoupledSegNet) -> Vec<(String, TensorData)> {
+    let tensors = network.collect(None, None, true).into_iter();
+    tensors
+        .map(|tensor| {
+            (
+                tensor.name.clone(),
+                bridge::to_data(&tensor).expect("in memory"),
+            )
+        })
+        .collect()
+}
+
+/// A network whose norms have seen something.
+fn trained(config: &DecoupledSegNetConfig, device: &Device) -> DecoupledSegNet {
+    device.seed(11);
+    let mut network = config.init(device);
+    let tensors = values(&network).into_iter().map(|(name, data)| {
+        let range = match name.rsplit('.').next() {
+            Some("gamma" | "running_var") => (0.8, 1.2),
+            Some("beta" | "bias" | "running_mean") => (-0.1, 0.1),
+            _ => return bridge::from_data(data, name, None),
+        };
+        let distribution = Distribution::Uniform(range.0, range.1);
+        let shape: [usize; 1] = data.shape().to_vec().try_into().expect("a vector");
+        let drawn = Tensor::<1>::random(shape, distribution, device);
+        bridge::from_data(drawn.into_data(), name, None)
+    });
+    network.apply(tensors.collect(), None, None, true);
+    network
+}
+
+#[rstest]
+fn folded_and_unfolded_agree(
+    #[values(resnet(), wide())] backbone: BackboneConfig,
+    #[values(fcn(), pyramid(), aspp())] context: ContextConfig,
+    #[values(false, true)] plain: bool,
+) {
+    let device = Device::default();
+    let mut config = config(backbone, context);
+    if plain {
+        config = config.plain();
+    }
+    let network = trained(&config, &device);
+    let before = values(&network);
+    let images = Tensor::<4>::random([1, 3, 65, 73], Distribution::Normal(0.0, 1.0), &device);
+
+    let folded = network.for_inference(FloatDType::F32);
+    let expected = network.forward(images.clone());
+    let actual = folded.forward(images);
+
+    let mut pairs = vec![(actual.logits, expected.logits)];
+    pairs.extend(actual.aux_logits.zip(expected.aux_logits));
+    if let (Some(actual), Some(expected)) = (actual.supervision, expected.supervision) {
+        pairs.push((actual.body_logits, expected.body_logits));
+        pairs.push((actual.edge_logits, expected.edge_logits));
+    }
+    for (actual, expected) in pairs {
+        // Relative to the largest logit, as the whole map goes through the same sums.
+        let largest: f32 = expected.clone().abs().max().into_scalar();
+        let tolerance = Tolerance::absolute(1e-4 * largest);
+        actual
+            .into_data()
+            .assert_approx_eq::<f32>(&expected.into_data(), tolerance);
+    }
+    let norms = |network: &DecoupledSegNet| {
+        let names = values(network).into_iter();
+        names.filter(|(name, _)| name.ends_with("gamma")).count()
+    };
+    let left = match network.backbone {
+        Backbone::ResNet(_) => 0,
+        Backbone::WideResNet38(_) => 17, // one in front of every block
+    };
+    assert_eq!(norms(&folded), left);
+    assert!(norms(&network) > left);
+    assert_eq!(values(&network), before);
+}
+
+#[rstest]
+// f16 rounds to 11 bits and bf16 to 8; sixty layers add up.
+#[case(FloatDType::F16, 0.02)]
+#[case(FloatDType::BF16, 0.15)]
+fn half_precision_is_close(
+    #[case] dtype: FloatDType,
+    #[case] tolerance: f32,
+    #[values(resnet(), wide())] backbone: BackboneConfig,
+) {
+    let device = Device::default();
+    let network = trained(&config(backbone, aspp()), &device);
+    let before = values(&network);
+    let images = Tensor::<4>::random([1, 3, 65, 73], Distribution::Normal(0.0, 1.0), &device);
+
+    let half = network.for_inference(dtype);
+    for (name, data) in values(&half) {
+        assert_eq!(data.dtype(), dtype.into(), "{name}");
+    }
+    let logits = half
+        .predict(images.clone().cast(dtype))
+        .cast(FloatDType::F32);
+    let expected = network.predict(images);
+
+    let largest: f32 = expected.clone().abs().max().into_scalar();
+    let difference: f32 = (logits - expected).abs().max().into_scalar();
+    assert!(
+        difference <= tolerance * largest,
+        "{difference} beside {largest}"
+    );
+    assert_eq!(values(&network), before);
+}
+
+#[test]
+fn transposed_convolutions_keep_their_norms() {
+    let device = Device::default();
+    let mut config = config(resnet(), fcn());
+    if let DecoderConfig::Decoupled(head) = &mut config.decoder {
+        head.body_edge.upsampling = Upsampling::Deconv;
+    }
+    let network = trained(&config, &device);
+    let before = values(&network);
+    let _ = network.for_inference(FloatDType::F16);
+    assert_eq!(values(&network), before);
+    let images = Tensor::<4>::random([1, 3, 65, 73], Distribution::Default, &device);
+    let difference: f32 = (network
+        .for_inference(FloatDType::F32)
+        .predict(images.clone())
+        - network.predict(images))
+    .abs()
+    .max()
+    .into_scalar();
+    assert!(difference < 1e-4, "{difference}");
+}
