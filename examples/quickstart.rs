@@ -16,7 +16,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
 use decoupled_seg::datasets::augment::Augmentation;
-use decoupled_seg::datasets::{ClassTable, Dataset, StreetScenes, StreetScenesConfig};
+use decoupled_seg::datasets::{ClassTable, Dataset};
 use decoupled_seg::engine::{
     EvaluationRecipe, EvaluationReport, Evaluator, Inference, Interrupt, Progress, Protocol,
     Recipe, SgdRecipe, Stop, Trainer,
@@ -24,6 +24,7 @@ use decoupled_seg::engine::{
 use decoupled_seg::losses::DecoupledLossConfig;
 use decoupled_seg::metrics::BoundaryThreshold;
 use decoupled_seg::prelude::*;
+use decoupled_seg::synthetic::{StreetScenes, StreetScenesConfig};
 use decoupled_seg::types::{Size, TextTable};
 use decoupled_seg::viz::{
     Colormap, FlowField, FlowScale, Palette, Panel, Picture, ValueRange, colorize, error_map,
@@ -71,8 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scenes = |len, seed| {
         StreetScenes::new(StreetScenesConfig {
             len,
-            width: SIZE.width,
-            height: SIZE.height,
+            size: SIZE,
             seed,
         })
     };

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, Tensor};
-use decoupled_seg::datasets::augment::{Augmentation, CropSize};
-use decoupled_seg::datasets::{StreetScenes, StreetScenesConfig};
+use decoupled_seg::datasets::augment::Augmentation;
 use decoupled_seg::engine::{Precision, Progress, Recipe, RecipePreset, SgdRecipe, Trainer};
 use decoupled_seg::prelude::*;
+use decoupled_seg::synthetic::{StreetScenes, StreetScenesConfig};
 use rstest::rstest;
 
 /// bf16 has eight bits: a relative error of 1/256 a number. Dozens of layers made up to 0.9 % of it here.
@@ -28,7 +28,7 @@ fn recipe(precision: Precision, learning_rate: f64) -> Recipe {
         },
         epochs: 1,
         batch: 2,
-        augmentation: Augmentation::default().with_crop(Some(CropSize::square(64))),
+        augmentation: Augmentation::default().with_crop(Some(Size::square(64))),
         class_uniform: None,
         validate_every: 0,
         workers: 1,
@@ -45,8 +45,7 @@ fn one_step(config: &DecoupledSegNetConfig, recipe: Recipe) -> (f32, DecoupledSe
     device.seed(3);
     let scenes = StreetScenes::new(StreetScenesConfig {
         len: 2,
-        width: 64,
-        height: 64,
+        size: Size::new(64, 64),
         seed: 7,
     });
     let trained = Trainer::new(recipe, config.init(&device), &device)

@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use decoupled_seg::datasets::{StreetScenes, StreetScenesConfig};
 use decoupled_seg::losses::{DecoupledLossConfig, Targets, TargetsOptions};
 use decoupled_seg::metrics::ConfusionMatrix;
 use decoupled_seg::prelude::*;
+use decoupled_seg::synthetic::{StreetScenes, StreetScenesConfig};
 use rstest::rstest;
 
 /// Two drawn street scenes, with ten classes, poles two pixels wide, and ignored pixels.
@@ -24,8 +24,7 @@ impl Scenes {
         let (width, height) = (96, 64);
         let scenes = StreetScenes::new(StreetScenesConfig {
             len: 2,
-            width,
-            height,
+            size: Size::new(height, width),
             seed: 7,
         });
         let mut pixels = Vec::with_capacity(2 * 3 * height * width);

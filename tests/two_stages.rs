@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use decoupled_seg::datasets::augment::{Augmentation, CropSize};
-use decoupled_seg::datasets::{StreetScenes, StreetScenesConfig};
+use decoupled_seg::datasets::Size;
+use decoupled_seg::datasets::augment::Augmentation;
 use decoupled_seg::engine::{
     CheckpointRecipe, CheckpointStore, LossTerm, Progress, Recipe, RecipePreset, Trainer,
 };
 use decoupled_seg::nn::KeyMap;
 use decoupled_seg::prelude::*;
+use decoupled_seg::synthetic::{StreetScenes, StreetScenesConfig};
 use decoupled_seg::weights::{LoadPolicy, WeightsFile, load};
 
 fn recipe(stage: RecipePreset, epochs: usize) -> Recipe {
     Recipe {
         epochs,
         batch: 2,
-        augmentation: Augmentation::default().with_crop(Some(CropSize::square(64))),
+        augmentation: Augmentation::default().with_crop(Some(Size::square(64))),
         class_uniform: None,
         validate_every: 0,
         workers: 1,
@@ -31,8 +32,7 @@ fn the_module_starts_from_the_plain_network() {
     device.seed(5);
     let scenes = Arc::new(StreetScenes::new(StreetScenesConfig {
         len: 4,
-        width: 64,
-        height: 64,
+        size: Size::new(64, 64),
         seed: 7,
     }));
     let config = DecoupledSegNetConfig::tiny(10);

@@ -9,19 +9,18 @@
 //! `--root` is the folder of the `dataset.toml`; see `CustomDataset` for what it says.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use decoupled_seg::datasets::CustomDataset;
-use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
 use decoupled_seg::engine::RecipePreset;
 use decoupled_seg::metrics::BoundaryThreshold;
+use decoupled_seg::synthetic::{self, SyntheticConfig};
 use decoupled_seg_cli::Project;
 
 fn main() -> ExitCode {
     let recipe = RecipePreset::Paper.recipe();
     let project = Project::new("custom", "data/custom", recipe, |root, split| {
         let description = root.join("dataset.toml");
-        Ok(Arc::new(CustomDataset::open(description, split.as_str())?))
+        CustomDataset::open_partially(description, split.as_str()).shared()
     })
     // The paper's fractions of the diagonal are all one or two pixels on small pictures.
     .with_boundary([1, 2, 3].map(BoundaryThreshold::Pixels))

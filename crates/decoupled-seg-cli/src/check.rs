@@ -19,7 +19,7 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
     let splits = [Split::Train, Split::Val, Split::Test].map(|split| (split, open(split)));
     let readable = splits
         .iter()
-        .filter_map(|(split, opened)| Some((*split, opened.as_ref().ok()?.clone())));
+        .filter_map(|(split, opened)| Some((*split, opened.dataset.clone()?)));
     let readable: Vec<_> = readable.collect();
     let images = readable.iter().map(|(_, split)| split.len()).sum();
     let counter = Progress::Auto.count("images read", images);

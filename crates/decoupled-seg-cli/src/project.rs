@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::{fmt, fs, iter};
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use decoupled_seg::datasets::{DatasetError, SegmentationDataset, Split};
+use decoupled_seg::datasets::{DatasetError, Opened, SegmentationDataset, Split};
 use decoupled_seg::engine::{Recipe, Submission};
 use decoupled_seg::metrics::BoundaryThreshold;
 
@@ -11,8 +11,7 @@ use crate::CliError;
 use crate::args::DataArgs;
 
 /// Opens a split of a data set in a folder.
-pub type OpenSplit =
-    Box<dyn Fn(&Path, Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError> + Send + Sync>;
+pub type OpenSplit = Box<dyn Fn(&Path, Split) -> Opened + Send + Sync>;
 
 /// What `--variant` calls the form that is none of the variants.
 const DEFAULT: &str = "default";
@@ -55,10 +54,7 @@ impl Project {
         name: impl Into<String>,
         root: impl Into<PathBuf>,
         recipe: Recipe,
-        open: impl Fn(&Path, Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError>
-        + Send
-        + Sync
-        + 'static,
+        open: impl Fn(&Path, Split) -> Opened + Send + Sync + 'static,
     ) -> Self {
         Self {
             name: name.into(),
@@ -88,10 +84,7 @@ impl Project {
         mut self,
         name: &'static str,
         about: &'static str,
-        open: impl Fn(&Path, Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError>
-        + Send
-        + Sync
-        + 'static,
+        open: impl Fn(&Path, Split) -> Opened + Send + Sync + 'static,
     ) -> Self {
         assert!(
             name != DEFAULT && self.variants.iter().all(|variant| variant.name != name),
@@ -158,11 +151,7 @@ impl Project {
     }
 
     /// What opens the splits that the arguments name.
-    pub(crate) fn opener(
-        &self,
-        args: &DataArgs,
-    ) -> Result<impl Fn(Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError>, CliError>
-    {
+    pub(crate) fn opener(&self, args: &DataArgs) -> Result<impl Fn(Split) -> Opened, CliError> {
         let open = match args.variant.as_deref() {
             None | Some(DEFAULT) => &self.open,
             Some(name) => self.variant(name)?,
@@ -177,7 +166,7 @@ impl Project {
         args: &DataArgs,
         split: Split,
     ) -> Result<Arc<dyn SegmentationDataset>, CliError> {
-        Ok(self.opener(args)?(split)?)
+        Ok(self.opener(args)?(split).whole()?)
     }
 
     fn variant(&self, name: &str) -> Result<&OpenSplit, CliError> {

@@ -5,7 +5,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use decoupled_seg::datasets::augment::{CropSize, RandomScale};
+use decoupled_seg::datasets::augment::RandomScale;
 use decoupled_seg::datasets::{
     ResizedCache, ResizedCacheConfig, ResizedTo, SegmentationDataset, Split,
 };
@@ -193,15 +193,15 @@ impl TrainArgs {
         if self.short {
             recipe.epochs = 1;
             recipe.batch = 2;
-            recipe.augmentation.crop = Some(CropSize::square(64));
+            recipe.augmentation.crop = Some(Size::square(64));
         }
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
         recipe.batch = self.batch.unwrap_or(recipe.batch);
         recipe.seed = self.seed.unwrap_or(recipe.seed);
         recipe.optimizer.learning_rate = self.lr.unwrap_or(recipe.optimizer.learning_rate);
         recipe.validate_every = self.validate_every.unwrap_or(recipe.validate_every);
-        if let Some(Size { height, width }) = self.crop {
-            recipe.augmentation.crop = Some(CropSize { width, height });
+        if let Some(crop) = self.crop {
+            recipe.augmentation.crop = Some(crop);
         }
         if let Some([min, max]) = self.scale.as_deref() {
             recipe.augmentation.scale = Some(RandomScale::new(*min, *max));
@@ -232,9 +232,9 @@ impl TrainArgs {
 fn large_enough(recipe: &Recipe) -> Result<(), RecipeError> {
     const LEAST: usize = 49;
     match recipe.augmentation.crop {
-        Some(CropSize { width, height }) if width.min(height) < LEAST => Err(RecipeError::Value {
+        Some(crop) if crop.width.min(crop.height) < LEAST => Err(RecipeError::Value {
             field: "augmentation.crop",
-            found: Size::new(height, width).to_string(),
+            found: crop.to_string(),
             expected: "at least 49 pixels a side for the body/edge module, or `--plain`",
         }),
         _ => Ok(()),

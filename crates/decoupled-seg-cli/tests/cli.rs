@@ -2,19 +2,17 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use decoupled_seg::datasets::CamVid;
-use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
+use decoupled_seg::datasets::{CamVid, Size};
 use decoupled_seg::engine::{CheckpointStore, Recipe, RecipePreset};
+use decoupled_seg::synthetic::{self, SyntheticConfig};
 use decoupled_seg_cli::{self as cli, CliError, Project};
 
 const SIZE: SyntheticConfig = SyntheticConfig {
     train: 4,
     val: 2,
     test: 1,
-    width: 64,
-    height: 64,
+    size: Size::new(64, 64),
     seed: 0,
 };
 
@@ -23,10 +21,10 @@ fn project() -> Project {
         "tiny",
         "no/such/folder",
         RecipePreset::Paper.recipe(),
-        |root, split| Ok(Arc::new(CamVid::open(root, split)?)),
+        |root, split| CamVid::open_partially(root, split).shared(),
     )
     .with_variant("original", "labels in colours", |root, split| {
-        Ok(Arc::new(CamVid::open_original(root, split)?))
+        CamVid::open_original_partially(root, split).shared()
     })
     .with_synthetic(|root| {
         synthetic::write_camvid(root, &SIZE)?;

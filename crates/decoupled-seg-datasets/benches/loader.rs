@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use decoupled_seg_datasets::augment::{
-    Augmentation, CropSize, ResizeFilter, bilateral_blur, gaussian_blur, resize_image,
-    resize_labels,
+    Augmentation, ResizeFilter, gaussian_blur, resize_image, resize_labels,
 };
 use decoupled_seg_datasets::loader::{Loader, LoaderConfig};
-use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_cityscapes};
 use decoupled_seg_datasets::{
-    CamVid, Cityscapes, Dataset, FileDataset, ResizedCacheConfig, ResizedTo, Split, StreetScenes,
-    StreetScenesConfig,
+    CamVid, Cityscapes, Dataset, FileDataset, ResizedCacheConfig, ResizedTo, Size, Split,
+};
+use decoupled_seg_synthetic::{
+    StreetScenes, StreetScenesConfig, SyntheticConfig, write_cityscapes,
 };
 
 fn data() -> PathBuf {
@@ -31,8 +31,7 @@ fn data() -> PathBuf {
             train: 24,
             val: 0,
             test: 0,
-            width: 2048,
-            height: 1024,
+            size: Size::new(1024, 2048),
             seed: 0,
         };
         write_cityscapes(&root, &config).expect("a writable folder");
@@ -47,7 +46,7 @@ fn epochs(criterion: &mut Criterion, name: &str, dataset: FileDataset, crop: usi
         .measurement_time(Duration::from_secs(20));
     group.throughput(Throughput::Elements(dataset.len() as u64));
     let dataset = Arc::new(dataset);
-    let crop = CropSize::square(crop);
+    let crop = Size::square(crop);
     let settings = [
         ("paper", Augmentation::paper(crop)),
         ("official", Augmentation::official(crop)),
@@ -100,8 +99,8 @@ fn parts(criterion: &mut Criterion) {
     let resized = |index: usize| {
         let sample = dataset.get(index).expect("readable");
         (
-            resize_image(&sample.image, 1024, 512, ResizeFilter::Bicubic),
-            resize_labels(&sample.labels, 1024, 512),
+            resize_image(&sample.image, Size::new(512, 1024), ResizeFilter::Bicubic),
+            resize_labels(&sample.labels, Size::new(512, 1024)),
         )
     };
     let mut group = criterion.benchmark_group("half_of_2048x1024");
@@ -122,20 +121,21 @@ fn parts(criterion: &mut Criterion) {
     group.finish();
     assert!(half.state().unwritable.is_none(), "{:?}", half.state());
     criterion.bench_function("resize/bicubic/2048x1024_to_2560x1280", |bencher| {
-        bencher.iter(|| resize_image(black_box(&sample.image), 2560, 1280, ResizeFilter::Bicubic));
+        bencher.iter(|| {
+            resize_image(
+                black_box(&sample.image),
+                Size::new(1280, 2560),
+                ResizeFilter::Bicubic,
+            )
+        });
     });
-    let crop = Augmentation::paper(CropSize::square(832)).apply(
+    let crop = Augmentation::paper(Size::square(832)).apply(
         sample,
         &mut decoupled_seg_datasets::augment::sample_rng(0, 0, 0, 0),
     );
     criterion.bench_function("blur/sigma0.7/832x832", |bencher| {
         bencher.iter(|| gaussian_blur(black_box(&crop.image), 0.7))
     });
-    for sigma in [0.4, 0.75] {
-        criterion.bench_function(&format!("bilateral/sigma{sigma}/832x832"), |bencher| {
-            bencher.iter(|| bilateral_blur(black_box(&crop.image), sigma, None))
-        });
-    }
     criterion.bench_function("normalize/832x832", |bencher| {
         let normalization = decoupled_seg_datasets::augment::Normalization::default();
         bencher.iter(|| normalization.apply(black_box(&crop.image)));
@@ -149,11 +149,10 @@ fn parts(criterion: &mut Criterion) {
             image
         });
     });
-    for (width, height) in [(96, 64), (384, 256), (2048, 1024)] {
+    for (height, width) in [(64, 96), (256, 384), (1024, 2048)] {
         let scenes = StreetScenes::new(StreetScenesConfig {
             len: 100,
-            width,
-            height,
+            size: Size::new(height, width),
             seed: 0,
         });
         let mut index = 0;

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::IGNORE;
+use crate::IGNORE_LABEL;
 
 /// One class of a data set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +96,7 @@ impl ClassTable {
             .collect()
     }
 
-    /// The colour of a label; black for [`IGNORE`] and for labels that are no class.
+    /// The colour of a label; black for [`IGNORE_LABEL`] and for labels that are no class.
     pub fn color(&self, label: u8) -> [u8; 3] {
         self.classes
             .get(usize::from(label))
@@ -117,9 +117,9 @@ impl ClassTable {
         Some(u8::try_from(index).expect("a table holds at most 254 classes"))
     }
 
-    /// Whether a label is a class index or [`IGNORE`].
+    /// Whether a label is a class index or [`IGNORE_LABEL`].
     pub fn knows(&self, label: u8) -> bool {
-        label == IGNORE || usize::from(label) < self.classes.len()
+        label == IGNORE_LABEL || usize::from(label) < self.classes.len()
     }
 
     /// The categories in order of first appearance, each with its class indices; classes without category are left
@@ -162,11 +162,11 @@ mod tests {
         assert_eq!(table.num_classes(), 3);
         assert_eq!(table.names(), ["road", "car", "sidewalk"]);
         assert_eq!(table.color(1), [0, 0, 142]);
-        assert_eq!(table.color(IGNORE), [0, 0, 0]);
+        assert_eq!(table.color(IGNORE_LABEL), [0, 0, 0]);
         assert_eq!(table.index_of("car"), Some(1));
         assert_eq!(table.index_of("bus"), None);
         assert_eq!((table.id(1), table.id(2)), (26, 2));
-        assert!(table.knows(2) && table.knows(IGNORE) && !table.knows(3));
+        assert!(table.knows(2) && table.knows(IGNORE_LABEL) && !table.knows(3));
         assert_eq!(
             table.categories(),
             [("flat", vec![0, 2]), ("vehicle", vec![1])]

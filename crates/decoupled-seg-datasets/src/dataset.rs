@@ -5,9 +5,9 @@ use std::sync::Arc;
 use burn_dataset::Dataset;
 use serde::{Deserialize, Serialize};
 
-use crate::check::ItemCheck;
 use crate::hash::Fnv;
-use crate::{ClassTable, DatasetError, IGNORE, InstanceMap, LabelMap, Sample};
+use crate::item_check::ItemCheck;
+use crate::{ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Sample};
 
 /// Part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
     }
 
     /// Whether the images come with labels. Test splits of benchmarks do not: their label maps are all
-    /// [`IGNORE`](crate::IGNORE).
+    /// [`IGNORE_LABEL`](crate::IGNORE_LABEL).
     fn is_labelled(&self) -> bool {
         true
     }
@@ -146,7 +146,7 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
         let mut check = ItemCheck::default();
         match self.get(index) {
             Ok(sample) => {
-                check.size = Some([sample.width(), sample.height()]);
+                check.size = Some(sample.size());
                 check.image_hash = Some(Fnv::new().bytes(sample.image.as_raw()).finish());
                 let strangers = sample
                     .labels
@@ -160,7 +160,7 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
                         count: strangers.filter(|&&other| other == label).count(),
                         num_classes: self.classes().num_classes(),
                         expected: format!(
-                            "0 to {}, or {IGNORE} for ignored",
+                            "0 to {}, or {IGNORE_LABEL} for ignored",
                             self.classes().num_classes() - 1
                         ),
                     });

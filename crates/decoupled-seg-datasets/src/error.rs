@@ -1,11 +1,12 @@
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use crate::{FileDataset, MaskFormat};
+use decoupled_seg_types::{FileKind, Size};
+
+use crate::MaskFormat;
 
 /// Why a data set could not be opened, or one of its items not be read.
 ///
-/// Sizes are `width x height` in pixels. [`Files`](Self::Files) lists everything where its message shows only the first
+/// Sizes are `height x width` in pixels. [`Files`](Self::Files) lists everything where its message shows only the first
 /// few.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -31,8 +32,6 @@ pub enum DatasetError {
     Files {
         /// All of it, at least one.
         problems: Vec<DatasetError>,
-        /// The items that nothing is wrong with, if there are any.
-        usable: Option<Arc<FileDataset>>,
     },
     /// An image whose label file is not there.
     #[error("`{image}`: image without label, expected `{looked_for}`")]
@@ -60,18 +59,17 @@ pub enum DatasetError {
     },
     /// Image and label differ in size.
     #[error(
-        "`{label}`: label of {}x{}, expected the {}x{} of its image `{image}`",
-        .label_size[0], .label_size[1], .image_size[0], .image_size[1]
+        "`{label}`: label of {label_size} (height x width), expected the {image_size} of its image `{image}`"
     )]
     SizeMismatch {
         /// The image.
         image: PathBuf,
-        /// Width and height of the image.
-        image_size: [usize; 2],
+        /// Size of the image.
+        image_size: Size,
         /// The label file.
         label: PathBuf,
-        /// Width and height of the label.
-        label_size: [usize; 2],
+        /// Size of the label.
+        label_size: Size,
     },
     /// A mask holds a value that is neither in the class table nor an ignored one.
     #[error(
@@ -113,6 +111,16 @@ pub enum DatasetError {
         /// The formats the reader takes, in words.
         expected: String,
     },
+    /// A mask whose pixels name palette entries that the palette does not have.
+    #[error("`{path}`: palette index {index}, expected one of its {colors} colours; save it again")]
+    PaletteIndex {
+        /// The mask.
+        path: PathBuf,
+        /// The first such index.
+        index: u8,
+        /// Colours of the palette.
+        colors: usize,
+    },
     /// A file of zero bytes.
     #[error("`{path}`: empty file, expected {expected}")]
     EmptyFile {
@@ -131,25 +139,41 @@ pub enum DatasetError {
         /// What should be in it.
         expected: &'static str,
     },
-    /// A file that is no image of the expected kind, or a damaged one.
-    #[error("`{path}`: cannot decode as {expected}")]
-    Decode {
+    /// A file of another kind, whatever its name says.
+    #[error("`{path}`: {found}, expected a {expected}")]
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// What its first bytes say that it is.
+        found: FileKind,
+        /// What should be in it.
+        expected: &'static str,
+    },
+    /// A damaged PNG.
+    #[error("`{path}`: cannot decode as {expected}: {source}")]
+    Png {
         /// The file.
         path: PathBuf,
         /// What should be in it.
         expected: &'static str,
         /// What the decoder says.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: png::DecodingError,
+    },
+    /// A damaged JPEG.
+    #[error("`{path}`: cannot decode as JPEG image: {source}")]
+    Jpeg {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        source: image::ImageError,
     },
     /// An image larger than [`MAX_PIXELS`](crate::MAX_PIXELS); refused before memory is reserved for it.
-    #[error("`{path}`: {width}x{height} pixels, expected at most {limit} in all")]
+    #[error("`{path}`: {size} pixels (height x width), expected at most {limit} in all")]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Width in its header.
-        width: u32,
-        /// Height in its header.
-        height: u32,
+        /// The size in its header.
+        size: Size,
         /// The limit, in pixels.
         limit: u64,
     },
@@ -161,6 +185,12 @@ pub enum DatasetError {
         /// The cause.
         source: std::io::Error,
     },
+    /// An image to be written under a name that says another format.
+    #[error("`{path}`: images are written as `.png`, `.jpg` or `.jpeg`; choose such a name")]
+    Suffix {
+        /// The file.
+        path: PathBuf,
+    },
     /// A line of a list file that names no usable pair.
     #[error("`{path}`, line {line}: {problem}")]
     List {
@@ -169,60 +199,121 @@ pub enum DatasetError {
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
-        problem: String,
+        problem: ListProblem,
     },
     /// A file name that is not valid Unicode; such names cannot be written to lists and logs faithfully.
-    #[error("`{path}`: file name is not UTF-8")]
+    #[error("`{path}`: file name is not UTF-8; rename it")]
     NonUtf8Name {
         /// The file, with replacement characters when shown.
         path: PathBuf,
     },
-    /// A class table that cannot be read or contradicts itself.
+    /// A description that is no such TOML.
+    #[error("`{path}`: {source}")]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        source: toml::de::Error,
+    },
+    /// A description that is no such JSON.
+    #[error("`{path}`: {source}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        source: serde_json::Error,
+    },
+    /// A class table or description that contradicts itself.
     #[error("`{path}`: {problem}")]
     ClassTable {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with it, and what to do.
         problem: String,
     },
     /// A split that the data set does not have.
-    #[error("`{path}`: no split `{split}`, expected one of {expected}")]
+    #[error("`{path}`: no split `{split}`; there {}", listed(.there))]
     UnknownSplit {
-        /// Root of the data set.
+        /// The description or the folder of the data set.
         path: PathBuf,
         /// What was asked for.
         split: String,
         /// What there is.
+        there: Vec<String>,
+    },
+    /// A frame whose name tells no split.
+    #[error("`{path}`: the name tells no split, expected a frame of {expected}")]
+    UnknownFrame {
+        /// The image.
+        path: PathBuf,
+        /// The names that do.
         expected: &'static str,
     },
     /// Samples of one batch that differ in size; give a crop size, or batches of one.
     #[error(
-        "`{name}`: {}x{}, expected the {}x{} of the batch's first sample; set a crop size or a batch of one",
-        .size[0], .size[1], .expected[0], .expected[1]
+        "`{name}`: {size} (height x width), expected the {expected} of the batch's first sample; set a crop size or a batch of one"
     )]
     BatchShape {
         /// The sample.
         name: String,
-        /// Its width and height.
-        size: [usize; 2],
-        /// Width and height of the first sample.
-        expected: [usize; 2],
+        /// Its size.
+        size: Size,
+        /// Size of the first sample.
+        expected: Size,
     },
-    /// A written cache or report that does not say what it should.
-    #[error("`{path}`: {problem}")]
-    Cache {
-        /// The file.
+    /// A setting of the augmentation that nothing can be done with.
+    #[error("{field} is {found}, expected {expected}")]
+    Setting {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// The values that would have been right, in words.
+        expected: &'static str,
+    },
+}
+
+/// What is wrong with a line of a list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListProblem {
+    /// Not UTF-8.
+    #[error("not UTF-8 text; save the list as UTF-8")]
+    NotUtf8,
+    /// Separators alone.
+    #[error("separators without names, expected an image and its label")]
+    NoNames,
+    /// More than any path.
+    #[error("{bytes} bytes, expected an image and a label")]
+    TooLong {
+        /// Length of the line.
+        bytes: usize,
+    },
+    /// More than two names.
+    #[error("expected an image and a label, found `{found}` behind them")]
+    Extra {
+        /// The first name too many.
+        found: String,
+    },
+    /// The image is not there.
+    #[error("no such image: `{path}`")]
+    NoImage {
+        /// Where it was looked for.
         path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
     },
+    /// Labels on some lines only.
+    #[error("lines with and without label in one list; give each image its label, or none")]
+    Mixed,
+    /// The reader gave up.
+    #[error("too many wrong lines, the rest is not read")]
+    TooMany,
 }
 
 impl DatasetError {
     /// What is wrong, one by one: the problems of [`Files`](Self::Files), or the error itself.
     pub fn problems(&self) -> &[Self] {
         match self {
-            Self::Files { problems, .. } => problems,
+            Self::Files { problems } => problems,
             other => std::slice::from_ref(other),
         }
     }
@@ -230,7 +321,7 @@ impl DatasetError {
     /// As [`problems`](Self::problems), by value.
     pub fn into_problems(self) -> Vec<Self> {
         match self {
-            Self::Files { problems, .. } => problems,
+            Self::Files { problems } => problems,
             other => vec![other],
         }
     }
@@ -257,6 +348,15 @@ fn first_few(problems: &[DatasetError]) -> String {
     }
 }
 
+/// `is `train``, `are `train`, `val``, or `is none`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "is none".to_string(),
+        [name] => format!("is `{name}`"),
+        names => format!("are `{}`", names.join("`, `")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,6 +374,15 @@ mod tests {
             error.to_string(),
             "`a/b.png`: label 12 on 7 pixels, expected 0 to 10, or 11 for ignored (11 classes)"
         );
+        let error = DatasetError::UnknownSplit {
+            path: "a/dataset.toml".into(),
+            split: "test".into(),
+            there: vec!["train".into(), "valid".into()],
+        };
+        assert_eq!(
+            error.to_string(),
+            "`a/dataset.toml`: no split `test`; there are `train`, `valid`"
+        );
     }
 
     #[test]
@@ -281,19 +390,13 @@ mod tests {
         let message = |names: &[&str]| {
             let problem = |name: &&str| DatasetError::NonUtf8Name { path: name.into() };
             let problems = names.iter().map(problem).collect();
-            let usable = None;
-            DatasetError::Files { problems, usable }.to_string()
+            DatasetError::Files { problems }.to_string()
         };
-        assert_eq!(message(&["a"]), "`a`: file name is not UTF-8");
-        assert_eq!(
-            message(&["a", "b"]),
-            "2 problems: `a`: file name is not UTF-8; `b`: file name is not UTF-8"
-        );
+        assert_eq!(message(&["a"]), "`a`: file name is not UTF-8; rename it");
+        let two = message(&["a", "b"]);
+        assert!(two.starts_with("2 problems: `a`: file name"), "{two}");
         let many = message(&["a", "b", "c", "d", "e"]);
         assert!(many.starts_with("5 problems: `a`"), "{many}");
-        assert!(
-            many.ends_with("`c`: file name is not UTF-8; and 2 more"),
-            "{many}"
-        );
+        assert!(many.ends_with("rename it; and 2 more"), "{many}");
     }
 }

@@ -2,12 +2,17 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use burn_dataset::Dataset;
+use decoupled_seg_types::Size;
+use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::check::ItemCheck;
-use crate::files::{MaskReader, Pair, RawMask, read_image};
+use crate::files::{Listing, MaskReader, Pair, RawMask, read_image};
 use crate::hash::Fnv;
-use crate::{ClassTable, DatasetError, IGNORE, InstanceMap, LabelMap, Sample, SegmentationDataset};
+use crate::item_check::ItemCheck;
+use crate::{
+    ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Opened, Sample,
+    SegmentationDataset,
+};
 
 /// Images and masks on disk; what every reader opens.
 #[derive(Debug, Clone)]
@@ -37,6 +42,27 @@ impl FileDataset {
             masks,
             root: None,
             extra_from: None,
+        }
+    }
+
+    /// Opens what is listed of a layout in the folder `root`.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    pub fn of_listing(
+        listing: Listing,
+        root: impl Into<PathBuf>,
+        classes: ClassTable,
+        masks: MaskReader,
+    ) -> Opened<Self> {
+        let Listing { pairs, problems } = listing;
+        // A listing without pairs and problems is a data set without items.
+        let usable = !pairs.is_empty() || problems.is_empty();
+        let dataset = Self::new(pairs, classes, masks).with_root(root);
+        Opened {
+            dataset: usable.then_some(dataset),
+            problems,
         }
     }
 
@@ -113,6 +139,10 @@ impl FileDataset {
     }
 }
 
+fn size_of(image: &RgbImage) -> Size {
+    Size::new(image.height() as usize, image.width() as usize)
+}
+
 /// Place, length and times of a file: whatever is written to it or put in its place changes one of them.
 fn file_key(hash: Fnv, path: &Path) -> std::io::Result<Fnv> {
     let metadata = std::fs::metadata(path)?;
@@ -140,17 +170,17 @@ impl Dataset<Sample, DatasetError> for FileDataset {
     fn get(&self, index: usize) -> Result<Sample, DatasetError> {
         let pair = &self.pairs[index];
         let image = read_image(&pair.image)?;
-        let [width, height] = [image.width() as usize, image.height() as usize];
+        let size = size_of(&image);
         let labels = match &pair.labels {
             Some(path) => self.masks.read(path)?,
-            None => LabelMap::filled(width, height, IGNORE),
+            None => LabelMap::filled(size, IGNORE_LABEL),
         };
-        if [labels.width, labels.height] != [width, height] {
+        if labels.size() != size {
             return Err(DatasetError::SizeMismatch {
                 image: pair.image.clone(),
-                image_size: [width, height],
+                image_size: size,
                 label: pair.labels.clone().unwrap_or_default(),
-                label_size: [labels.width, labels.height],
+                label_size: labels.size(),
             });
         }
         Ok(Sample::new(pair.name.clone(), image, labels))
@@ -225,7 +255,7 @@ impl SegmentationDataset for FileDataset {
         let mut check = ItemCheck::default();
         match read_image(&pair.image) {
             Ok(image) => {
-                check.size = Some([image.width() as usize, image.height() as usize]);
+                check.size = Some(size_of(&image));
                 check.image_hash = Some(Fnv::new().bytes(image.as_raw()).finish());
             }
             Err(error) => check.problems.push(error),
@@ -242,7 +272,7 @@ impl SegmentationDataset for FileDataset {
         };
         check.mask_format = Some(mask.format);
         check.raw_values = mask.histogram();
-        let mismatch = |label: &PathBuf, label_size: [usize; 2]| {
+        let mismatch = |label: &PathBuf, label_size: Size| {
             let image_size = check.size.filter(|&size| size != label_size)?;
             Some(DatasetError::SizeMismatch {
                 image: pair.image.clone(),
@@ -251,12 +281,10 @@ impl SegmentationDataset for FileDataset {
                 label_size,
             })
         };
-        let mut problems: Vec<_> = mismatch(path, [mask.width, mask.height])
-            .into_iter()
-            .collect();
+        let mut problems: Vec<_> = mismatch(path, mask.size).into_iter().collect();
         if let Some(file) = &pair.instances {
             match InstanceMap::read(file) {
-                Ok(map) => problems.extend(mismatch(file, [map.width, map.height])),
+                Ok(map) => problems.extend(mismatch(file, map.size())),
                 Err(error) => problems.push(error),
             }
         }

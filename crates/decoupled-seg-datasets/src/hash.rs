@@ -1,18 +1,20 @@
-//! FNV-1a, 64 bits: stable across machines and releases, which the standard library's hasher is not.
+//! FNV-1a, 64 bits, step by step: stable across machines and releases, which the standard library's hasher is not.
+
+use std::hash::Hasher;
+
+use fnv::FnvHasher;
 
 /// Hashes what is fed to it, in order.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fnv(u64);
+#[derive(Default)]
+pub(crate) struct Fnv(FnvHasher);
 
 impl Fnv {
     pub(crate) fn new() -> Self {
-        Self(0xCBF2_9CE4_8422_2325)
+        Self::default()
     }
 
     pub(crate) fn bytes(mut self, bytes: &[u8]) -> Self {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
-        }
+        self.0.write(bytes);
         self
     }
 
@@ -21,7 +23,7 @@ impl Fnv {
     }
 
     pub(crate) fn finish(self) -> u64 {
-        self.0
+        self.0.finish()
     }
 }
 

@@ -1,7 +1,6 @@
-use std::path::Path;
+use decoupled_seg_types::Size;
 
-use crate::files::{RawMask, RawValues};
-use crate::{DatasetError, LabelMap};
+use crate::LabelMap;
 
 /// The object that each pixel belongs to, row by row, in the numbers of Cityscapes' `*_instanceIds.png`:
 /// `1000 * label id + k` for object `k` of a label, and the label id alone where no object is told apart (groups, and
@@ -17,41 +16,28 @@ pub struct InstanceMap {
 }
 
 impl InstanceMap {
-    /// Wraps `data` of `height` rows.
+    /// Wraps the rows of `data`.
     ///
     /// # Panics
     ///
-    /// Panics if `data` does not hold `width * height` numbers.
-    pub fn new(width: usize, height: usize, data: Vec<u16>) -> Self {
+    /// Panics if `data` does not hold a number for each pixel of `size`.
+    pub fn new(size: Size, data: Vec<u16>) -> Self {
         assert_eq!(
             data.len(),
-            width * height,
-            "a {width}x{height} instance map holds {} numbers",
-            width * height
+            size.pixels(),
+            "an instance map of {size} (height x width) holds {} numbers",
+            size.pixels()
         );
         Self {
-            width,
-            height,
+            width: size.width,
+            height: size.height,
             data,
         }
     }
 
-    /// Reads a PNG of 16-bit grey.
-    ///
-    /// # Errors
-    ///
-    /// As [`RawMask::read`]; [`DatasetError::MaskFormat`] for another storage.
-    pub fn read(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
-        let path = path.as_ref();
-        let mask = RawMask::read(path)?;
-        match mask.values {
-            RawValues::Words(data) => Ok(Self::new(mask.width, mask.height, data)),
-            _ => Err(DatasetError::MaskFormat {
-                path: path.to_path_buf(),
-                found: mask.format,
-                expected: "16-bit grey whose values are instance numbers".to_string(),
-            }),
-        }
+    /// Height and width.
+    pub fn size(&self) -> Size {
+        Size::new(self.height, self.width)
     }
 
     /// Numbers the connected regions of each label id for which `has_instances`; pixels that touch at a side are of one
@@ -88,18 +74,20 @@ impl InstanceMap {
                 }
             }
         }
-        Self::new(ids.width, ids.height, data)
+        Self::new(ids.size(), data)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synthetic::{write_instances, write_mask};
 
     #[test]
     fn regions_are_numbered_by_label() {
-        let ids = LabelMap::new(4, 3, vec![26, 26, 7, 26, 7, 26, 7, 26, 24, 7, 26, 24]);
+        let ids = LabelMap::new(
+            Size::new(3, 4),
+            vec![26, 26, 7, 26, 7, 26, 7, 26, 24, 7, 26, 24],
+        );
         let instances = InstanceMap::of_regions(&ids, |id| id >= 24);
         assert_eq!(
             instances.data,
@@ -110,25 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn survives_a_file_and_refuses_eight_bits() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("a_instanceIds.png");
-        let map = InstanceMap::new(2, 2, vec![7, 26000, 26999, 33001]);
-        write_instances(&path, &map).expect("writable");
-        assert_eq!(InstanceMap::read(&path).expect("just written"), map);
-        write_mask(&path, &LabelMap::filled(2, 2, 7)).expect("writable");
-        let error = InstanceMap::read(&path).expect_err("8 bits");
-        let expected =
-            "mask stored as 8-bit grey, expected 16-bit grey whose values are instance numbers";
-        assert_eq!(
-            error.to_string(),
-            format!("`{}`: {expected}", path.display())
-        );
-    }
-
-    #[test]
-    #[should_panic(expected = "a 3x2 instance map holds 6 numbers")]
+    #[should_panic(expected = "an instance map of 2x3 (height x width) holds 6 numbers")]
     fn refuses_data_of_another_length() {
-        InstanceMap::new(3, 2, vec![0; 5]);
+        InstanceMap::new(Size::new(2, 3), vec![0; 5]);
     }
 }

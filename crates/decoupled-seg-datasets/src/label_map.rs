@@ -1,11 +1,8 @@
 use decoupled_seg_types::{LabelView, Size};
 
-/// The label of pixels that belong to no class, in every [`LabelMap`]: they move no loss and no metric.
-pub const IGNORE: u8 = 255;
-
-/// One class index per pixel, row by row; [`IGNORE`] where there is none.
+/// One class index per pixel, row by row; [`IGNORE_LABEL`](crate::IGNORE_LABEL) where there is none.
 ///
-/// Readers map whatever a data set uses for "void" (11 in CamVid, -1 or 255 in others) to [`IGNORE`].
+/// Readers map whatever a data set uses for "void" (11 in CamVid, -1 or 255 in others) to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelMap {
     /// Pixels in a row.
@@ -18,41 +15,42 @@ pub struct LabelMap {
 
 impl<'a> From<&'a LabelMap> for LabelView<'a> {
     fn from(labels: &'a LabelMap) -> Self {
-        Self::new(Size::new(labels.height, labels.width), &labels.data)
+        Self::new(labels.size(), &labels.data)
     }
 }
 
-fn check_length(width: usize, height: usize, data: &[u8]) {
+fn check_length(size: Size, data: &[u8]) {
     assert_eq!(
         data.len(),
-        width * height,
-        "a {width}x{height} label map holds {} labels",
-        width * height
+        size.pixels(),
+        "a label map of {size} (height x width) holds {} labels",
+        size.pixels()
     );
 }
 
 impl LabelMap {
-    /// Wraps `data` of `height` rows.
+    /// Wraps the rows of `data`.
     ///
     /// # Panics
     ///
-    /// Panics if `data` does not hold `width * height` labels.
-    pub fn new(width: usize, height: usize, data: Vec<u8>) -> Self {
-        check_length(width, height, &data);
+    /// Panics if `data` does not hold a label for each pixel of `size`.
+    pub fn new(size: Size, data: Vec<u8>) -> Self {
+        check_length(size, &data);
         Self {
-            width,
-            height,
+            width: size.width,
+            height: size.height,
             data,
         }
     }
 
     /// A map of one label.
-    pub fn filled(width: usize, height: usize, label: u8) -> Self {
-        Self {
-            width,
-            height,
-            data: vec![label; width * height],
-        }
+    pub fn filled(size: Size, label: u8) -> Self {
+        Self::new(size, vec![label; size.pixels()])
+    }
+
+    /// Height and width.
+    pub fn size(&self) -> Size {
+        Size::new(self.height, self.width)
     }
 
     /// The label at column `x` and row `y`.
@@ -63,9 +61,8 @@ impl LabelMap {
     pub fn get(&self, x: usize, y: usize) -> u8 {
         assert!(
             x < self.width && y < self.height,
-            "({x}, {y}) lies outside {}x{}",
-            self.width,
-            self.height
+            "column {x} or row {y} lies outside {} (height x width)",
+            self.size()
         );
         self.data[y * self.width + x]
     }
@@ -103,7 +100,7 @@ mod tests {
 
     #[test]
     fn rows_histogram_and_flip() {
-        let map = LabelMap::new(3, 2, vec![0, 1, 255, 1, 1, 2]);
+        let map = LabelMap::new(Size::new(2, 3), vec![0, 1, 255, 1, 1, 2]);
         assert_eq!(map.get(2, 0), 255);
         assert_eq!(map.row(1), [1, 1, 2]);
         assert_eq!((map.histogram()[1], map.histogram()[255]), (3, 1));
@@ -112,8 +109,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "a 3x2 label map holds 6 labels")]
+    #[should_panic(expected = "a label map of 2x3 (height x width) holds 6 labels")]
     fn refuses_data_of_another_length() {
-        LabelMap::new(3, 2, vec![0; 5]);
+        LabelMap::new(Size::new(2, 3), vec![0; 5]);
     }
 }

@@ -1,8 +1,21 @@
 //! Segmentation data sets, augmentation and a parallel loader.
 //!
-//! Nothing here knows tensors: images are 8-bit RGB, labels one byte a pixel with [`IGNORE`] for "no class", and a
-//! [`SegmentationDataset`] is a burn `Dataset`. Readers tell all that is wrong with the files of a split at once
+//! Nothing here knows tensors: images are 8-bit RGB, labels one byte a pixel with [`IGNORE_LABEL`] for "no class", and
+//! a [`SegmentationDataset`] is a burn `Dataset`. Readers tell all that is wrong with the files of a split at once
 //! ([`DatasetError::Files`]), [`check`] what is in them; [`ResizedCache`] keeps a data set at another size on disk.
+//!
+//! Modules know those above them in this list only:
+//!
+//! ```text
+//! point, class_table, label_map, instance_map, mask_format    plain data
+//! error                                                       what can go wrong with them
+//! sample, item_check, augment                                 a picture with its labels
+//! files                                                       PNG, JPEG, masks, lists, folders
+//! dataset                                                     the trait
+//! loader, sampling, targets                                   batches of any data set
+//! opened, file_dataset                                        a data set of files
+//! readers, resized_cache, check                               the layouts in circulation
+//! ```
 
 pub mod augment;
 pub mod check;
@@ -13,28 +26,33 @@ mod file_dataset;
 pub mod files;
 mod hash;
 mod instance_map;
+mod item_check;
 mod label_map;
 pub mod loader;
+mod mask_format;
+mod opened;
+mod point;
 mod readers;
 mod resized_cache;
 mod sample;
 pub mod sampling;
-mod street_scenes;
-pub mod synthetic;
 
 pub use burn_dataset::Dataset;
 pub use class_table::{Class, ClassTable, MAX_CLASSES};
 pub use dataset::{SegmentationDataset, Split};
-pub use error::DatasetError;
+pub use decoupled_seg_types::{IGNORE_LABEL, Size};
+pub use error::{DatasetError, ListProblem};
 pub use file_dataset::FileDataset;
-pub use files::{MAX_PIXELS, MaskFormat};
+pub use files::MAX_PIXELS;
 pub use instance_map::InstanceMap;
-pub use label_map::{IGNORE, LabelMap};
+pub use label_map::LabelMap;
+pub use mask_format::MaskFormat;
+pub use opened::Opened;
+pub use point::Point;
 pub use readers::{
     Annotation, Bdd100k, CAMVID_COLORS, CITYSCAPES_LABELS, CamVid, CamVidColor, Cityscapes,
     CityscapesConfig, CityscapesLabel, CityscapesTruth, CustomDataset, CustomSplit, Kitti,
-    KittiConfig, LabelFiles, MapillaryVistas,
+    KittiConfig, LabelFiles, MapillaryVersion, MapillaryVistas,
 };
 pub use resized_cache::{ResizedCache, ResizedCacheConfig, ResizedCacheState, ResizedTo};
 pub use sample::Sample;
-pub use street_scenes::{StreetScenes, StreetScenesConfig};

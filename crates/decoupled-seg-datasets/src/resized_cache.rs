@@ -1,21 +1,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::{fmt, fs};
+use std::{fmt, io};
 
 use burn_dataset::Dataset;
-use image::RgbImage;
+use decoupled_seg_types::Size;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::{ResizeFilter, nearest_indices, resize_image, resize_labels};
-use crate::check::ItemCheck;
-use crate::files::{MaskFormat, RawMask, RawValues, read_image};
+use crate::files::{
+    MaskFormat, RawMask, RawValues, encode_image, encode_mask, read_image, write_whole,
+};
 use crate::hash::Fnv;
-use crate::synthetic::{write_image, write_mask};
+use crate::item_check::ItemCheck;
 use crate::{ClassTable, DatasetError, InstanceMap, LabelMap, Sample, SegmentationDataset};
 
 /// Raised when the meaning of a cached file changes.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// The size that a [`ResizedCache`] gives its items.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -23,8 +24,8 @@ const VERSION: u64 = 1;
 pub enum ResizedTo {
     /// Each side times this factor, rounded.
     Scale(f64),
-    /// This width and height, in pixels.
-    Exactly([usize; 2]),
+    /// This size, in pixels.
+    Exactly(Size),
 }
 
 /// Configuration of a [`ResizedCache`].
@@ -70,7 +71,7 @@ impl ResizedCacheConfig {
                 );
             }
             ResizedTo::Exactly(size) => {
-                assert!(!size.contains(&0), "a size has pixels, got {size:?}");
+                assert!(size.pixels() > 0, "a size has pixels, got {size}");
             }
         }
         ResizedCache {
@@ -116,8 +117,8 @@ impl fmt::Display for ResizedCacheState {
 ///
 /// Each item is resized when it is first asked for and written as two PNGs, `{key}_image.png` and `{key}_labels.png`;
 /// later it is read from there. The key is a hash of the item's [`item_key`](SegmentationDataset::item_key) and of the
-/// size, so that an old file is never taken for a new item; a broken file is made anew. Files are written to another
-/// name and renamed: any number of loaders and processes may share a folder. In a folder that cannot be written, and
+/// size, so that an old file is never taken for a new item; a broken file is made anew. Files are there whole or not at
+/// all: any number of loaders and processes may share a folder. In a folder that cannot be written, and
 /// for data sets without keys, items are resized each time.
 ///
 /// Nothing is ever removed: delete the folder when the data changed much. Objects
@@ -125,14 +126,15 @@ impl fmt::Display for ResizedCacheState {
 /// data set as it is. Built by [`ResizedCacheConfig`].
 ///
 /// ```
-/// use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_kitti};
-/// use decoupled_seg_datasets::{Dataset, Kitti, ResizedCacheConfig, ResizedTo, Split};
+/// use decoupled_seg_datasets::{Dataset, Kitti, ResizedCacheConfig, ResizedTo, Size, Split};
+/// use decoupled_seg_synthetic::{SyntheticConfig, write_kitti};
 ///
 /// let folder = tempfile::tempdir()?;
 /// write_kitti(folder.path(), &SyntheticConfig::default())?;
 /// let kitti = Kitti::open(folder.path(), Split::TrainVal)?;
 /// let half = ResizedCacheConfig::new(folder.path().join("half"), ResizedTo::Scale(0.5)).init(kitti);
-/// assert_eq!((half.get(0)?.width(), half.get(0)?.height()), (48, 32));
+/// assert_eq!(half.get(0)?.size(), Size::new(32, 48));
+/// half.get(0)?;
 /// assert_eq!((half.state().made, half.state().read), (2, 2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -176,8 +178,9 @@ impl<D: SegmentationDataset> ResizedCache<D> {
             return Ok(None);
         };
         let key = self.with_size(Fnv::new().number(VERSION).number(key));
+        let key = key.finish();
         let file = |what: &str| {
-            let name = format!("{:016x}_{what}.png", key.finish());
+            let name = format!("{key:016x}_{what}.png");
             self.config.folder.join(name)
         };
         Ok(Some(Files {
@@ -189,33 +192,37 @@ impl<D: SegmentationDataset> ResizedCache<D> {
     fn with_size(&self, hash: Fnv) -> Fnv {
         let numbers = match self.config.size {
             ResizedTo::Scale(scale) => [0, scale.to_bits(), 0],
-            ResizedTo::Exactly([width, height]) => [1, width as u64, height as u64],
+            ResizedTo::Exactly(size) => [1, size.width as u64, size.height as u64],
         };
         let hash = numbers.into_iter().fold(hash, Fnv::number);
         hash.number(self.config.filter as u64)
     }
 
-    fn size_of(&self, [width, height]: [usize; 2]) -> [usize; 2] {
+    fn size_of(&self, whole: Size) -> Size {
         match self.config.size {
             ResizedTo::Scale(scale) => {
-                [width, height].map(|side| ((side as f64 * scale).round() as usize).max(1))
+                let side = |side: usize| ((side as f64 * scale).round() as usize).max(1);
+                Size::new(side(whole.height), side(whole.width))
             }
             ResizedTo::Exactly(size) => size,
         }
     }
 
     fn resized(&self, labels: &LabelMap) -> LabelMap {
-        let [width, height] = self.size_of([labels.width, labels.height]);
-        resize_labels(labels, width, height)
+        resize_labels(labels, self.size_of(labels.size()))
     }
 
     /// Counts what was resized and writes it, until that fails.
-    fn keep(&self, file: Option<&Path>, write: impl FnOnce(&Path) -> Result<(), DatasetError>) {
+    fn keep(
+        &self,
+        file: Option<&Path>,
+        content: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) {
         self.made.fetch_add(1, Ordering::Relaxed);
         let Some(file) = file.filter(|_| self.unwritable.get().is_none()) else {
             return;
         };
-        if let Err(error) = write_atomic(file, write) {
+        if let Err(error) = write_whole(file, content) {
             // Of several threads the first error counts.
             let _ = self.unwritable.set(Arc::new(error));
         }
@@ -226,30 +233,11 @@ impl<D: SegmentationDataset> ResizedCache<D> {
     }
 }
 
-fn write_atomic(
-    file: &Path,
-    write: impl FnOnce(&Path) -> Result<(), DatasetError>,
-) -> Result<(), DatasetError> {
-    static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let temporary = file.with_extension(format!("{}-{number}.tmp", std::process::id()));
-    let written = write(&temporary).and_then(|()| {
-        fs::rename(&temporary, file).map_err(|source| DatasetError::io(file, source))
-    });
-    if written.is_err() {
-        // Best effort: the error that matters is the one returned.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
 /// A label map that we wrote; `None` for anything else.
 fn read_labels(file: &Path) -> Option<LabelMap> {
     let mask = RawMask::read(file).ok()?;
     match (mask.format, mask.values) {
-        (MaskFormat::Grey(8), RawValues::Bytes(data)) => {
-            Some(LabelMap::new(mask.width, mask.height, data))
-        }
+        (MaskFormat::Grey(8), RawValues::Bytes(data)) => Some(LabelMap::new(mask.size, data)),
         _ => None,
     }
 }
@@ -259,8 +247,8 @@ impl<D: SegmentationDataset> Dataset<Sample, DatasetError> for ResizedCache<D> {
         let files = self.files(index)?;
         let kept = files.as_ref().and_then(|files| {
             let (image, labels) = (read_image(&files.image).ok()?, read_labels(&files.labels)?);
-            let size = (image.width() as usize, image.height() as usize);
-            let sound = size == (labels.width, labels.height)
+            let size = Size::new(image.height() as usize, image.width() as usize);
+            let sound = size == labels.size()
                 && labels.data.iter().all(|&label| self.classes().knows(label));
             sound.then_some((image, labels))
         });
@@ -269,14 +257,14 @@ impl<D: SegmentationDataset> Dataset<Sample, DatasetError> for ResizedCache<D> {
             return Ok(Sample::new(self.name(index), image, labels));
         }
         let sample = self.dataset.get(index)?;
-        let [width, height] = self.size_of([sample.width(), sample.height()]);
-        let image: RgbImage = resize_image(&sample.image, width, height, self.config.filter);
+        let size = self.size_of(sample.size());
+        let image = resize_image(&sample.image, size, self.config.filter);
         let labels = self.resized(&sample.labels);
-        self.keep(files.as_ref().map(|files| files.image.as_path()), |file| {
-            write_image(file, &image)
+        self.keep(files.as_ref().map(|files| files.image.as_path()), |out| {
+            encode_image(out, &image)
         });
-        self.keep(files.as_ref().map(|files| files.labels.as_path()), |file| {
-            write_mask(file, &labels)
+        self.keep(files.as_ref().map(|files| files.labels.as_path()), |out| {
+            encode_mask(out, &labels)
         });
         Ok(Sample::new(sample.name, image, labels))
     }
@@ -302,19 +290,19 @@ impl<D: SegmentationDataset> SegmentationDataset for ResizedCache<D> {
             return Ok(labels);
         }
         let labels = self.resized(&self.dataset.labels(index)?);
-        self.keep(file.as_deref(), |file| write_mask(file, &labels));
+        self.keep(file.as_deref(), |out| encode_mask(out, &labels));
         Ok(labels)
     }
 
     fn instances(&self, index: usize) -> Result<Option<InstanceMap>, DatasetError> {
         let resized = |map: InstanceMap| {
-            let [width, height] = self.size_of([map.width, map.height]);
-            let columns = nearest_indices(map.width, width);
+            let size = self.size_of(map.size());
+            let columns = nearest_indices(map.width, size.width);
             let row = |y: usize| columns.iter().map(move |&x| y * map.width + x);
-            let places = nearest_indices(map.height, height)
+            let places = nearest_indices(map.height, size.height)
                 .into_iter()
                 .flat_map(row);
-            InstanceMap::new(width, height, places.map(|at| map.data[at]).collect())
+            InstanceMap::new(size, places.map(|at| map.data[at]).collect())
         };
         Ok(self.dataset.instances(index)?.map(resized))
     }

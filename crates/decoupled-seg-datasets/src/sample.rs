@@ -1,3 +1,4 @@
+use decoupled_seg_types::Size;
 use image::RgbImage;
 
 use crate::LabelMap;
@@ -9,7 +10,7 @@ pub struct Sample {
     pub name: String,
     /// The image, 8 bits a channel, not normalised.
     pub image: RgbImage,
-    /// The labels, of the image's size. All [`IGNORE`](crate::IGNORE) where the data set has none for this image.
+    /// The labels, of the image's size. All [`IGNORE_LABEL`](crate::IGNORE_LABEL) where the data set has none for this image.
     pub labels: LabelMap,
 }
 
@@ -20,17 +21,22 @@ impl Sample {
     ///
     /// Panics if they differ in size.
     pub fn new(name: impl Into<String>, image: RgbImage, labels: LabelMap) -> Self {
-        let size = (image.width() as usize, image.height() as usize);
+        let size = Size::new(image.height() as usize, image.width() as usize);
         assert_eq!(
             size,
-            (labels.width, labels.height),
-            "width and height of the image and of its labels"
+            labels.size(),
+            "the size of the image and of its labels"
         );
         Self {
             name: name.into(),
             image,
             labels,
         }
+    }
+
+    /// Height and width.
+    pub fn size(&self) -> Size {
+        self.labels.size()
     }
 
     /// Pixels in a row.

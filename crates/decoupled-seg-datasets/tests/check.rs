@@ -4,17 +4,15 @@
 mod layouts;
 
 use std::fs;
-use std::sync::Arc;
 
-use decoupled_seg_datasets::check::{CheckReport, Opened, check, check_splits, write_overlays};
-use decoupled_seg_datasets::synthetic::{write_image, write_index_mask, write_mask};
-use decoupled_seg_datasets::{CamVid, DatasetError, IGNORE, LabelMap, SegmentationDataset, Split};
+use decoupled_seg_datasets::check::{CheckReport, check, check_splits, write_overlays};
+use decoupled_seg_datasets::files::{write_image, write_index_mask, write_mask};
+use decoupled_seg_datasets::{CamVid, DatasetError, IGNORE_LABEL, LabelMap, Opened, Size, Split};
 use image::RgbImage;
-use layouts::{Break, Layout, Written, for_all_layouts};
+use layouts::{Break, Layout, SIZE, Written, for_all_layouts};
 
 fn opened(written: &Written, split: Split) -> Opened {
-    let opened = written.open(split);
-    opened.map(|split| Arc::new(split) as Arc<dyn SegmentationDataset>)
+    written.open_partially(split).shared()
 }
 
 fn report(written: &Written) -> CheckReport {
@@ -40,7 +38,7 @@ for_all_layouts! {
         let names: Vec<&str> = report.splits.iter().map(|split| split.name.as_str()).collect();
         if has_test(layout) {
             assert_eq!(names, ["train", "val", "test"]);
-            assert_eq!(report.splits[2].sizes[&[24, 16]], 2);
+            assert_eq!(report.splits[2].sizes[&SIZE], 2);
             let camvid = matches!(layout, Layout::CamVid | Layout::CamVidLists | Layout::CamVidColors);
             assert_eq!(report.splits[2].labelled, camvid);
         } else {
@@ -109,7 +107,7 @@ for_all_layouts! {
         for split in [other, Split::Test] {
             let Ok(dataset) = written.open(split) else { continue };
             fs::copy(written.image(3), &dataset.pairs()[0].image).expect("writable");
-            splits.push((split, Ok(Arc::new(dataset))));
+            splits.push((split, Opened::from(Ok(dataset)).shared()));
             break;
         }
         let report = check_splits(splits, |_, _| {});
@@ -123,9 +121,9 @@ for_all_layouts! {
         written.break_item(Break::EmptyMask, 1);
         let gone = written.root().join("gone");
         let splits = vec![
-            (Split::Val, written.open_at(&gone, layout.training()).map(|_| unreachable!())),
+            (Split::Val, written.open_partially_at(&gone, layout.training()).shared()),
             (Split::Train, opened(&written, layout.training())),
-            (Split::Test, written.open_at(&gone, Split::Test).map(|_| unreachable!())),
+            (Split::Test, written.open_partially_at(&gone, Split::Test).shared()),
         ];
         let report = check_splits(splits, |_, _| {});
         assert!(images.is_dir());
@@ -162,7 +160,7 @@ fn a_test_split_is_there_or_not() {
 #[test]
 fn nothing_at_all_can_be_opened() {
     let root = std::path::Path::new("/no/such");
-    let open = |split| (split, CamVid::open(root, split).map(|_| unreachable!()));
+    let open = |split| (split, CamVid::open_partially(root, split).shared());
     let report = check_splits(
         [Split::Train, Split::Val, Split::Test].map(open).into(),
         |_, _| {},
@@ -216,7 +214,7 @@ fn instance_files_are_read() {
         name.replace("labelIds", "instanceIds")
     };
     fs::write(objects(0), "").expect("writable");
-    write_mask(objects(1), &LabelMap::filled(24, 16, 7)).expect("writable");
+    write_mask(objects(1), &LabelMap::filled(SIZE, 7)).expect("writable");
     let report = report(&written);
     let text = report.to_string();
     assert_eq!(report.splits[0].problems.len(), 2, "{text}");
@@ -241,20 +239,20 @@ fn facts_of_a_sound_data_set() {
         [6, 3, 2]
     );
     let train = &report.splits[0];
-    assert_eq!(train.sizes[&[24, 16]], 6);
+    assert_eq!(train.sizes[&SIZE], 6);
     assert_eq!(train.mask_formats["8-bit grey"], 6);
     assert_eq!(train.pixels.iter().sum::<u64>(), 6 * 24 * 16);
     assert_eq!(train.raw_values.values().sum::<u64>(), 6 * 24 * 16);
     assert_eq!(
         train.raw_values.get(&11).copied().unwrap_or(0),
-        train.pixels[usize::from(IGNORE)]
+        train.pixels[usize::from(IGNORE_LABEL)]
     );
     // The scenes have no bicyclists.
     assert!(train.absent().contains(&10));
     let text = report.to_string();
     for part in [
         "train: 6 images",
-        "sizes: 24x16 (6)",
+        "sizes (height x width): 16x24 (6)",
         "masks: 8-bit grey (6)",
         "bicyclist",
         "no problems",
@@ -269,13 +267,12 @@ fn all_mistakes_are_listed() {
     // Two unknown labels in one file; a palette; colours; another size; a truncated and an empty file.
     write_mask(
         written.mask(0),
-        &LabelMap::new(24, 16, (0..384).map(|i| [0, 77, 13][i % 3]).collect()),
+        &LabelMap::new(SIZE, (0..384).map(|i| [0, 77, 13][i % 3]).collect()),
     )
     .expect("writable");
-    write_index_mask(written.mask(1), &LabelMap::filled(24, 16, 1), &[[0; 3]; 2])
-        .expect("writable");
+    write_index_mask(written.mask(1), &LabelMap::filled(SIZE, 1), &[[0; 3]; 2]).expect("writable");
     write_image(written.mask(2), &RgbImage::new(24, 16)).expect("writable");
-    write_mask(written.mask(3), &LabelMap::filled(16, 24, 1)).expect("writable");
+    write_mask(written.mask(3), &LabelMap::filled(Size::new(24, 16), 1)).expect("writable");
     let bytes = fs::read(written.image(4)).expect("there");
     fs::write(written.image(4), &bytes[..bytes.len() - 20]).expect("writable");
     fs::write(written.mask(4), "").expect("writable");
@@ -296,7 +293,7 @@ fn all_mistakes_are_listed() {
         "label 77 on 128 pixels",
         "stored as 8-bit palette",
         "stored as 8-bit RGB",
-        "label of 16x24, expected the 24x16",
+        "label of 24x16 (height x width), expected the 16x24",
         "truncated after",
         "empty file",
         "same picture: train/0006R0_f01080 and val/0016E5_07959",
@@ -330,10 +327,9 @@ fn overlays_are_written() {
 
 /// Facts of the SegNet release: fence is absent from 194 of 367 training images.
 #[test]
+#[ignore = "needs DECOUPLED_SEG_CAMVID"]
 fn the_real_camvid() {
-    let Some(root) = std::env::var_os("DECOUPLED_SEG_CAMVID") else {
-        return;
-    };
+    let root = std::env::var_os("DECOUPLED_SEG_CAMVID").expect("the folder of the release");
     let open = |split| CamVid::open(&root, split).expect("the release");
     let (train, val) = (open(Split::Train), open(Split::Val));
     let report = check(&[("train", &train), ("val", &val)], |_, _| {});

@@ -6,7 +6,9 @@ use std::path::Path;
 use decoupled_seg_datasets::files::{
     IdMap, MaskEncoding, MaskReader, RawMask, read_image, read_image_size, read_list,
 };
-use decoupled_seg_datasets::{CustomDataset, DatasetError, MapillaryVistas, Split};
+use decoupled_seg_datasets::{
+    CustomDataset, DatasetError, MapillaryVersion, MapillaryVistas, Size, Split,
+};
 use decoupled_seg_fixtures::memory::{Counting, most_held};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 use proptest::prelude::*;
@@ -60,7 +62,7 @@ fn read_each_way(bytes: &[u8]) {
         if let Ok(image) = read_image(path) {
             assert_eq!(
                 read_image_size(path).expect("read before"),
-                [image.width() as usize, image.height() as usize]
+                Size::new(image.height() as usize, image.width() as usize)
             );
         }
         if let Ok(mask) = RawMask::read(path) {
@@ -79,7 +81,7 @@ fn read_each_way(bytes: &[u8]) {
         let _ = read_list(path, folder);
         let _ = CustomDataset::read(path);
         fs::rename(path, folder.join("config.json")).expect("writable");
-        let _ = MapillaryVistas::open(folder, Split::Train);
+        let _ = MapillaryVistas::open(folder, Split::Train, MapillaryVersion::V12);
     });
 }
 
@@ -170,7 +172,7 @@ proptest! {
                 assert!(
                     matches!(
                         error,
-                        DatasetError::TooLarge { .. } | DatasetError::Truncated { .. } | DatasetError::Decode { .. }
+                        DatasetError::TooLarge { .. } | DatasetError::Truncated { .. } | DatasetError::Png { .. }
                     ),
                     "{error}"
                 );
@@ -227,7 +229,8 @@ fn bombs_are_refused_unread(#[case] bytes: Vec<u8>) {
                     error,
                     DatasetError::TooLarge { .. }
                         | DatasetError::Truncated { .. }
-                        | DatasetError::Decode { .. }
+                        | DatasetError::Png { .. }
+                        | DatasetError::Jpeg { .. }
                 ),
                 "{error:?}"
             );

@@ -6,19 +6,20 @@ use std::sync::Arc;
 
 use decoupled_seg_datasets::augment::{Augmentation, ResizeFilter, resize_image, resize_labels};
 use decoupled_seg_datasets::check::ItemCheck;
+use decoupled_seg_datasets::files::{write_image, write_mask};
 use decoupled_seg_datasets::loader::{Loader, LoaderConfig};
-use decoupled_seg_datasets::synthetic::{
-    SyntheticConfig, write_cityscapes, write_image, write_mask,
-};
 use decoupled_seg_datasets::{
-    Cityscapes, ClassTable, Dataset, DatasetError, FileDataset, IGNORE, LabelMap, ResizedCache,
-    ResizedCacheConfig, ResizedTo, Sample, SegmentationDataset, Split,
+    Cityscapes, ClassTable, Dataset, DatasetError, FileDataset, IGNORE_LABEL, LabelMap,
+    ResizedCache, ResizedCacheConfig, ResizedTo, Sample, SegmentationDataset, Size, Split,
 };
+use decoupled_seg_synthetic::{SyntheticConfig, write_cityscapes};
 use image::RgbImage;
 use rstest::rstest;
 use tempfile::TempDir;
 
 const HALF: ResizedTo = ResizedTo::Scale(0.5);
+const WHOLE: Size = Size::new(31, 50);
+const HALVED: Size = Size::new(16, 25);
 
 fn cityscapes() -> (TempDir, FileDataset) {
     let root = tempfile::tempdir().expect("a temporary folder");
@@ -26,8 +27,7 @@ fn cityscapes() -> (TempDir, FileDataset) {
         train: 4,
         val: 1,
         test: 1,
-        width: 50,
-        height: 31,
+        size: WHOLE,
         seed: 3,
     };
     write_cityscapes(root.path(), &config).expect("writable");
@@ -40,14 +40,10 @@ fn cached(dataset: &FileDataset, folder: &Path, size: ResizedTo) -> ResizedCache
 }
 
 /// What an item is without a cache.
-fn on_the_fly(dataset: &FileDataset, index: usize, [width, height]: [usize; 2]) -> Sample {
+fn on_the_fly(dataset: &FileDataset, index: usize, size: Size) -> Sample {
     let sample = dataset.get(index).expect("readable");
-    let image = resize_image(&sample.image, width, height, ResizeFilter::Bicubic);
-    Sample::new(
-        sample.name,
-        image,
-        resize_labels(&sample.labels, width, height),
-    )
+    let image = resize_image(&sample.image, size, ResizeFilter::Bicubic);
+    Sample::new(sample.name, image, resize_labels(&sample.labels, size))
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -60,11 +56,11 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[rstest]
-#[case(HALF, [25, 16])]
-#[case(ResizedTo::Scale(1.0), [50, 31])]
-#[case(ResizedTo::Scale(0.001), [1, 1])]
-#[case(ResizedTo::Exactly([64, 20]), [64, 20])]
-fn equals_resizing_on_the_fly(#[case] size: ResizedTo, #[case] pixels: [usize; 2]) {
+#[case(HALF, HALVED)]
+#[case(ResizedTo::Scale(1.0), WHOLE)]
+#[case(ResizedTo::Scale(0.001), Size::square(1))]
+#[case(ResizedTo::Exactly(Size::new(20, 64)), Size::new(20, 64))]
+fn equals_resizing_on_the_fly(#[case] size: ResizedTo, #[case] pixels: Size) {
     let (root, train) = cityscapes();
     let folder = root.path().join("cache");
     for (made, read) in [(8, 0), (0, 8)] {
@@ -99,15 +95,11 @@ fn is_a_whole_data_set() {
     let half = cached(&train, &root.path().join("cache"), HALF);
     assert_eq!((half.len(), half.is_labelled()), (4, true));
     assert_eq!(half.classes(), train.classes());
-    assert_eq!(
-        half.check_item(1).size,
-        Some([50, 31]),
-        "the data as they are"
-    );
+    assert_eq!(half.check_item(1).size, Some(WHOLE), "the data as they are");
 
     let objects = half.instances(0).expect("readable").expect("there");
     let whole = train.instances(0).expect("readable").expect("there");
-    assert_eq!((objects.width, objects.height), (25, 16));
+    assert_eq!(objects.size(), HALVED);
     assert!(
         objects
             .data
@@ -117,7 +109,7 @@ fn is_a_whole_data_set() {
     let labels = half.labels(0).expect("readable");
     for (&number, &label) in objects.data.iter().zip(&labels.data) {
         let id = if number < 1000 { number } else { number / 1000 };
-        if label != IGNORE {
+        if label != IGNORE_LABEL {
             assert_eq!(
                 id,
                 u16::from(train.classes().id(label)),
@@ -156,7 +148,7 @@ fn sizes_and_filters_share_a_folder() {
     let half = get(cached(&train, &folder, HALF));
     let bilinear = ResizedCacheConfig::new(&folder, HALF).with_filter(ResizeFilter::Bilinear);
     let bilinear = get(bilinear.init(train.clone()));
-    let exact = get(cached(&train, &folder, ResizedTo::Exactly([25, 16])));
+    let exact = get(cached(&train, &folder, ResizedTo::Exactly(HALVED)));
     assert_ne!(half.image, bilinear.image);
     assert_eq!(half, exact);
     assert_eq!(files(&folder).len(), 6);
@@ -170,7 +162,7 @@ fn an_old_file_is_never_taken_for_a_new_item() {
     let mask = pair.labels.as_ref().expect("labelled");
     let first = cache.get(0).expect("readable");
 
-    write_mask(mask, &LabelMap::filled(50, 31, 26)).expect("writable");
+    write_mask(mask, &LabelMap::filled(WHOLE, 26)).expect("writable");
     let changed = cache.get(0).expect("readable");
     assert!(
         changed.labels.data.iter().all(|&label| label == 13),
@@ -194,7 +186,7 @@ fn an_old_file_is_never_taken_for_a_new_item() {
         .expect("there")
         .modified()
         .expect("known");
-    write_mask(mask, &LabelMap::filled(50, 31, 24)).expect("writable");
+    write_mask(mask, &LabelMap::filled(WHOLE, 24)).expect("writable");
     fs::File::options()
         .write(true)
         .open(mask)
@@ -231,7 +223,7 @@ fn an_old_file_is_never_taken_for_a_new_item() {
 fn broken_files_are_made_anew() {
     let (root, train) = cityscapes();
     let folder = root.path().join("cache");
-    let expected = on_the_fly(&train, 0, [25, 16]);
+    let expected = on_the_fly(&train, 0, HALVED);
     let cache = cached(&train, &folder, HALF);
     cache.get(0).expect("readable");
     let written = files(&folder);
@@ -242,9 +234,9 @@ fn broken_files_are_made_anew() {
         let middle = whole.len() / 2;
         flipped[middle] ^= 0x55;
         let mut other = Vec::new();
-        for (width, height) in [(24, 16), (25, 16)] {
+        for size in [Size::new(16, 24), HALVED] {
             let path = root.path().join("other.png");
-            write_mask(&path, &LabelMap::filled(width, height, 77)).expect("writable");
+            write_mask(&path, &LabelMap::filled(size, 77)).expect("writable");
             other.push(fs::read(&path).expect("just written"));
         }
         // The second is a sound picture of the right size; for an image it cannot be told from ours.
@@ -275,7 +267,7 @@ fn works_where_nothing_can_be_written() {
     for _ in 0..2 {
         assert_eq!(
             cache.get(2).expect("readable"),
-            on_the_fly(&train, 2, [25, 16])
+            on_the_fly(&train, 2, HALVED)
         );
     }
     let state = cache.state();
@@ -292,7 +284,7 @@ fn many_loaders_share_a_folder() {
     let (root, train) = cityscapes();
     let folder = root.path().join("cache");
     let expected: Vec<Sample> = (0..4)
-        .map(|index| on_the_fly(&train, index, [25, 16]))
+        .map(|index| on_the_fly(&train, index, HALVED))
         .collect();
     std::thread::scope(|scope| {
         for start in 0..8 {
@@ -354,7 +346,7 @@ fn nothing_is_kept_of_what_has_no_key() {
     for _ in 0..2 {
         assert_eq!(
             cache.get(0).expect("readable"),
-            on_the_fly(&train, 0, [25, 16])
+            on_the_fly(&train, 0, HALVED)
         );
     }
     assert_eq!(cache.state().read, 0);
@@ -363,7 +355,7 @@ fn nothing_is_kept_of_what_has_no_key() {
 
 #[rstest]
 #[case(ResizedTo::Scale(0.0), "a scale is positive, got 0")]
-#[case(ResizedTo::Exactly([4, 0]), "a size has pixels, got [4, 0]")]
+#[case(ResizedTo::Exactly(Size::new(0, 4)), "a size has pixels, got 0x4")]
 fn refuses_a_size_without_pixels(#[case] size: ResizedTo, #[case] message: &str) {
     let (root, train) = cityscapes();
     let config = ResizedCacheConfig::new(root.path(), size);

@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use decoupled_seg_datasets::augment::{Augmentation, CropSize};
+use decoupled_seg_datasets::augment::Augmentation;
 use decoupled_seg_datasets::loader::{Batch, Loader, LoaderConfig, Pick, Sampling};
 use decoupled_seg_datasets::sampling::{CentroidIndex, ClassUniform, ClassUniformConfig};
-use decoupled_seg_datasets::synthetic::{self, SyntheticConfig};
 use decoupled_seg_datasets::{
     Bdd100k, CamVid, Cityscapes, Class, ClassTable, CustomDataset, Dataset, DatasetError,
-    FileDataset, Kitti, LabelMap, MapillaryVistas, Sample, SegmentationDataset, Split,
-    StreetScenes, StreetScenesConfig,
+    FileDataset, Kitti, LabelMap, MapillaryVersion, MapillaryVistas, Point, Sample,
+    SegmentationDataset, Size, Split,
+};
+use decoupled_seg_synthetic::{
+    self as synthetic, StreetScenes, StreetScenesConfig, SyntheticConfig,
 };
 use image::RgbImage;
 use rstest::rstest;
@@ -21,8 +24,7 @@ const TILE: usize = 32;
 fn scenes(len: usize) -> StreetScenes {
     StreetScenes::new(StreetScenesConfig {
         len,
-        width: 96,
-        height: 64,
+        size: Size::new(64, 96),
         seed: 0,
     })
 }
@@ -44,7 +46,7 @@ fn sampler(index: &Arc<CentroidIndex>, fraction: f64) -> ClassUniform {
 fn by_class(index: &CentroidIndex, picks: &[Pick], crops: usize) -> Option<Vec<usize>> {
     let mut drawn: HashMap<(u32, u32, u32), usize> = HashMap::new();
     for pick in picks {
-        if let Some([x, y]) = pick.centroid {
+        if let Some(Point { y, x }) = pick.centroid {
             *drawn
                 .entry((pick.index as u32, x as u32, y as u32))
                 .or_default() += 1;
@@ -98,7 +100,7 @@ fn every_tile_of_a_class_is_as_likely_as_any_other() {
     let sampler = sampler(&index, 0.5);
     assert_eq!(sampler.crops_per_class(), 1);
     let epochs = 2000;
-    let mut drawn: HashMap<(usize, [usize; 2]), f64> = HashMap::new();
+    let mut drawn: HashMap<(usize, Point), f64> = HashMap::new();
     for epoch in 0..epochs {
         for pick in sampler.epoch(1, epoch) {
             if let Some(centroid) = pick.centroid {
@@ -107,12 +109,15 @@ fn every_tile_of_a_class_is_as_likely_as_any_other() {
         }
     }
     // What is expected of a place is the sum over the classes whose centroid it is.
-    let mut expected: HashMap<(usize, [usize; 2]), f64> = HashMap::new();
+    let mut expected: HashMap<(usize, Point), f64> = HashMap::new();
     for centroids in &index.classes {
         for centroid in centroids {
             let place = (
                 centroid.index as usize,
-                [centroid.x as usize, centroid.y as usize],
+                Point {
+                    y: centroid.y as usize,
+                    x: centroid.x as usize,
+                },
             );
             *expected.entry(place).or_default() += epochs as f64 / centroids.len() as f64;
         }
@@ -139,7 +144,7 @@ fn a_seed_fixes_the_batches_whatever_the_number_of_workers() {
     let batches = |seed: u64, epoch: u64, workers: usize| -> Vec<Batch> {
         // The index is made anew each time, in parallel.
         let sampling = Arc::new(sampler(&index(&scenes), 1.0));
-        let augmentation = Augmentation::paper(CropSize::square(TILE));
+        let augmentation = Augmentation::paper(Size::square(TILE));
         let config = LoaderConfig::training(4, seed, augmentation).with_workers(workers);
         let loader = Loader::with_sampling(Arc::clone(&scenes) as _, sampling, config);
         loader
@@ -164,7 +169,7 @@ impl Dataset<Sample, DatasetError> for Spot {
         let labels = (0..64 * 64)
             .map(|i| u8::from(spot(i % 64, i / 64)))
             .collect();
-        let labels = LabelMap::new(64, 64, labels);
+        let labels = LabelMap::new(Size::square(64), labels);
         Ok(Sample::new(self.name(index), RgbImage::new(64, 64), labels))
     }
 
@@ -190,7 +195,7 @@ fn crops_show_the_class_that_they_were_drawn_for() {
     let index = CentroidIndex::build(&*dataset, 64, |_, _| {}).expect("always readable");
     let index = Arc::new(index);
     let shown = |fraction: f64| -> usize {
-        let augmentation = Augmentation::default().with_crop(Some(CropSize::square(16)));
+        let augmentation = Augmentation::default().with_crop(Some(Size::square(16)));
         let config = LoaderConfig::training(1, 0, augmentation);
         let sampling = Arc::new(sampler(&index, fraction));
         let loader = Loader::with_sampling(Arc::clone(&dataset) as _, sampling, config);
@@ -212,8 +217,7 @@ fn every_reader_keeps_its_caches_beside_its_data() {
         train: 24,
         val: 1,
         test: 1,
-        width: 16,
-        height: 16,
+        size: Size::square(16),
         seed: 0,
     };
     type Write = fn(&Path, &SyntheticConfig) -> Result<(), DatasetError>;
@@ -241,7 +245,7 @@ fn every_reader_keeps_its_caches_beside_its_data() {
         ),
         (
             |root, config| synthetic::write_mapillary(root, config),
-            |root| MapillaryVistas::open(root, Split::Train),
+            |root| MapillaryVistas::open(root, Split::Train, MapillaryVersion::V12),
         ),
         (
             |root, config| synthetic::write_custom(root, config),
@@ -267,5 +271,31 @@ fn every_reader_keeps_its_caches_beside_its_data() {
             Some(root.join(".decoupled-seg")),
             "{number}"
         );
+    }
+}
+
+#[test]
+fn an_index_finds_each_class_where_it_is() {
+    let scenes = StreetScenes::new(StreetScenesConfig {
+        len: 12,
+        size: Size::new(64, 96),
+        seed: 0,
+    });
+    let last = AtomicUsize::new(0);
+    let index = CentroidIndex::build(&scenes, 32, |done, total| {
+        assert_eq!(total, 12);
+        last.fetch_max(done, Ordering::Relaxed);
+    });
+    let index = index.expect("scenes are always readable");
+    assert_eq!(last.into_inner(), 12);
+    assert_eq!((index.items, index.classes.len()), (12, 10));
+    for (class, centroids) in (0_u8..).zip(&index.classes) {
+        assert!(!centroids.is_empty(), "class {class}");
+        assert!(centroids.is_sorted_by_key(|centroid| centroid.index));
+        for centroid in centroids {
+            let labels = scenes.scene(centroid.index as usize).labels;
+            let (left, top) = (centroid.x as usize / 32 * 32, centroid.y as usize / 32 * 32);
+            assert!((top..top + 32).any(|y| labels.row(y)[left..left + 32].contains(&class)));
+        }
     }
 }

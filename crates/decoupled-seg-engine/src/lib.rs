@@ -19,8 +19,9 @@
 //! use burn::nn::conv::{Conv2d, Conv2dConfig};
 //! use burn::tensor::{Device, Tensor};
 //! use decoupled_seg_nn::{SegmentationModel, SegmentationOutput};
-//! use decoupled_seg_datasets::augment::{Augmentation, CropSize};
-//! use decoupled_seg_datasets::{SegmentationDataset, StreetScenes, StreetScenesConfig};
+//! use decoupled_seg_datasets::augment::Augmentation;
+//! use decoupled_seg_datasets::{SegmentationDataset, Size};
+//! use decoupled_seg_synthetic::{StreetScenes, StreetScenesConfig};
 //! use decoupled_seg_engine::{EvaluationRecipe, Evaluator, Predictor, Recipe, Trainer};
 //!
 //! #[derive(Module, Debug)]
@@ -43,7 +44,7 @@
 //!     }
 //! }
 //!
-//! let scenes = |seed| StreetScenes::new(StreetScenesConfig { len: 4, width: 64, height: 48, seed });
+//! let scenes = |seed| StreetScenes::new(StreetScenesConfig { len: 4, size: Size::new(48, 64), seed });
 //! let (train, val) = (Arc::new(scenes(0)), scenes(1));
 //! let classes = val.classes().clone();
 //!
@@ -56,7 +57,7 @@
 //! let recipe = Recipe {
 //!     epochs: 2,
 //!     batch: 2,
-//!     augmentation: Augmentation::paper(CropSize::square(32)),
+//!     augmentation: Augmentation::paper(Size::square(32)),
 //!     ..Recipe::default()
 //! };
 //! let normalization = recipe.normalization;

@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use decoupled_seg_datasets::Size;
 use decoupled_seg_datasets::augment::{Normalization, ResizeFilter, resize_image};
 use decoupled_seg_engine::{
     Inference, OverlapCount, Protocol, Schedule, SchedulePoint, Tile, Window, tiles,
@@ -235,8 +236,8 @@ fn scaled_images() {
         .filter(|name| name.starts_with("scaled_image_"))
     {
         let golden = rgb(&group, name);
-        let (width, height) = (golden.width() as usize, golden.height() as usize);
-        let found = resize_image(&image, width, height, ResizeFilter::Bilinear);
+        let size = Size::new(golden.height() as usize, golden.width() as usize);
+        let found = resize_image(&image, size, ResizeFilter::Bilinear);
         assert!(found == golden, "`{name}` differs");
     }
 }

@@ -2,17 +2,20 @@
 //!
 //! - [`Size`]: height and width, so that nobody has to remember an order.
 //! - [`LabelView`]: a label map of one byte a pixel; [`IGNORE_LABEL`] marks pixels that take no part.
+//! - [`FileKind`]: what a file is instead of what was expected, for messages.
 //! - [`write_atomic`]: a file that is there whole or not at all.
 //! - [`TextTable`]: figures in columns, for reports.
 //! - [`multiversion!`]: loops that are compiled for wide vectors too.
 
 mod atomic;
+mod file_kind;
 mod label_view;
 mod simd;
 mod size;
 mod text_table;
 
 pub use atomic::write_atomic;
+pub use file_kind::FileKind;
 pub use label_view::LabelView;
 pub use size::{ParseSizeError, Size};
 pub use text_table::TextTable;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(size.pixels(), 360 * 480);
 /// assert_eq!("360x480".parse(), Ok(size));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Size {
     /// Rows.

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use decoupled_seg::datasets::Bdd100k;
-use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
 use decoupled_seg::engine::{RecipePreset, Submission};
+use decoupled_seg::synthetic::{self, SyntheticConfig};
 
 use crate::Project;
 
@@ -13,7 +11,7 @@ impl Project {
     pub fn bdd100k() -> Self {
         let recipe = RecipePreset::Bdd100k.recipe();
         Self::new("bdd100k", "data/bdd100k", recipe, |root, split| {
-            Ok(Arc::new(Bdd100k::open(root, split)?))
+            Bdd100k::open_partially(root, split).shared()
         })
         .with_synthetic(|root| synthetic::write_bdd100k(root, &SyntheticConfig::default()))
         .with_submission(Submission::Bdd100k)

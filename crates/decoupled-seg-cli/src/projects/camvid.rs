@@ -1,11 +1,10 @@
-use std::sync::Arc;
-
 use decoupled_seg::datasets::CamVid;
-use decoupled_seg::datasets::augment::{Augmentation, CropSize, RandomScale};
-use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
+use decoupled_seg::datasets::augment::{Augmentation, RandomScale};
 use decoupled_seg::engine::{ClassUniformRecipe, Recipe, Schedule, SgdRecipe};
 use decoupled_seg::losses::DecoupledLossConfig;
 use decoupled_seg::metrics::BoundaryThreshold;
+use decoupled_seg::synthetic::{self, SyntheticConfig};
+use decoupled_seg::types::Size;
 
 use crate::Project;
 
@@ -22,11 +21,8 @@ fn recipe() -> Recipe {
         schedule: Schedule::Poly { power: 0.9 },
         // Section 4.1 scales by 0.75 to 2 and crops 832 pixels, nearly all of a Cityscapes frame's height; 352 is that of
         // these frames.
-        augmentation: Augmentation::paper(CropSize {
-            width: 448,
-            height: 352,
-        })
-        .with_scale(Some(RandomScale::new(0.75, 2.0))),
+        augmentation: Augmentation::paper(Size::new(352, 448))
+            .with_scale(Some(RandomScale::new(0.75, 2.0))),
         // Half of each epoch by class, as in their scripts; tiles of 640 pixels there, on frames twice as large.
         class_uniform: Some(ClassUniformRecipe::new(320)),
         loss: DecoupledLossConfig::new(),
@@ -38,12 +34,12 @@ impl Project {
     /// CamVid: 11 classes, 367 training and 101 validation frames of street scenes.
     pub fn camvid() -> Self {
         Self::new("camvid", "data/camvid", recipe(), |root, split| {
-            Ok(Arc::new(CamVid::open(root, split)?))
+            CamVid::open_partially(root, split).shared()
         })
         .with_variant(
             "original",
             "the release of 2008: 960x720, labels in 32 colours",
-            |root, split| Ok(Arc::new(CamVid::open_original(root, split)?)),
+            |root, split| CamVid::open_original_partially(root, split).shared(),
         )
         // The paper's fractions of the diagonal are all one or two pixels on small pictures.
         .with_boundary([1, 2, 3].map(BoundaryThreshold::Pixels))

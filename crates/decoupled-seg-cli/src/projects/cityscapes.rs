@@ -1,20 +1,17 @@
 use std::path::Path;
-use std::sync::Arc;
 
-use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
 use decoupled_seg::datasets::{
-    Annotation, CityscapesConfig, DatasetError, LabelFiles, SegmentationDataset, Split,
+    Annotation, CityscapesConfig, DatasetError, LabelFiles, Opened, Split,
 };
 use decoupled_seg::engine::{RecipePreset, Submission};
+use decoupled_seg::synthetic::{self, SyntheticConfig};
 
 use crate::Project;
-
-type Opened = Result<Arc<dyn SegmentationDataset>, DatasetError>;
 
 fn fold(number: usize) -> impl Fn(&Path, Split) -> Opened {
     move |root, split| {
         let config = CityscapesConfig::new(root, split).with_fold(number);
-        Ok(Arc::new(config.open()?))
+        config.open_partially().shared()
     }
 }
 
@@ -23,16 +20,19 @@ fn fold_and_coarse(number: usize) -> impl Fn(&Path, Split) -> Opened {
     move |root, split| {
         let config = CityscapesConfig::new(root, split).with_fold(number);
         if split != Split::Train {
-            return Ok(Arc::new(config.open()?));
+            return config.open_partially().shared();
         }
         let coarse = config.clone().with_annotation(Annotation::CoarseExtra);
-        Ok(Arc::new(config.open()?.chain_extra(coarse.open()?)))
+        let both = config
+            .open()
+            .and_then(|fine| Ok(fine.chain_extra(coarse.open()?)));
+        Opened::from(both).shared()
     }
 }
 
 fn train_ids(root: &Path, split: Split) -> Opened {
     let config = CityscapesConfig::new(root, split).with_label_files(LabelFiles::LabelTrainIds);
-    Ok(Arc::new(config.open()?))
+    config.open_partially().shared()
 }
 
 fn coarse(root: &Path, split: Split) -> Opened {
@@ -41,7 +41,7 @@ fn coarse(root: &Path, split: Split) -> Opened {
         _ => Annotation::Fine,
     };
     let config = CityscapesConfig::new(root, split).with_annotation(annotation);
-    Ok(Arc::new(config.open()?))
+    config.open_partially().shared()
 }
 
 fn synthesize(root: &Path) -> Result<(), DatasetError> {

@@ -1,10 +1,9 @@
 use std::path::Path;
-use std::sync::Arc;
 
 use decoupled_seg::datasets::CustomDataset;
-use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
 use decoupled_seg::engine::RecipePreset;
 use decoupled_seg::metrics::BoundaryThreshold;
+use decoupled_seg::synthetic::{self, SyntheticConfig};
 
 use crate::Project;
 
@@ -24,7 +23,7 @@ impl Project {
         let recipe = RecipePreset::Paper.recipe();
         Self::new(name, root, recipe, move |root, split| {
             let description = root.join(&file);
-            Ok(Arc::new(CustomDataset::open(description, split.as_str())?))
+            CustomDataset::open_partially(description, split.as_str()).shared()
         })
         // The paper's fractions of the diagonal are all one or two pixels on small pictures.
         .with_boundary([1, 2, 3].map(BoundaryThreshold::Pixels))

@@ -1,19 +1,15 @@
 use std::path::Path;
-use std::sync::Arc;
 
-use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
-use decoupled_seg::datasets::{DatasetError, KittiConfig, SegmentationDataset, Split};
+use decoupled_seg::datasets::{KittiConfig, Opened, Split};
 use decoupled_seg::engine::{RecipePreset, Submission};
+use decoupled_seg::synthetic::{self, SyntheticConfig};
 
 use crate::Project;
 
-fn fold(
-    number: usize,
-) -> impl Fn(&Path, Split) -> Result<Arc<dyn SegmentationDataset>, DatasetError> {
+fn fold(number: usize) -> impl Fn(&Path, Split) -> Opened {
     move |root, split| {
-        Ok(Arc::new(
-            KittiConfig::new(root, split).with_fold(number).open()?,
-        ))
+        let config = KittiConfig::new(root, split).with_fold(number);
+        config.open_partially().shared()
     }
 }
 

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
-use decoupled_seg::datasets::MapillaryVistas;
-use decoupled_seg::datasets::synthetic::{self, SyntheticConfig};
+use decoupled_seg::datasets::{MapillaryVersion, MapillaryVistas};
 use decoupled_seg::engine::RecipePreset;
+use decoupled_seg::synthetic::{self, SyntheticConfig};
 
 use crate::Project;
 
@@ -13,8 +11,15 @@ impl Project {
     pub fn mapillary() -> Self {
         let recipe = RecipePreset::Paper.recipe();
         Self::new("mapillary", "data/mapillary", recipe, |root, split| {
-            Ok(Arc::new(MapillaryVistas::open(root, split)?))
+            MapillaryVistas::open_partially(root, split, MapillaryVersion::V12).shared()
         })
+        .with_variant(
+            "v2.0",
+            "the classes of `config_v2.0.json`",
+            |root, split| {
+                MapillaryVistas::open_partially(root, split, MapillaryVersion::V20).shared()
+            },
+        )
         .with_synthetic(|root| synthetic::write_mapillary(root, &SyntheticConfig::default()))
     }
 }

@@ -1,8 +1,11 @@
+use decoupled_seg_types::Size;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use super::{Blur, ColorJitter, GaussianBlur, Geometry, ResizeFilter, ensure, required};
-use crate::Sample;
+use super::{
+    Blur, ColorJitter, GaussianBlur, Geometry, ResizeFilter, ensure, ensure_share, required,
+};
+use crate::{DatasetError, Point, Sample};
 
 /// Scales by a factor drawn uniformly from a range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,26 +31,6 @@ impl RandomScale {
     }
 }
 
-/// Size of a crop, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CropSize {
-    /// Pixels in a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-}
-
-impl CropSize {
-    /// A square.
-    pub const fn square(side: usize) -> Self {
-        Self {
-            width: side,
-            height: side,
-        }
-    }
-}
-
 /// What happens to a training sample, in this order; what is `None` (or 0) does not happen.
 ///
 /// The default changes nothing.
@@ -57,7 +40,7 @@ pub struct Augmentation {
     /// Random scale.
     pub scale: Option<RandomScale>,
     /// Random crop; smaller images are padded first. Batches need it where images differ in size or are scaled.
-    pub crop: Option<CropSize>,
+    pub crop: Option<Size>,
     /// How often a sample is mirrored left to right, `0..=1`.
     pub flip: f64,
     /// Random colours.
@@ -72,7 +55,7 @@ impl Augmentation {
     /// What the paper says: scale from 0.75 to 2, crop, mirror. Colours are not mentioned.
     ///
     /// Source: Li et al., ECCV 2020, section 4.1.
-    pub fn paper(crop: CropSize) -> Self {
+    pub fn paper(crop: Size) -> Self {
         Self {
             scale: Some(RandomScale::new(0.75, 2.0)),
             crop: Some(crop),
@@ -82,8 +65,8 @@ impl Augmentation {
     }
 
     /// What the authors' Cityscapes scripts do: scale from 0.5 to 2, crop, mirror, colours by a quarter, Gaussian blur
-    /// always. The code can blur [bilaterally](Blur::Bilateral) in its place; no script asks for it.
-    pub fn official(crop: CropSize) -> Self {
+    /// always.
+    pub fn official(crop: Size) -> Self {
         Self {
             scale: Some(RandomScale::new(0.5, 2.0)),
             color_jitter: Some(ColorJitter::uniform(0.25)),
@@ -99,7 +82,7 @@ impl Augmentation {
     }
 
     /// Sets [`crop`](Self::crop).
-    pub fn with_crop(mut self, crop: Option<CropSize>) -> Self {
+    pub fn with_crop(mut self, crop: Option<Size>) -> Self {
         self.crop = crop;
         self
     }
@@ -126,29 +109,30 @@ impl Augmentation {
     ///
     /// # Errors
     ///
-    /// Says in words what [`apply`](Self::apply) would panic on: a probability outside `0..=1`, a range that is not in
+    /// Returns [`DatasetError::Setting`] for what [`apply`](Self::apply) would panic on: a probability outside `0..=1`, a range that is not in
     /// order, a scale that is not positive, an empty crop.
-    pub fn validate(&self) -> Result<(), String> {
-        ensure((0.0..=1.0).contains(&self.flip), || {
-            format!("flip is a probability, got {}", self.flip)
-        })?;
+    pub fn validate(&self) -> Result<(), DatasetError> {
+        ensure_share(self.flip, "flip")?;
         if let Some(RandomScale { min, max, .. }) = self.scale {
-            ensure(min > 0.0 && min <= max && max.is_finite(), || {
-                format!("scales are positive and in order, got {min} to {max}")
-            })?;
+            ensure(
+                min > 0.0 && min <= max && max.is_finite(),
+                "scale",
+                || format!("{min} to {max}"),
+                "positive factors in order",
+            )?;
         }
-        if let Some(CropSize { width, height }) = self.crop {
-            ensure(width > 0 && height > 0, || {
-                format!("a crop has pixels, got {width}x{height}")
-            })?;
+        if let Some(crop) = self.crop {
+            ensure(
+                crop.pixels() > 0,
+                "crop",
+                || format!("{crop} (height x width)"),
+                "a size with pixels",
+            )?;
         }
         if let Some(color_jitter) = &self.color_jitter {
             color_jitter.validate()?;
         }
-        match &self.blur {
-            Some(blur) => blur.validate(),
-            None => Ok(()),
-        }
+        self.blur.map_or(Ok(()), |blur| blur.validate())
     }
 
     /// Changes a sample.
@@ -160,7 +144,7 @@ impl Augmentation {
         self.apply_around(sample, None, rng)
     }
 
-    /// As [`apply`](Self::apply), with a crop that shows the pixel `centroid` (x, y of the sample) where it can.
+    /// As [`apply`](Self::apply), with a crop that shows the pixel `centroid` of the sample where it can.
     ///
     /// # Panics
     ///
@@ -168,10 +152,10 @@ impl Augmentation {
     pub fn apply_around(
         &self,
         sample: Sample,
-        centroid: Option<[usize; 2]>,
+        centroid: Option<Point>,
         rng: &mut impl Rng,
     ) -> Sample {
-        let size = [sample.width(), sample.height()];
+        let size = sample.size();
         let geometry = self.geometry(size, centroid, rng);
         let mut sample = if geometry == Geometry::identity(size) {
             sample
@@ -187,54 +171,68 @@ impl Augmentation {
         sample
     }
 
-    /// Draws where the pixels of a sample of this width and height go.
+    /// Draws where the pixels of a sample of this size go.
     ///
     /// # Panics
     ///
     /// As [`apply`](Self::apply).
-    pub fn geometry(
-        &self,
-        size: [usize; 2],
-        centroid: Option<[usize; 2]>,
-        rng: &mut impl Rng,
-    ) -> Geometry {
+    pub fn geometry(&self, size: Size, centroid: Option<Point>, rng: &mut impl Rng) -> Geometry {
         required(self.validate());
         let (factor, filter) = match self.scale {
             Some(RandomScale { min, max, filter }) => (rng.random_range(min..=max), filter),
             None => (1.0, ResizeFilter::default()),
         };
-        let scaled = size.map(|length| ((length as f64 * factor) as usize).max(1));
-        let crop = self.crop.map_or(scaled, |crop| [crop.width, crop.height]);
-        let centroid = centroid.map(|point| point.map(|at| (at as f64 * factor) as usize));
+        let times = |length: usize| (length as f64 * factor) as usize;
+        let scaled = Size::new(times(size.height).max(1), times(size.width).max(1));
+        let crop = self.crop.unwrap_or(scaled);
 
-        let mut padding = [0; 2];
-        let mut origin = [0; 2];
-        for i in 0..2 {
-            if crop[i] > scaled[i] {
-                // One more than needed on each side, as in the authors' code.
-                padding[i] = (crop[i] - scaled[i]) / 2 + 1;
-            }
-            let last = scaled[i] + 2 * padding[i] - crop[i];
-            origin[i] = match centroid {
-                // The authors' code forgets that the padding moves the centroid.
-                Some(point) => {
-                    let at = point[i] + padding[i];
-                    rng.random_range(at as i64 - crop[i] as i64..=at as i64)
-                        .clamp(0, last as i64) as usize
-                }
-                None => rng.random_range(0..=last),
-            };
-        }
+        let (x_padding, x) = place(
+            scaled.width,
+            crop.width,
+            centroid.map(|point| times(point.x)),
+            rng,
+        );
+        let (y_padding, y) = place(
+            scaled.height,
+            crop.height,
+            centroid.map(|point| times(point.y)),
+            rng,
+        );
         let flip = rng.random_bool(self.flip);
         Geometry {
             scaled,
-            padding,
-            origin,
+            padding: Size::new(y_padding, x_padding),
+            origin: Point { y, x },
             size: crop,
             flip,
             filter,
         }
     }
+}
+
+/// Padding on both sides and the start of the crop in what is padded, along one axis.
+fn place(
+    scaled: usize,
+    crop: usize,
+    centroid: Option<usize>,
+    rng: &mut impl Rng,
+) -> (usize, usize) {
+    let padding = match crop.checked_sub(scaled) {
+        None | Some(0) => 0,
+        // One more than needed on each side, as in the authors' code.
+        Some(missing) => missing / 2 + 1,
+    };
+    let last = scaled + 2 * padding - crop;
+    let origin = match centroid {
+        // The authors' code forgets that the padding moves the centroid.
+        Some(at) => {
+            let at = (at + padding) as i64;
+            let start = rng.random_range(at - crop as i64..=at);
+            start.clamp(0, last as i64) as usize
+        }
+        None => rng.random_range(0..=last),
+    };
+    (padding, origin)
 }
 
 #[cfg(test)]
@@ -243,24 +241,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::augment::{BilateralBlur, sample_rng};
-    use crate::{IGNORE, LabelMap};
+    use crate::augment::sample_rng;
+    use crate::{IGNORE_LABEL, LabelMap};
 
-    fn sample(width: usize, height: usize) -> Sample {
+    fn sample(size: Size) -> Sample {
+        let Size { height, width } = size;
         let image = RgbImage::from_fn(width as u32, height as u32, |x, y| {
             image::Rgb([x as u8, y as u8, 0])
         });
-        let labels = LabelMap::new(
-            width,
-            height,
-            (0..width * height).map(|i| (i % width) as u8 / 8).collect(),
-        );
-        Sample::new("sample", image, labels)
+        let labels = (0..size.pixels()).map(|i| (i % width) as u8 / 8);
+        Sample::new("sample", image, LabelMap::new(size, labels.collect()))
     }
 
     #[test]
     fn the_default_changes_nothing() {
-        let original = sample(40, 30);
+        let original = sample(Size::new(30, 40));
         assert_eq!(
             Augmentation::default().apply(original.clone(), &mut sample_rng(0, 0, 0, 0)),
             original
@@ -269,23 +264,24 @@ mod tests {
 
     #[test]
     fn a_seed_fixes_the_result() {
-        let augmentation = Augmentation::official(CropSize::square(24));
-        let apply = |index| augmentation.apply(sample(40, 30), &mut sample_rng(5, 1, index, 0));
+        let augmentation = Augmentation::official(Size::square(24));
+        let apply =
+            |index| augmentation.apply(sample(Size::new(30, 40)), &mut sample_rng(5, 1, index, 0));
         assert_eq!(apply(3), apply(3));
         assert_ne!(apply(3), apply(4));
     }
 
     #[test]
     fn scales_and_flips_are_distributed_as_configured() {
-        let augmentation = Augmentation::paper(CropSize::square(10));
+        let augmentation = Augmentation::paper(Size::square(10));
         let mut factors = Vec::new();
         let (mut flips, mut lefts) = (0, Vec::new());
         for index in 0..4000 {
             let geometry =
-                augmentation.geometry([1000, 600], None, &mut sample_rng(0, 0, index, 0));
-            factors.push(geometry.scaled[0] as f64 / 1000.0);
+                augmentation.geometry(Size::new(600, 1000), None, &mut sample_rng(0, 0, index, 0));
+            factors.push(geometry.scaled.width as f64 / 1000.0);
             flips += u32::from(geometry.flip);
-            lefts.push(geometry.origin[0] as f64 / (geometry.scaled[0] - 10) as f64);
+            lefts.push(geometry.origin.x as f64 / (geometry.scaled.width - 10) as f64);
         }
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let least = factors.iter().copied().fold(f64::INFINITY, f64::min);
@@ -302,23 +298,14 @@ mod tests {
 
     #[test]
     fn survives_toml() {
-        let augmentation = Augmentation::official(CropSize {
-            width: 96,
-            height: 64,
-        });
+        let augmentation = Augmentation::official(Size::new(64, 96));
         let text = toml::to_string(&augmentation).expect("plain data");
         assert_eq!(
             toml::from_str::<Augmentation>(&text).expect("written by us"),
             augmentation
         );
         assert!(toml::from_str::<Augmentation>("flop = 0.5").is_err());
-        let bilateral = augmentation.with_blur(Some(Blur::Bilateral(BilateralBlur::official())));
-        let text = toml::to_string(&bilateral).expect("plain data");
-        assert!(text.contains("[blur.bilateral]"), "{text}");
-        assert_eq!(
-            toml::from_str::<Augmentation>(&text).expect("written by us"),
-            bilateral
-        );
+        assert!(text.contains("[blur.gaussian]"), "{text}");
     }
 
     proptest! {
@@ -330,31 +317,33 @@ mod tests {
             (min, range) in (0.2_f64..2.0, 0.0_f64..2.0),
             index in any::<u64>(),
         ) {
-            let crop = CropSize { width: crop_width, height: crop_height };
+            let crop = Size::new(crop_height, crop_width);
             let augmentation = Augmentation::paper(crop).with_scale(Some(RandomScale::new(min, min + range)));
-            let centroid = [(x * width as f64) as usize, (y * height as f64) as usize];
-            let geometry =
-                augmentation.geometry([width, height], Some(centroid), &mut sample_rng(0, 0, index, 0));
-            prop_assert_eq!(geometry.size, [crop_width, crop_height]);
-            for i in 0..2 {
-                let padded = geometry.scaled[i] + 2 * geometry.padding[i];
-                prop_assert!(geometry.origin[i] + geometry.size[i] <= padded);
-                prop_assert!(geometry.padding[i] == 0 || geometry.scaled[i] < geometry.size[i]);
-                let length = [width, height][i];
-                let at = centroid[i] as f64 * geometry.scaled[i] as f64 / length as f64 + geometry.padding[i] as f64;
+            let centroid = Point { y: (y * height as f64) as usize, x: (x * width as f64) as usize };
+            let size = Size::new(height, width);
+            let geometry = augmentation.geometry(size, Some(centroid), &mut sample_rng(0, 0, index, 0));
+            prop_assert_eq!(geometry.size, crop);
+            let Geometry { scaled, padding, origin, .. } = geometry;
+            for (length, scaled, padding, origin, crop, centroid) in [
+                (width, scaled.width, padding.width, origin.x, crop.width, centroid.x),
+                (height, scaled.height, padding.height, origin.y, crop.height, centroid.y),
+            ] {
+                prop_assert!(origin + crop <= scaled + 2 * padding);
+                prop_assert!(padding == 0 || scaled < crop);
+                let at = centroid as f64 * scaled as f64 / length as f64 + padding as f64;
                 // Cutting off the scaled size and the scaled centroid moves either by less than a pixel or two.
-                prop_assert!(at + 2.0 >= geometry.origin[i] as f64);
-                prop_assert!(at - 2.0 <= (geometry.origin[i] + geometry.size[i]) as f64);
+                prop_assert!(at + 2.0 >= origin as f64);
+                prop_assert!(at - 2.0 <= (origin + crop) as f64);
             }
         }
 
         #[test]
         fn padding_is_ignored(side in 1_usize..40, crop in 1_usize..60, index in any::<u64>()) {
-            let augmentation = Augmentation::paper(CropSize::square(crop));
-            let augmented = augmentation.apply(sample(side, side), &mut sample_rng(0, 0, index, 0));
-            prop_assert_eq!([augmented.width(), augmented.height()], [crop, crop]);
+            let augmentation = Augmentation::paper(Size::square(crop));
+            let augmented = augmentation.apply(sample(Size::square(side)), &mut sample_rng(0, 0, index, 0));
+            prop_assert_eq!(augmented.size(), Size::square(crop));
             for (pixel, &label) in augmented.image.pixels().zip(&augmented.labels.data) {
-                prop_assert!(label != IGNORE || pixel.0 == [0, 0, 0]);
+                prop_assert!(label != IGNORE_LABEL || pixel.0 == [0, 0, 0]);
             }
         }
     }

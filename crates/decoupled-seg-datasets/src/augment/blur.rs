@@ -2,23 +2,22 @@ use image::RgbImage;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{BilateralBlur, GaussianBlur};
+use super::GaussianBlur;
+use crate::DatasetError;
 
 /// How images are blurred.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Blur {
     /// Over everything.
     Gaussian(GaussianBlur),
-    /// Borders between colours stay.
-    Bilateral(BilateralBlur),
 }
 
 impl Blur {
-    pub(super) fn validate(&self) -> Result<(), String> {
+    pub(super) fn validate(&self) -> Result<(), DatasetError> {
         match self {
             Self::Gaussian(blur) => blur.validate(),
-            Self::Bilateral(blur) => blur.validate(),
         }
     }
 
@@ -26,11 +25,10 @@ impl Blur {
     ///
     /// # Panics
     ///
-    /// As [`GaussianBlur::apply`] and [`BilateralBlur::apply`].
+    /// As [`GaussianBlur::apply`].
     pub fn apply(&self, image: &mut RgbImage, rng: &mut impl Rng) {
         match self {
             Self::Gaussian(blur) => blur.apply(image, rng),
-            Self::Bilateral(blur) => blur.apply(image, rng),
         }
     }
 }

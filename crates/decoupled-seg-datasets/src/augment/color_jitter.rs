@@ -6,6 +6,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::{ensure, required};
+use crate::DatasetError;
 
 /// Random brightness, contrast, saturation and hue, in a random order.
 ///
@@ -35,15 +36,21 @@ impl ColorJitter {
         }
     }
 
-    pub(super) fn validate(&self) -> Result<(), String> {
+    pub(super) fn validate(&self) -> Result<(), DatasetError> {
         let strengths = [self.brightness, self.contrast, self.saturation, self.hue];
         let fine = |strength: &f64| *strength >= 0.0 && strength.is_finite();
-        ensure(strengths.iter().all(fine), || {
-            format!("strengths are not negative: {strengths:?}")
-        })?;
-        ensure(self.hue <= 0.5, || {
-            format!("the hue shifts by at most half a turn, got {}", self.hue)
-        })
+        ensure(
+            strengths.iter().all(fine),
+            "color_jitter",
+            || format!("{strengths:?}"),
+            "strengths from 0 on",
+        )?;
+        ensure(
+            self.hue <= 0.5,
+            "color_jitter.hue",
+            || self.hue.to_string(),
+            "at most half a turn: 0.5",
+        )
     }
 
     /// Changes an image.

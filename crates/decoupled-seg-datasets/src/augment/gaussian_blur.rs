@@ -2,8 +2,8 @@ use image::RgbImage;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use super::{ensure, required};
-
+use super::{ensure, ensure_share, required};
+use crate::DatasetError;
 use decoupled_seg_types::multiversion;
 
 /// Gaussian blur of random strength.
@@ -28,13 +28,15 @@ impl GaussianBlur {
         }
     }
 
-    pub(super) fn validate(&self) -> Result<(), String> {
-        let in_order =
-            self.min_sigma >= 0.0 && self.min_sigma <= self.max_sigma && self.max_sigma.is_finite();
-        ensure(in_order, || format!("sigmas in order: {self:?}"))?;
-        ensure((0.0..=1.0).contains(&self.probability), || {
-            format!("a probability is in 0..=1: {self:?}")
-        })
+    pub(super) fn validate(&self) -> Result<(), DatasetError> {
+        let (min, max) = (self.min_sigma, self.max_sigma);
+        ensure(
+            min >= 0.0 && min <= max && max.is_finite(),
+            "blur.gaussian",
+            || format!("from sigma {min} to {max}"),
+            "sigmas from 0 on, in order",
+        )?;
+        ensure_share(self.probability, "blur.gaussian.probability")
     }
 
     /// Changes an image.

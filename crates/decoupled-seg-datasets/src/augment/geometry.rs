@@ -1,48 +1,64 @@
+use decoupled_seg_types::Size;
 use image::RgbImage;
 
-use super::resize::{ResizeFilter, nearest_indices, resize_window};
-use crate::{IGNORE, LabelMap, Sample};
+use super::resize::{ResizeFilter, Window, nearest_indices, resize_window};
+use crate::{IGNORE_LABEL, LabelMap, Point, Sample};
 
 /// Where the pixels of an augmented sample come from: scaled, padded, cropped, mirrored, in that order.
 ///
 /// Image and labels are moved by the same `Geometry`, so they cannot drift apart; only what the crop shows is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Geometry {
-    /// Width and height after scaling.
-    pub scaled: [usize; 2],
-    /// Pixels added to the left and right, and to the top and bottom.
-    pub padding: [usize; 2],
-    /// Left and top of the crop, in the padded image.
-    pub origin: [usize; 2],
-    /// Width and height of the crop.
-    pub size: [usize; 2],
+    /// Size after scaling.
+    pub scaled: Size,
+    /// Pixels added above and below (`height`), and to the left and right (`width`).
+    pub padding: Size,
+    /// Upper left pixel of the crop, in the padded image.
+    pub origin: Point,
+    /// Size of the crop.
+    pub size: Size,
     /// Whether the crop is mirrored left to right.
     pub flip: bool,
     /// How the image is scaled; labels take the nearest.
     pub filter: ResizeFilter,
 }
 
+/// The part of the crop that shows the image and no padding.
+struct Visible {
+    /// Its upper left pixel in the crop.
+    at: Point,
+    /// What it shows of the scaled image.
+    window: Window,
+}
+
 impl Geometry {
-    /// What leaves an image of this width and height as it is.
-    pub fn identity(size: [usize; 2]) -> Self {
+    /// What leaves an image of this size as it is.
+    pub fn identity(size: Size) -> Self {
         Self {
             scaled: size,
-            padding: [0; 2],
-            origin: [0; 2],
+            padding: Size::new(0, 0),
+            origin: Point::ORIGIN,
             size,
             flip: false,
             filter: ResizeFilter::default(),
         }
     }
 
-    /// Moves the sample; what the padding shows is `fill` in the image and [`IGNORE`] in the labels.
+    /// Moves the sample; what the padding shows is `fill` in the image and [`IGNORE_LABEL`] in the labels.
     ///
     /// # Panics
     ///
     /// Panics if the crop does not lie in the padded image.
     pub fn apply(&self, sample: &Sample, fill: [u8; 3]) -> Sample {
-        let inside =
-            (0..2).all(|i| self.origin[i] + self.size[i] <= self.scaled[i] + 2 * self.padding[i]);
+        let Self {
+            scaled,
+            padding,
+            origin,
+            size,
+            ..
+        } = *self;
+        let inside = origin.y + size.height <= scaled.height + 2 * padding.height
+            && origin.x + size.width <= scaled.width + 2 * padding.width;
         assert!(inside, "the crop lies in the padded image: {self:?}");
         Sample::new(
             sample.name.clone(),
@@ -51,46 +67,40 @@ impl Geometry {
         )
     }
 
-    /// The part of axis `i` of the crop that shows the image: its start in the crop, its start in the scaled image,
-    /// and its length.
-    fn visible(&self, i: usize) -> (usize, usize, usize) {
-        let [start, end] = [self.origin[i], self.origin[i] + self.size[i]];
-        let first = start.max(self.padding[i]);
-        let last = end.min(self.padding[i] + self.scaled[i]);
-        if first >= last {
-            return (0, 0, 0); // Nothing but padding.
+    fn visible(&self) -> Visible {
+        let Self {
+            scaled,
+            padding,
+            origin,
+            size,
+            ..
+        } = *self;
+        let (y, top, height) = overlap(origin.y, size.height, padding.height, scaled.height);
+        let (x, left, width) = overlap(origin.x, size.width, padding.width, scaled.width);
+        Visible {
+            at: Point { y, x },
+            window: Window {
+                origin: Point { y: top, x: left },
+                size: Size::new(height, width),
+            },
         }
-        (first - start, first - self.padding[i], last - first)
     }
 
     fn image(&self, image: &RgbImage, fill: [u8; 3]) -> RgbImage {
-        let [width, height] = self.size;
-        let ((x, left, columns), (y, top, rows)) = (self.visible(0), self.visible(1));
+        let Size { height, width } = self.size;
+        let Visible { at, window } = self.visible();
         let mut out = vec![0; 3 * width * height];
-        if [columns, rows] == self.size {
-            resize_window(
-                image,
-                self.scaled,
-                [left, top],
-                [columns, rows],
-                self.filter,
-                &mut out,
-            );
+        if window.size == self.size {
+            resize_window(image, self.scaled, window, self.filter, &mut out);
         } else {
             out.chunks_exact_mut(3)
                 .for_each(|pixel| pixel.copy_from_slice(&fill));
-            let mut part = vec![0; 3 * columns * rows];
-            resize_window(
-                image,
-                self.scaled,
-                [left, top],
-                [columns, rows],
-                self.filter,
-                &mut part,
-            );
-            for (row, part) in part.chunks_exact(3 * columns.max(1)).enumerate() {
-                let at = 3 * ((y + row) * width + x);
-                out[at..at + part.len()].copy_from_slice(part);
+            let mut part = vec![0; 3 * window.size.pixels()];
+            resize_window(image, self.scaled, window, self.filter, &mut part);
+            let rows = part.chunks_exact(3 * window.size.width.max(1));
+            for (row, part) in rows.enumerate() {
+                let start = 3 * ((at.y + row) * width + at.x);
+                out[start..start + part.len()].copy_from_slice(part);
             }
         }
         if self.flip {
@@ -103,22 +113,34 @@ impl Geometry {
     }
 
     fn labels(&self, labels: &LabelMap) -> LabelMap {
-        let [width, height] = self.size;
-        let ((x, left, columns), (y, top, rows)) = (self.visible(0), self.visible(1));
-        let mut out = LabelMap::filled(width, height, IGNORE);
-        let source_columns = &nearest_indices(labels.width, self.scaled[0])[left..left + columns];
-        let source_rows = &nearest_indices(labels.height, self.scaled[1])[top..top + rows];
-        for (row, &source) in source_rows.iter().enumerate() {
+        let Visible { at, window } = self.visible();
+        let Window { origin, size } = window;
+        let mut out = LabelMap::filled(self.size, IGNORE_LABEL);
+        let columns = nearest_indices(labels.width, self.scaled.width);
+        let columns = &columns[origin.x..origin.x + size.width];
+        let rows = nearest_indices(labels.height, self.scaled.height);
+        for (row, &source) in rows[origin.y..origin.y + size.height].iter().enumerate() {
             let source = labels.row(source);
-            let at = (y + row) * width + x;
-            let target = &mut out.data[at..at + columns];
+            let start = (at.y + row) * self.size.width + at.x;
+            let target = &mut out.data[start..start + size.width];
             target
                 .iter_mut()
-                .zip(source_columns)
+                .zip(columns)
                 .for_each(|(label, &column)| *label = source[column]);
         }
         if self.flip { out.flipped() } else { out }
     }
+}
+
+/// Along one axis, the part of a crop that shows the image: its start in the crop, its start in the scaled image, and
+/// its length.
+fn overlap(origin: usize, size: usize, padding: usize, scaled: usize) -> (usize, usize, usize) {
+    let first = origin.max(padding);
+    let last = (origin + size).min(padding + scaled);
+    if first >= last {
+        return (0, 0, 0); // Nothing but padding.
+    }
+    (first - origin, first - padding, last - first)
 }
 
 #[cfg(test)]
@@ -126,7 +148,8 @@ mod tests {
     use super::*;
 
     /// Red codes the column's half, green the row's, and so do the labels: the edges of both must stay together.
-    fn quadrants(width: usize, height: usize) -> Sample {
+    fn quadrants(size: Size) -> Sample {
+        let Size { height, width } = size;
         let side = |x: usize, y: usize| (x >= width / 2, y >= height / 2);
         let image = RgbImage::from_fn(width as u32, height as u32, |x, y| {
             let (right, low) = side(x as usize, y as usize);
@@ -136,16 +159,12 @@ mod tests {
             let (right, low) = side(i % width, i / width);
             u8::from(right) + 2 * u8::from(low)
         });
-        Sample::new(
-            "quadrants",
-            image,
-            LabelMap::new(width, height, data.collect()),
-        )
+        Sample::new("quadrants", image, LabelMap::new(size, data.collect()))
     }
 
     fn assert_together(sample: &Sample) {
         for (pixel, &label) in sample.image.pixels().zip(&sample.labels.data) {
-            if label == IGNORE {
+            if label == IGNORE_LABEL {
                 assert_eq!(pixel.0, [1, 2, 3], "padding in one is padding in the other");
                 continue;
             }
@@ -156,22 +175,20 @@ mod tests {
 
     #[test]
     fn edges_stay_together_to_the_pixel() {
-        let sample = quadrants(48, 32);
-        for scaled in [[96, 64], [24, 16], [72, 48], [48, 32], [12, 8]] {
+        let sample = quadrants(Size::new(32, 48));
+        for (height, width) in [(64, 96), (16, 24), (48, 72), (32, 48), (8, 12)] {
             for filter in [ResizeFilter::Bicubic, ResizeFilter::Bilinear] {
                 for flip in [false, true] {
-                    let padding = [2, 5];
-                    let size = [scaled[0] - 3, scaled[1] + 4];
                     let geometry = Geometry {
-                        scaled,
-                        padding,
-                        origin: [1, 2],
-                        size,
+                        scaled: Size::new(height, width),
+                        padding: Size::new(5, 2),
+                        origin: Point { y: 2, x: 1 },
+                        size: Size::new(height + 4, width - 3),
                         flip,
                         filter,
                     };
                     let moved = geometry.apply(&sample, [1, 2, 3]);
-                    assert_eq!([moved.width(), moved.height()], size);
+                    assert_eq!(moved.size(), geometry.size);
                     assert_together(&moved);
                 }
             }
@@ -180,8 +197,8 @@ mod tests {
 
     #[test]
     fn crops_and_flips_are_exact() {
-        let sample = quadrants(20, 10);
-        let identity = Geometry::identity([20, 10]);
+        let sample = quadrants(Size::new(10, 20));
+        let identity = Geometry::identity(sample.size());
         assert_eq!(identity.apply(&sample, [0; 3]), sample);
         let flip = Geometry {
             flip: true,
@@ -191,8 +208,8 @@ mod tests {
         assert_ne!(flipped, sample);
         assert_eq!(flip.apply(&flipped, [0; 3]), sample);
         let crop = Geometry {
-            origin: [3, 2],
-            size: [11, 7],
+            origin: Point { y: 2, x: 3 },
+            size: Size::new(7, 11),
             ..identity
         }
         .apply(&sample, [0; 3]);
@@ -209,15 +226,14 @@ mod tests {
 
     #[test]
     fn a_crop_of_padding_alone() {
-        let sample = quadrants(4, 4);
-        let padding = [10, 0];
+        let sample = quadrants(Size::square(4));
         let geometry = Geometry {
-            padding,
-            size: [5, 4],
-            ..Geometry::identity([4, 4])
+            padding: Size::new(0, 10),
+            size: Size::new(4, 5),
+            ..Geometry::identity(sample.size())
         };
         let moved = geometry.apply(&sample, [1, 2, 3]);
-        assert!(moved.labels.data.iter().all(|&label| label == IGNORE));
+        assert!(moved.labels.data.iter().all(|&label| label == IGNORE_LABEL));
         assert_together(&moved);
     }
 }

@@ -1,7 +1,6 @@
 //! Random changes of a sample: typed, serialisable, and the same for a seed on every machine.
 
 mod augmentation;
-mod bilateral_blur;
 mod blur;
 mod color_jitter;
 mod gaussian_blur;
@@ -10,21 +9,40 @@ mod normalization;
 mod random;
 mod resize;
 
-/// `Ok` where `fine`, else what is wrong.
-fn ensure(fine: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
-    if fine { Ok(()) } else { Err(wrong()) }
+use crate::DatasetError;
+
+/// `Ok` where `fine`, else what is wrong with a setting.
+fn ensure(
+    fine: bool,
+    field: &'static str,
+    found: impl FnOnce() -> String,
+    expected: &'static str,
+) -> Result<(), DatasetError> {
+    if fine {
+        return Ok(());
+    }
+    Err(DatasetError::Setting {
+        field,
+        found: found(),
+        expected,
+    })
+}
+
+/// A probability.
+fn ensure_share(share: f64, field: &'static str) -> Result<(), DatasetError> {
+    let fine = (0.0..=1.0).contains(&share);
+    ensure(fine, field, || share.to_string(), "a share of 0 to 1")
 }
 
 /// Panics with what is wrong.
 #[track_caller]
-fn required(valid: Result<(), String>) {
+fn required(valid: Result<(), DatasetError>) {
     if let Err(wrong) = valid {
         panic!("{wrong}");
     }
 }
 
-pub use augmentation::{Augmentation, CropSize, RandomScale};
-pub use bilateral_blur::{BilateralBlur, bilateral_blur};
+pub use augmentation::{Augmentation, RandomScale};
 pub use blur::Blur;
 pub use color_jitter::{
     ColorJitter, adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation,

@@ -1,3 +1,4 @@
+use decoupled_seg_types::Size;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
@@ -46,9 +47,9 @@ impl Normalization {
         assert_eq!(
             out.len(),
             image.as_raw().len(),
-            "values for a {}x{} image",
-            image.width(),
-            image.height()
+            "values for an image of {}x{} (height x width)",
+            image.height(),
+            image.width()
         );
         let tables: [[f32; 256]; 3] = std::array::from_fn(|channel| {
             std::array::from_fn(|value| {
@@ -71,12 +72,13 @@ impl Normalization {
     /// # Panics
     ///
     /// Panics if there are not `3 * height * width` values.
-    pub fn invert(&self, values: &[f32], width: usize, height: usize) -> RgbImage {
-        let plane = width * height;
+    pub fn invert(&self, values: &[f32], size: Size) -> RgbImage {
+        let Size { height, width } = size;
+        let plane = size.pixels();
         assert_eq!(
             values.len(),
             3 * plane,
-            "values for a {width}x{height} image"
+            "values for an image of {size} (height x width)"
         );
         let byte = |channel: usize, value: f32| {
             ((value * self.std[channel] + self.mean[channel]) * 255.0)
@@ -106,6 +108,6 @@ mod tests {
         assert_eq!(values[1], (60.0 / 255.0 - 0.485) / 0.229);
         assert_eq!(values[12 + 4], (100.0 / 255.0 - 0.456) / 0.224);
         assert_eq!(values[24], (1.0 - 0.406) / 0.225);
-        assert_eq!(normalization.invert(&values, 4, 3), image);
+        assert_eq!(normalization.invert(&values, Size::new(3, 4)), image);
     }
 }

@@ -1,9 +1,10 @@
 use std::ops::Range;
 
+use decoupled_seg_types::Size;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use crate::LabelMap;
+use crate::{LabelMap, Point};
 use decoupled_seg_types::multiversion;
 
 /// How images are resized. Both are antialiased when shrinking.
@@ -42,55 +43,57 @@ impl ResizeFilter {
 /// # Panics
 ///
 /// Panics if the image or the result has no pixels.
-pub fn resize_image(
-    image: &RgbImage,
-    width: usize,
-    height: usize,
-    filter: ResizeFilter,
-) -> RgbImage {
-    let mut out = vec![0; 3 * width * height];
-    resize_window(
-        image,
-        [width, height],
-        [0, 0],
-        [width, height],
-        filter,
-        &mut out,
-    );
-    RgbImage::from_raw(width as u32, height as u32, out).expect("three bytes a pixel")
+pub fn resize_image(image: &RgbImage, size: Size, filter: ResizeFilter) -> RgbImage {
+    let mut out = vec![0; 3 * size.pixels()];
+    let whole = Window {
+        origin: Point::ORIGIN,
+        size,
+    };
+    resize_window(image, size, whole, filter, &mut out);
+    RgbImage::from_raw(size.width as u32, size.height as u32, out).expect("three bytes a pixel")
 }
 
-/// Resizes an image to `scaled` and writes the window of `size` at `origin` of it, without making the rest.
+/// A part of an image.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    /// Its upper left pixel.
+    pub origin: Point,
+    pub size: Size,
+}
+
+/// Resizes an image to `scaled` and writes a window of it, without making the rest.
 pub(super) fn resize_window(
     image: &RgbImage,
-    scaled: [usize; 2],
-    origin: [usize; 2],
-    size: [usize; 2],
+    scaled: Size,
+    window: Window,
     filter: ResizeFilter,
     out: &mut [u8],
 ) {
-    let source = [image.width() as usize, image.height() as usize];
+    let Window { origin, size } = window;
+    let source = Size::new(image.height() as usize, image.width() as usize);
     assert!(
-        !source.contains(&0) && !scaled.contains(&0),
-        "an image has pixels, got {source:?} to {scaled:?}"
+        source.pixels() > 0 && scaled.pixels() > 0,
+        "an image has pixels, got {source} to {scaled} (height x width)"
     );
     assert!(
-        origin[0] + size[0] <= scaled[0] && origin[1] + size[1] <= scaled[1],
+        origin.y + size.height <= scaled.height && origin.x + size.width <= scaled.width,
         "the window lies inside"
     );
-    if size.contains(&0) {
+    if size.pixels() == 0 {
         return;
     }
-    let columns = Taps::new(source[0], scaled[0], origin[0]..origin[0] + size[0], filter);
-    let rows = Taps::new(source[1], scaled[1], origin[1]..origin[1] + size[1], filter);
+    let columns = origin.x..origin.x + size.width;
+    let columns = Taps::new(source.width, scaled.width, columns, filter);
+    let rows = origin.y..origin.y + size.height;
+    let rows = Taps::new(source.height, scaled.height, rows, filter);
     let needed = rows.sources();
-    let stride = 3 * size[0];
+    let stride = 3 * size.width;
 
     let mut narrow = vec![0; stride * needed.len()];
     for (y, line) in needed.clone().zip(narrow.chunks_exact_mut(stride)) {
-        let row = &image.as_raw()[3 * source[0] * y..3 * source[0] * (y + 1)];
-        if scaled[0] == source[0] {
-            line.copy_from_slice(&row[3 * origin[0]..3 * origin[0] + stride]);
+        let row = &image.as_raw()[3 * source.width * y..3 * source.width * (y + 1)];
+        if scaled.width == source.width {
+            line.copy_from_slice(&row[3 * origin.x..3 * origin.x + stride]);
         } else {
             columns.along(row, line);
         }
@@ -99,7 +102,7 @@ pub(super) fn resize_window(
     for (y, line) in out.chunks_exact_mut(stride).enumerate() {
         let (start, weights) = rows.of(y);
         let first = start - needed.start;
-        if scaled[1] == source[1] {
+        if scaled.height == source.height {
             line.copy_from_slice(&narrow[first * stride..(first + 1) * stride]);
             continue;
         }
@@ -209,17 +212,14 @@ impl Taps {
 }
 
 /// Resizes a label map to the nearest label, without mixing classes.
-pub fn resize_labels(labels: &LabelMap, width: usize, height: usize) -> LabelMap {
-    let (columns, rows) = (
-        nearest_indices(labels.width, width),
-        nearest_indices(labels.height, height),
-    );
-    let mut data = Vec::with_capacity(width * height);
-    for y in rows {
+pub fn resize_labels(labels: &LabelMap, size: Size) -> LabelMap {
+    let columns = nearest_indices(labels.width, size.width);
+    let mut data = Vec::with_capacity(size.pixels());
+    for y in nearest_indices(labels.height, size.height) {
         let row = labels.row(y);
         data.extend(columns.iter().map(|&x| row[x]));
     }
-    LabelMap::new(width, height, data)
+    LabelMap::new(size, data)
 }
 
 /// The source index of each of `to` pixels when `from` pixels are resized to the nearest, as Pillow rounds.
@@ -250,7 +250,7 @@ mod tests {
     fn golden_lines(#[case] filter: ResizeFilter, #[case] golden: &[u8]) {
         let line = [10, 50, 200, 30, 90];
         let row = RgbImage::from_fn(5, 1, |x, _| image::Rgb([line[x as usize]; 3]));
-        let resized = resize_image(&row, golden.len(), 1, filter);
+        let resized = resize_image(&row, Size::new(1, golden.len()), filter);
         assert!(
             resized
                 .pixels()
@@ -259,7 +259,7 @@ mod tests {
             "{resized:?}"
         );
         let column = RgbImage::from_fn(1, 5, |_, y| image::Rgb([line[y as usize]; 3]));
-        let resized = resize_image(&column, 1, golden.len(), filter);
+        let resized = resize_image(&column, Size::new(golden.len(), 1), filter);
         assert!(
             resized
                 .pixels()
@@ -285,13 +285,17 @@ mod tests {
             image::Rgb([(x * 7) as u8, (y * 11) as u8, (x * y) as u8])
         });
         for filter in [ResizeFilter::Bicubic, ResizeFilter::Bilinear] {
-            for scaled in [[61, 40], [20, 13], [37, 23], [37, 30], [50, 23]] {
-                let whole = resize_image(&image, scaled[0], scaled[1], filter);
-                let (origin, size) = ([5, 3], [12, 9]);
-                let mut window = vec![0; 3 * 12 * 9];
-                resize_window(&image, scaled, origin, size, filter, &mut window);
+            for (height, width) in [(40, 61), (13, 20), (23, 37), (30, 37), (23, 50)] {
+                let scaled = Size::new(height, width);
+                let whole = resize_image(&image, scaled, filter);
+                let window = Window {
+                    origin: Point { y: 3, x: 5 },
+                    size: Size::new(9, 12),
+                };
+                let mut part = vec![0; 3 * 12 * 9];
+                resize_window(&image, scaled, window, filter, &mut part);
                 let expected = image::imageops::crop_imm(&whole, 5, 3, 12, 9).to_image();
-                assert_eq!(&window, expected.as_raw(), "{filter:?} {scaled:?}");
+                assert_eq!(&part, expected.as_raw(), "{filter:?} {scaled}");
             }
         }
     }
@@ -299,17 +303,18 @@ mod tests {
     #[test]
     fn flat_images_stay_flat() {
         let image = RgbImage::from_pixel(9, 7, image::Rgb([0, 255, 77]));
-        for (width, height) in [(1, 1), (3, 20), (20, 3), (40, 40)] {
-            let resized = resize_image(&image, width, height, ResizeFilter::Bicubic);
+        for (height, width) in [(1, 1), (20, 3), (3, 20), (40, 40)] {
+            let size = Size::new(height, width);
+            let resized = resize_image(&image, size, ResizeFilter::Bicubic);
             assert!(resized.pixels().all(|pixel| pixel.0 == [0, 255, 77]));
         }
     }
 
     #[test]
     fn labels_never_mix() {
-        let labels = LabelMap::new(3, 2, vec![0, 7, 255, 7, 0, 0]);
-        let larger = resize_labels(&labels, 7, 5);
+        let labels = LabelMap::new(Size::new(2, 3), vec![0, 7, 255, 7, 0, 0]);
+        let larger = resize_labels(&labels, Size::new(5, 7));
         assert!(larger.data.iter().all(|label| [0, 7, 255].contains(label)));
-        assert_eq!(resize_labels(&labels, 3, 2), labels);
+        assert_eq!(resize_labels(&labels, labels.size()), labels);
     }
 }

@@ -2,14 +2,14 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 
-use crate::synthetic::write_image;
-use crate::{ClassTable, DatasetError, IGNORE, Sample, SegmentationDataset};
+use crate::files::write_image;
+use crate::{ClassTable, DatasetError, IGNORE_LABEL, Sample, SegmentationDataset};
 
 /// The image, half covered by the colours of its labels; ignored pixels are left as they are.
 pub fn overlay(sample: &Sample, classes: &ClassTable) -> RgbImage {
     let mut picture = sample.image.clone();
     for (pixel, &label) in picture.pixels_mut().zip(&sample.labels.data) {
-        if label != IGNORE {
+        if label != IGNORE_LABEL {
             let color = classes.color(label);
             pixel.0 =
                 std::array::from_fn(|i| ((u16::from(pixel.0[i]) + u16::from(color[i])) / 2) as u8);

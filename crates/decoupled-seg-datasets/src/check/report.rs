@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::{ClassTable, DatasetError, IGNORE, MaskFormat};
+use decoupled_seg_types::Size;
+
+use crate::{ClassTable, DatasetError, IGNORE_LABEL, MaskFormat};
 
 /// Two items with the same picture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,13 +24,13 @@ pub struct SplitReport {
     pub items: usize,
     /// Whether it has labels.
     pub labelled: bool,
-    /// Image sizes (width, height), with how many images have each.
-    pub sizes: BTreeMap<[usize; 2], usize>,
+    /// Image sizes, with how many images have each.
+    pub sizes: BTreeMap<Size, usize>,
     /// How the masks are stored, with how many are stored so.
     pub mask_formats: BTreeMap<String, usize>,
     /// Pixels of each value in the mask files, before they are mapped.
     pub raw_values: BTreeMap<u16, u64>,
-    /// Pixels of each of the 256 labels; [`IGNORE`] for what is ignored.
+    /// Pixels of each of the 256 labels; [`IGNORE_LABEL`] for what is ignored.
     pub pixels: [u64; 256],
     /// Images that show each class.
     pub images: Vec<usize>,
@@ -162,8 +164,8 @@ impl fmt::Display for CheckReport {
             let sizes = split
                 .sizes
                 .iter()
-                .map(|([width, height], count)| format!("{width}x{height} ({count})"));
-            writeln!(f, "  sizes: {}", shortened(sizes))?;
+                .map(|(size, count)| format!("{size} ({count})"));
+            writeln!(f, "  sizes (height x width): {}", shortened(sizes))?;
             if !split.mask_formats.is_empty() {
                 let formats = split
                     .mask_formats
@@ -197,13 +199,7 @@ impl fmt::Display for CheckReport {
                 writeln!(f, "{}: {problem}", split.name)?;
             }
             for (name, problem) in &split.problems {
-                write!(f, "{}/{name}: {problem}", split.name)?;
-                match std::error::Error::source(problem) {
-                    Some(cause) if !matches!(problem, DatasetError::Io { .. }) => {
-                        writeln!(f, ": {cause}")?
-                    }
-                    _ => writeln!(f)?,
-                }
+                writeln!(f, "{}/{name}: {problem}", split.name)?;
             }
         }
         let problems: usize = self.splits.iter().map(SplitReport::problem_count).sum();
@@ -237,7 +233,7 @@ impl CheckReport {
         writeln!(f)?;
         let rows = (0_u8..)
             .zip(names.iter().copied())
-            .chain([(IGNORE, "ignored")]);
+            .chain([(IGNORE_LABEL, "ignored")]);
         for (label, name) in rows {
             write!(f, "{name:width$}")?;
             for split in &labelled {

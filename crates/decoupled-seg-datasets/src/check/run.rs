@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use rayon::prelude::*;
 
 use super::{CheckReport, Duplicate, SplitReport};
-use crate::{ClassTable, DatasetError, SegmentationDataset, Split};
+use crate::{ClassTable, DatasetError, Opened, SegmentationDataset, Split};
 
 /// Reads every item of every split, in parallel, and reports everything that is wrong with them; an item that cannot
 /// be read stops nothing.
@@ -13,9 +13,11 @@ use crate::{ClassTable, DatasetError, SegmentationDataset, Split};
 ///
 /// ```
 /// use decoupled_seg_datasets::check::check;
-/// use decoupled_seg_datasets::{SegmentationDataset, StreetScenes, StreetScenesConfig};
+/// use decoupled_seg_datasets::{SegmentationDataset, Size};
+/// use decoupled_seg_synthetic::{StreetScenes, StreetScenesConfig};
 ///
-/// let scenes = |seed| StreetScenes::new(StreetScenesConfig { len: 3, width: 48, height: 32, seed });
+/// let size = Size::new(32, 48);
+/// let scenes = |seed| StreetScenes::new(StreetScenesConfig { len: 3, size, seed });
 /// let (train, val) = (scenes(0), scenes(1));
 /// let report = check(&[("train", &train), ("val", &val)], |_, _| {});
 /// assert!(report.is_ok());
@@ -33,11 +35,8 @@ pub fn check(
     read_all(splits, progress)
 }
 
-/// A split as its reader opened it.
-pub type Opened = Result<Arc<dyn SegmentationDataset>, DatasetError>;
-
-/// As [`check`], for splits as [`open`](crate::CamVid::open) returned them: what is wrong with the files of a split is
-/// part of the report, and what [can be used](DatasetError::Files) in spite of it is read like the rest.
+/// As [`check`], for splits as [`open_partially`](crate::CamVid::open_partially) found them: what is wrong with the files
+/// of a split is part of the report, and what can be used in spite of it is read like the rest.
 ///
 /// A test split that is not there is [no problem](CheckReport::missing): not all data sets give theirs away.
 ///
@@ -54,19 +53,14 @@ pub fn check_splits(
     let mut missing = Vec::new();
     for (split, opened) in splits {
         let name = split.as_str();
-        match opened {
-            Ok(dataset) => readable.push((name, dataset)),
-            Err(error) if split == Split::Test && is_absence(&error) => {
-                missing.push((name.to_string(), error));
-            }
-            Err(error) => {
-                if let DatasetError::Files { usable, .. } = &error
-                    && let Some(usable) = usable.clone()
-                {
-                    readable.push((name, usable));
-                }
-                unusable.push((name, error.into_problems()));
-            }
+        let absent = opened.dataset.is_none() && opened.problems.iter().all(is_absence);
+        if split == Split::Test && absent {
+            missing.extend(opened.whole().err().map(|why| (name.to_string(), why)));
+            continue;
+        }
+        readable.extend(opened.dataset.map(|dataset| (name, dataset)));
+        if !opened.problems.is_empty() {
+            unusable.push((name, opened.problems));
         }
     }
     let borrowed: Vec<_> = readable
@@ -91,23 +85,13 @@ pub fn check_splits(
     report
 }
 
-/// Whether nothing of a split is there.
-fn is_absence(error: &DatasetError) -> bool {
+/// Whether a problem is that nothing is there.
+fn is_absence(problem: &DatasetError) -> bool {
     use DatasetError as E;
-    let absent = |problem: &E| {
-        matches!(
-            problem,
-            E::MissingFolder { .. } | E::UnknownSplit { .. } | E::Empty { .. }
-        )
-    };
-    let none = !matches!(
-        error,
-        E::Files {
-            usable: Some(_),
-            ..
-        }
-    );
-    none && error.problems().iter().all(absent)
+    matches!(
+        problem,
+        E::MissingFolder { .. } | E::UnknownSplit { .. } | E::Empty { .. }
+    )
 }
 
 fn read_all(

@@ -1,6 +1,8 @@
 use std::path::Path;
 
-use image::RgbImage;
+use decoupled_seg_types::{FileKind, Size};
+use image::metadata::Orientation;
+use image::{DynamicImage, RgbImage};
 use png::{ColorType, Transformations};
 
 use super::{jpeg, png_file, read_bytes};
@@ -10,6 +12,8 @@ const EXPECTED: &str = "PNG or JPEG image";
 
 /// Reads a PNG or JPEG image (told apart by content, not by name) as 8-bit RGB; grey is repeated, alpha dropped.
 ///
+/// The orientation tag of a photo (EXIF) is obeyed: the image is as viewers and label tools show it.
+///
 /// # Errors
 ///
 /// Returns a [`DatasetError`] that names the file if it cannot be read, is empty, truncated, damaged, of another
@@ -17,27 +21,44 @@ const EXPECTED: &str = "PNG or JPEG image";
 pub fn read_image(path: impl AsRef<Path>) -> Result<RgbImage, DatasetError> {
     let path = path.as_ref();
     let bytes = read_bytes(path, EXPECTED)?;
-    match kind(path, &bytes)? {
-        Kind::Png => decode_png(path, &bytes),
-        Kind::Jpeg => jpeg::decode(path, &bytes),
+    let (image, orientation) = match kind(path, &bytes)? {
+        Kind::Png => decode_png(path, &bytes)?,
+        Kind::Jpeg => jpeg::decode(path, &bytes)?,
+    };
+    if orientation == Orientation::NoTransforms {
+        return Ok(image);
     }
+    let mut image = DynamicImage::from(image);
+    image.apply_orientation(orientation);
+    Ok(image.into_rgb8())
 }
 
-/// Width and height of a PNG or JPEG image, without decoding its pixels.
+/// Size of a PNG or JPEG image as [`read_image`] gives it, without decoding its pixels.
 ///
 /// # Errors
 ///
 /// As [`read_image`], of what the header shows.
-pub fn read_image_size(path: impl AsRef<Path>) -> Result<[usize; 2], DatasetError> {
+pub fn read_image_size(path: impl AsRef<Path>) -> Result<Size, DatasetError> {
     let path = path.as_ref();
     let bytes = read_bytes(path, EXPECTED)?;
-    match kind(path, &bytes)? {
+    let (size, orientation) = match kind(path, &bytes)? {
         Kind::Png => {
             let reader = png_file::open(path, &bytes, Transformations::IDENTITY, EXPECTED)?;
-            Ok([reader.info().width as usize, reader.info().height as usize])
+            (
+                png_file::size(reader.info()),
+                png_file::orientation(reader.info()),
+            )
         }
-        Kind::Jpeg => jpeg::size(path, &bytes),
-    }
+        Kind::Jpeg => jpeg::size(path, &bytes)?,
+    };
+    // Tags from 5 on lay the image on its side.
+    let lying = orientation.to_exif() >= 5;
+    let Size { height, width } = size;
+    Ok(if lying {
+        Size::new(width, height)
+    } else {
+        size
+    })
 }
 
 enum Kind {
@@ -46,31 +67,24 @@ enum Kind {
 }
 
 fn kind(path: &Path, bytes: &[u8]) -> Result<Kind, DatasetError> {
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
     const JPEG: &[u8] = b"\xFF\xD8\xFF";
-    if bytes.starts_with(PNG) {
+    if bytes.starts_with(png_file::SIGNATURE) {
         return Ok(Kind::Png);
     }
     if bytes.starts_with(JPEG) {
         return Ok(Kind::Jpeg);
     }
-    if PNG.starts_with(bytes) || JPEG.starts_with(bytes) {
+    if png_file::SIGNATURE.starts_with(bytes) || JPEG.starts_with(bytes) {
         return Err(super::truncated(path, bytes, EXPECTED));
     }
-    let start = bytes
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .join(" ");
-    Err(DatasetError::Decode {
+    Err(DatasetError::OtherKind {
         path: path.to_path_buf(),
+        found: FileKind::of(bytes),
         expected: EXPECTED,
-        source: format!("the file starts with {start}, neither PNG nor JPEG").into(),
     })
 }
 
-fn decode_png(path: &Path, bytes: &[u8]) -> Result<RgbImage, DatasetError> {
+fn decode_png(path: &Path, bytes: &[u8]) -> Result<(RgbImage, Orientation), DatasetError> {
     let mut reader = png_file::open(
         path,
         bytes,
@@ -78,7 +92,6 @@ fn decode_png(path: &Path, bytes: &[u8]) -> Result<RgbImage, DatasetError> {
         EXPECTED,
     )?;
     let pixels = png_file::pixels(path, bytes, &mut reader, EXPECTED)?;
-    let (width, height) = (reader.info().width, reader.info().height);
     let rgb = match reader.output_color_type().0 {
         ColorType::Rgb => pixels,
         ColorType::Rgba => pixels
@@ -89,14 +102,19 @@ fn decode_png(path: &Path, bytes: &[u8]) -> Result<RgbImage, DatasetError> {
         ColorType::GrayscaleAlpha => pixels.chunks_exact(2).flat_map(|p| [p[0]; 3]).collect(),
         ColorType::Indexed => unreachable!("EXPAND turns palettes into RGB"),
     };
-    Ok(RgbImage::from_raw(width, height, rgb).expect("three bytes a pixel were decoded"))
+    let info = reader.info();
+    let image = RgbImage::from_raw(info.width, info.height, rgb);
+    Ok((
+        image.expect("three bytes a pixel were decoded"),
+        png_file::orientation(info),
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
 
-    use image::{DynamicImage, ImageFormat};
+    use image::{DynamicImage, ImageEncoder, ImageFormat};
     use rstest::rstest;
 
     use super::*;
@@ -147,7 +165,7 @@ mod tests {
                 DatasetError::EmptyFile { .. } => length == 0,
                 DatasetError::Truncated { bytes, .. } => bytes == length as u64,
                 // A cut inside a JPEG header segment is told by the decoder.
-                DatasetError::Decode { .. } => format == ImageFormat::Jpeg,
+                DatasetError::Jpeg { .. } => format == ImageFormat::Jpeg,
                 _ => false,
             };
             assert!(fits, "{length} of {} bytes: {error}", bytes.len());
@@ -165,8 +183,10 @@ mod tests {
         assert!(matches!(
             read(&bytes),
             Err(DatasetError::TooLarge {
-                width: 65535,
-                height: 65535,
+                size: Size {
+                    height: 65535,
+                    width: 65535
+                },
                 ..
             })
         ));
@@ -179,13 +199,83 @@ mod tests {
 
     #[test]
     fn other_formats_are_named() {
-        let error = read(b"GIF89a..").expect_err("not supported");
-        let source = std::error::Error::source(&error)
-            .expect("a cause")
-            .to_string();
-        assert_eq!(
-            source,
-            "the file starts with 47 49 46 38 39 61 2e 2e, neither PNG nor JPEG"
-        );
+        for (bytes, found) in [
+            (&b"GIF89a.."[..], "a GIF image"),
+            (b"RIFF\x24\0\0\0WEBPVP8 ", "a WebP image"),
+            (
+                b"<!doctype html>",
+                "a web page (text that begins `<!doctype html>`)",
+            ),
+            (
+                b"version https://git-lfs.github.com/spec/v1\n",
+                "a Git LFS pointer",
+            ),
+        ] {
+            let message = read(bytes).expect_err("not supported").to_string();
+            assert!(message.contains(&format!("image`: {found}")), "{message}");
+            assert!(
+                message.ends_with("expected a PNG or JPEG image"),
+                "{message}"
+            );
+        }
+    }
+
+    /// A dark image of 2x3 whose upper left corner is lit, with an orientation tag.
+    fn tagged(format: ImageFormat, tag: u8) -> Vec<u8> {
+        let mut image = RgbImage::new(3 * 8, 2 * 8);
+        (0..8).for_each(|at| (0..8).for_each(|x| image.put_pixel(x, at, image::Rgb([255; 3]))));
+        let exif = [
+            b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0",
+            &[tag, 0, 0, 0, 0, 0, 0, 0][..],
+        ];
+        let mut bytes = Vec::new();
+        let written = match format {
+            ImageFormat::Png => {
+                let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+                encoder
+                    .set_exif_metadata(exif.concat())
+                    .expect("PNG has it");
+                image.write_with_encoder(encoder)
+            }
+            _ => {
+                let mut encoder =
+                    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 95);
+                encoder
+                    .set_exif_metadata(exif.concat())
+                    .expect("JPEG has it");
+                image.write_with_encoder(encoder)
+            }
+        };
+        written.expect("in memory");
+        bytes
+    }
+
+    #[rstest]
+    #[case(1, [2, 3], [0, 0])]
+    #[case(2, [2, 3], [0, 2])]
+    #[case(3, [2, 3], [1, 2])]
+    #[case(4, [2, 3], [1, 0])]
+    #[case(5, [3, 2], [0, 0])]
+    #[case(6, [3, 2], [0, 1])]
+    #[case(7, [3, 2], [2, 1])]
+    #[case(8, [3, 2], [2, 0])]
+    #[case(77, [2, 3], [0, 0])]
+    fn orientation_tags_are_obeyed(
+        #[case] tag: u8,
+        #[case] size: [usize; 2],
+        #[case] corner: [u32; 2],
+        #[values(ImageFormat::Png, ImageFormat::Jpeg)] format: ImageFormat,
+    ) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("photo");
+        std::fs::write(&path, tagged(format, tag)).expect("writable");
+        let image = read_image(&path).expect("a whole image");
+        let size = Size::new(8 * size[0], 8 * size[1]);
+        assert_eq!(read_image_size(&path).expect("a whole header"), size);
+        assert_eq!(image.dimensions(), (size.width as u32, size.height as u32));
+        for (column, row, pixel) in image.enumerate_pixels() {
+            let lit = [row / 8, column / 8] == corner;
+            assert_eq!(pixel.0[1] > 128, lit, "column {column}, row {row}");
+        }
     }
 }

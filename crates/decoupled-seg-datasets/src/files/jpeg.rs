@@ -1,10 +1,12 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use decoupled_seg_types::Size;
 use image::codecs::jpeg::JpegDecoder;
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, RgbImage};
 
-use super::{check_size, truncated};
+use super::{check_size, pixels, truncated};
 use crate::DatasetError;
 
 const EXPECTED: &str = "JPEG image";
@@ -12,54 +14,59 @@ const EXPECTED: &str = "JPEG image";
 /// A block of 8x8 pixels takes at least one bit; four times as much for odd subsampling.
 const MAX_PIXELS_PER_BYTE: u64 = 4 * 8 * 64;
 
-pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<RgbImage, DatasetError> {
-    let decoder = open(path, bytes)?;
+pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<(RgbImage, Orientation), DatasetError> {
+    let mut decoder = open(path, bytes)?;
     // The decoder fills what is missing with grey and calls it a success.
     if !has_end(bytes) {
         return Err(truncated(path, bytes, EXPECTED));
     }
+    let orientation = orientation(&mut decoder);
     let image = DynamicImage::from_decoder(decoder).map_err(|error| describe(path, error))?;
-    Ok(image.into_rgb8())
+    Ok((image.into_rgb8(), orientation))
 }
 
-pub(super) fn size(path: &Path, bytes: &[u8]) -> Result<[usize; 2], DatasetError> {
-    let (width, height) = open(path, bytes)?.dimensions();
-    Ok([width as usize, height as usize])
+pub(super) fn size(path: &Path, bytes: &[u8]) -> Result<(Size, Orientation), DatasetError> {
+    let mut decoder = open(path, bytes)?;
+    let (width, height) = decoder.dimensions();
+    let size = Size::new(height as usize, width as usize);
+    Ok((size, orientation(&mut decoder)))
+}
+
+/// What the photo's tag says; as it is stored without one that can be read.
+fn orientation(decoder: &mut JpegDecoder<Cursor<&[u8]>>) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
 }
 
 fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<JpegDecoder<Cursor<&'a [u8]>>, DatasetError> {
-    let Some((width, height)) = frame_size(bytes) else {
+    let Some(size) = frame_size(bytes) else {
         return Err(truncated(path, bytes, EXPECTED));
     };
-    check_size(path, width, height)?;
-    if u64::from(width) * u64::from(height) > MAX_PIXELS_PER_BYTE * bytes.len() as u64 {
+    check_size(path, size)?;
+    if pixels(size) > MAX_PIXELS_PER_BYTE * bytes.len() as u64 {
         return Err(truncated(path, bytes, EXPECTED));
     }
     JpegDecoder::new(Cursor::new(bytes)).map_err(|error| describe(path, error))
 }
 
-fn describe(path: &Path, error: image::ImageError) -> DatasetError {
-    DatasetError::Decode {
+fn describe(path: &Path, source: image::ImageError) -> DatasetError {
+    DatasetError::Jpeg {
         path: path.to_path_buf(),
-        expected: EXPECTED,
-        source: Box::new(error),
+        source,
     }
 }
 
 /// Walks the markers up to the frame header; `None` if the file ends before it.
-fn frame_size(bytes: &[u8]) -> Option<(u32, u32)> {
+fn frame_size(bytes: &[u8]) -> Option<Size> {
     let mut at = 2;
     loop {
         let (marker, segment) = next_segment(bytes, &mut at)?;
         // SOF0 to SOF15, without DHT (C4), JPG (C8) and DAC (CC).
         if matches!(marker, 0xC0..=0xCF) && !matches!(marker, 0xC4 | 0xC8 | 0xCC) {
-            let be = |i: usize| {
-                Some(u32::from(u16::from_be_bytes([
-                    *segment.get(i)?,
-                    *segment.get(i + 1)?,
-                ])))
+            let side = |at: usize| {
+                let bytes = segment.get(at..at + 2)?;
+                Some(usize::from(u16::from_be_bytes([bytes[0], bytes[1]])))
             };
-            return Some((be(3)?, be(1)?));
+            return Some(Size::new(side(1)?, side(3)?));
         }
     }
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::Listing;
-use crate::DatasetError;
+use crate::{DatasetError, ListProblem};
 
 /// After so many wrong lines the rest is not read: it is no list, or the root is wrong.
 const MAX_PROBLEMS: usize = 1000;
@@ -31,7 +31,7 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
             return listing;
         }
     };
-    let problem = |line: usize, problem: String| DatasetError::List {
+    let problem = |line: usize, problem: ListProblem| DatasetError::List {
         path: path.to_path_buf(),
         line,
         problem,
@@ -42,13 +42,12 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
     };
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
         if listing.problems.len() == MAX_PROBLEMS {
-            let rest = "too many wrong lines, the rest is not read".to_string();
-            listing.problems.push(problem(number, rest));
+            let problem = problem(number, ListProblem::TooMany);
+            listing.problems.push(problem);
             break;
         }
         let Ok(line) = std::str::from_utf8(line) else {
-            let text = "not UTF-8 text".to_string();
-            listing.problems.push(problem(number, text));
+            listing.problems.push(problem(number, ListProblem::NotUtf8));
             continue;
         };
         match entry(line.trim(), &mut resolver) {
@@ -56,13 +55,12 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
             Ok(Some((image, labels))) => {
                 let first = listing.pairs.first();
                 if first.is_some_and(|first| first.labels.is_some() != labels.is_some()) {
-                    let mixed = "lines with and without label in one list".to_string();
-                    listing.problems.push(problem(number, mixed));
+                    listing.problems.push(problem(number, ListProblem::Mixed));
                 } else {
                     listing.add_pair(image, labels);
                 }
             }
-            Err(Wrong::Line(text)) => listing.problems.push(problem(number, text)),
+            Err(Wrong::Line(wrong)) => listing.problems.push(problem(number, wrong)),
             Err(Wrong::Label { image, looked_for }) => {
                 let problem = DatasetError::ImageWithoutLabel { image, looked_for };
                 listing.problems.push(problem);
@@ -80,7 +78,7 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
 
 /// Why a line is of no use.
 enum Wrong {
-    Line(String),
+    Line(ListProblem),
     Label { image: PathBuf, looked_for: PathBuf },
 }
 
@@ -93,21 +91,21 @@ fn entry(
         return Ok(None);
     }
     if line.len() > MAX_LINE {
-        let text = format!("{} bytes, expected an image and a label", line.len());
-        return Err(Wrong::Line(text));
+        let bytes = line.len();
+        return Err(Wrong::Line(ListProblem::TooLong { bytes }));
     }
     let mut fields = fields(line);
     let Some(image) = fields.next() else {
-        return Err(Wrong::Line("separators without names".to_string()));
+        return Err(Wrong::Line(ListProblem::NoNames));
     };
     let label = fields.next();
     if let Some(extra) = fields.next() {
-        let text = format!("expected an image and a label, found `{extra}` behind them");
-        return Err(Wrong::Line(text));
+        let found = extra.to_string();
+        return Err(Wrong::Line(ListProblem::Extra { found }));
     }
     let Some(image) = files.find(image) else {
-        let text = format!("no such image: `{}`", files.root.join(image).display());
-        return Err(Wrong::Line(text));
+        let path = files.root.join(image);
+        return Err(Wrong::Line(ListProblem::NoImage { path }));
     };
     let Some(label) = label else {
         return Ok(Some((image, None)));

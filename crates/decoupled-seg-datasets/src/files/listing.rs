@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use super::{MaskReader, Pair};
-use crate::{ClassTable, DatasetError, FileDataset};
+use super::Pair;
+use crate::DatasetError;
 
 /// What a layout holds: the items that are whole, and everything that is wrong with the others.
 #[derive(Debug, Default)]
@@ -24,30 +24,10 @@ impl Listing {
         }
     }
 
-    /// Opens what is listed.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`DatasetError::Files`] with all problems and what can be used in spite of them; where nothing can be
-    /// used and one problem says why, that problem.
-    ///
-    /// # Panics
-    ///
-    /// As [`FileDataset::new`].
-    pub fn open(self, classes: ClassTable, masks: MaskReader) -> Result<FileDataset, DatasetError> {
-        let Self {
-            pairs,
-            mut problems,
-        } = self;
-        if pairs.is_empty() && problems.len() == 1 {
-            return Err(problems.remove(0));
+    pub(super) fn add_pair(&mut self, image: PathBuf, labels: Option<PathBuf>) {
+        match Pair::new(image, labels) {
+            Ok(pair) => self.pairs.push(pair),
+            Err(error) => self.problems.push(error),
         }
-        let usable = !pairs.is_empty();
-        let dataset = FileDataset::new(pairs, classes, masks);
-        if problems.is_empty() {
-            return Ok(dataset);
-        }
-        let usable = usable.then(|| Arc::new(dataset));
-        Err(DatasetError::Files { problems, usable })
     }
 }

@@ -1,20 +1,27 @@
 //! Image and mask files, read with their traps in view: nothing is reinterpreted, nothing half-read is used.
 
 mod image_file;
+mod instances;
 mod jpeg;
 mod list_file;
 mod listing;
 mod mask;
 mod pairs;
 mod png_file;
+mod write;
 
+pub use crate::mask_format::MaskFormat;
 pub use image_file::{read_image, read_image_size};
 pub use list_file::read_list;
 pub use listing::Listing;
-pub use mask::{IdMap, MaskEncoding, MaskFormat, MaskReader, RawMask, RawValues};
+pub use mask::{IdMap, MaskEncoding, MaskReader, RawMask, RawValues};
 pub use pairs::{Folders, IMAGE_SUFFIXES, Pair, list_folder, list_subfolders};
+pub(crate) use write::{encode_image, encode_mask, write_whole};
+pub use write::{write_image, write_index_mask, write_instances, write_mask};
 
 use std::path::Path;
+
+use decoupled_seg_types::Size;
 
 use crate::DatasetError;
 
@@ -33,12 +40,16 @@ fn read_bytes(path: &Path, expected: &'static str) -> Result<Vec<u8>, DatasetErr
     Ok(bytes)
 }
 
-fn check_size(path: &Path, width: u32, height: u32) -> Result<(), DatasetError> {
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+/// Where `usize` has 32 bits, the product of two sides may have more.
+fn pixels(size: Size) -> u64 {
+    size.height as u64 * size.width as u64
+}
+
+fn check_size(path: &Path, size: Size) -> Result<(), DatasetError> {
+    if pixels(size) > MAX_PIXELS {
         return Err(DatasetError::TooLarge {
             path: path.to_path_buf(),
-            width,
-            height,
+            size,
             limit: MAX_PIXELS,
         });
     }

@@ -124,15 +124,6 @@ impl Folders<'_> {
     }
 }
 
-impl Listing {
-    pub(super) fn add_pair(&mut self, image: PathBuf, labels: Option<PathBuf>) {
-        match Pair::new(image, labels) {
-            Ok(pair) => self.pairs.push(pair),
-            Err(error) => self.problems.push(error),
-        }
-    }
-}
-
 /// The files of a folder (not of its sub-folders) whose names end in one of several suffixes.
 #[derive(Default)]
 struct Files {

@@ -1,13 +1,34 @@
 use std::io::{Cursor, ErrorKind};
 use std::path::Path;
 
-use png::{DecodingError, Limits, Reader, Transformations};
+use decoupled_seg_types::{FileKind, Size};
+use image::metadata::Orientation;
+use png::{DecodingError, Info, Limits, Reader, Transformations};
 
 use super::{MAX_PIXELS, check_size, truncated};
 use crate::DatasetError;
 
+/// How a PNG begins.
+pub(super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
 /// Deflate cannot shrink by more: a block of 258 bytes takes 2 bits.
 const MAX_DEFLATE_RATIO: u64 = 1032;
+
+/// An error for what is no PNG.
+pub(super) fn check_kind(
+    path: &Path,
+    bytes: &[u8],
+    expected: &'static str,
+) -> Result<(), DatasetError> {
+    if bytes.starts_with(SIGNATURE) || SIGNATURE.starts_with(bytes) {
+        return Ok(());
+    }
+    Err(DatasetError::OtherKind {
+        path: path.to_path_buf(),
+        found: FileKind::of(bytes),
+        expected,
+    })
+}
 
 /// Opens a PNG and checks its header against the file's length before any pixel memory is reserved.
 pub(super) fn open<'a>(
@@ -29,7 +50,7 @@ pub(super) fn open<'a>(
     let info = decoder
         .read_header_info()
         .map_err(|error| describe(path, bytes, error, expected))?;
-    check_size(path, info.width, info.height)?;
+    check_size(path, size(info))?;
     let raw = info.raw_bytes() as u64;
     if raw > MAX_DEFLATE_RATIO * bytes.len() as u64 {
         return Err(truncated(path, bytes, expected));
@@ -37,6 +58,17 @@ pub(super) fn open<'a>(
     decoder
         .read_info()
         .map_err(|error| describe(path, bytes, error, expected))
+}
+
+pub(super) fn size(info: &Info<'_>) -> Size {
+    Size::new(info.height as usize, info.width as usize)
+}
+
+/// What the orientation tag says; as it is stored without one that can be read.
+pub(super) fn orientation(info: &Info<'_>) -> Orientation {
+    let tag = info.exif_metadata.as_deref();
+    tag.and_then(Orientation::from_exif_chunk)
+        .unwrap_or(Orientation::NoTransforms)
 }
 
 /// Decodes the image, whose bytes are packed as the transformations left them.
@@ -71,10 +103,10 @@ fn describe(
         DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             truncated(path, bytes, expected)
         }
-        error => DatasetError::Decode {
+        source => DatasetError::Png {
             path: path.to_path_buf(),
             expected,
-            source: Box::new(error),
+            source,
         },
     }
 }

@@ -1,3 +1,4 @@
+use decoupled_seg_types::Size;
 use rand::Rng;
 
 use super::{LoaderConfig, Pick};
@@ -8,7 +9,7 @@ use crate::{DatasetError, Sample, SegmentationDataset};
 pub struct Batch {
     /// Normalised images, `[batch, 3, height, width]`.
     pub images: Vec<f32>,
-    /// Class indices or [`IGNORE`](crate::IGNORE), `[batch, height, width]`.
+    /// Class indices or [`IGNORE_LABEL`](crate::IGNORE_LABEL), `[batch, height, width]`.
     pub labels: Vec<u8>,
     /// Samples in the batch.
     pub batch: usize,
@@ -60,8 +61,8 @@ impl Batch {
             let (name, size) = (other.name.clone(), other.size);
             return Err(DatasetError::BatchShape {
                 name,
-                size,
-                expected: [width, height],
+                size: Size::new(size[1], size[0]),
+                expected: Size::new(height, width),
             });
         }
         let batch = samples.len();

@@ -16,12 +16,13 @@ use crate::{DatasetError, SegmentationDataset};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use decoupled_seg_datasets::augment::{Augmentation, CropSize};
+/// use decoupled_seg_datasets::Size;
+/// use decoupled_seg_datasets::augment::Augmentation;
 /// use decoupled_seg_datasets::loader::{Loader, LoaderConfig};
-/// use decoupled_seg_datasets::{StreetScenes, StreetScenesConfig};
+/// use decoupled_seg_synthetic::{StreetScenes, StreetScenesConfig};
 ///
-/// let scenes = StreetScenes::new(StreetScenesConfig { len: 10, width: 96, height: 64, seed: 1 });
-/// let augmentation = Augmentation::paper(CropSize::square(48));
+/// let scenes = StreetScenes::new(StreetScenesConfig { len: 10, size: Size::new(64, 96), seed: 1 });
+/// let augmentation = Augmentation::paper(Size::square(48));
 /// let loader = Loader::new(Arc::new(scenes), LoaderConfig::training(4, 7, augmentation));
 /// for batch in loader.epoch(0) {
 ///     let batch = batch?;
@@ -296,10 +297,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use burn_dataset::Dataset;
+    use decoupled_seg_types::Size;
     use image::RgbImage;
 
     use super::*;
-    use crate::augment::{Augmentation, CropSize};
+    use crate::augment::Augmentation;
     use crate::{Class, ClassTable, LabelMap, Sample};
 
     /// Counts how often it is read; items of `broken` fail, those of `panicking` panic.
@@ -336,11 +338,8 @@ mod tests {
             }
             let image =
                 RgbImage::from_fn(20, 16, |x, y| image::Rgb([index as u8, x as u8, y as u8]));
-            let labels = LabelMap::new(
-                20,
-                16,
-                (0..320).map(|i| u8::from(i % 20 > index % 20)).collect(),
-            );
+            let labels = (0..320).map(|i| u8::from(i % 20 > index % 20));
+            let labels = LabelMap::new(Size::new(16, 20), labels.collect());
             Ok(Sample::new(index.to_string(), image, labels))
         }
 
@@ -360,7 +359,7 @@ mod tests {
     }
 
     fn config() -> LoaderConfig {
-        LoaderConfig::training(3, 11, Augmentation::official(CropSize::square(12)))
+        LoaderConfig::training(3, 11, Augmentation::official(Size::square(12)))
     }
 
     fn all(loader: &Loader, epoch: u64, first: usize) -> Vec<Batch> {
@@ -490,13 +489,10 @@ mod tests {
         struct Growing(Probe);
         impl Dataset<Sample, DatasetError> for Growing {
             fn get(&self, index: usize) -> Result<Sample, DatasetError> {
-                let (width, height) = (10 + index, 8);
-                let image = RgbImage::new(width as u32, height as u32);
-                Ok(Sample::new(
-                    index.to_string(),
-                    image,
-                    LabelMap::filled(width, height, 0),
-                ))
+                let size = Size::new(8, 10 + index);
+                let image = RgbImage::new(size.width as u32, size.height as u32);
+                let labels = LabelMap::filled(size, 0);
+                Ok(Sample::new(index.to_string(), image, labels))
             }
 
             fn len(&self) -> usize {
@@ -524,9 +520,9 @@ mod tests {
             .expect_err("sizes");
         assert_eq!(
             error.to_string(),
-            "`1`: 11x8, expected the 10x8 of the batch's first sample; set a crop size or a batch of one"
+            "`1`: 8x11 (height x width), expected the 8x10 of the batch's first sample; set a crop size or a batch of one"
         );
-        let augmentation = Augmentation::default().with_crop(Some(CropSize::square(12)));
+        let augmentation = Augmentation::default().with_crop(Some(Size::square(12)));
         let config = LoaderConfig {
             augmentation,
             ..config

@@ -1,10 +1,12 @@
+use crate::Point;
+
 /// One sample of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pick {
     /// Index in the data set.
     pub index: usize,
-    /// A pixel (x, y) that the crop shall show.
-    pub centroid: Option<[usize; 2]>,
+    /// A pixel that the crop shall show.
+    pub centroid: Option<Point>,
 }
 
 /// Which samples make an epoch.

@@ -1,9 +1,9 @@
 use std::path::Path;
 
 use super::cityscapes_labels::train_classes;
-use super::first_folder;
+use super::{first_folder, list_parts};
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
-use crate::{ClassTable, DatasetError, FileDataset, IGNORE, Split};
+use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 
 /// BDD100K's semantic segmentation: 7000 training, 1000 validation and 2000 test images of 1280x720.
 ///
@@ -25,15 +25,18 @@ impl Bdd100k {
     /// Returns a [`DatasetError`] if a folder is missing or a split has no image; [`DatasetError::Files`] with all images
     /// without label, labels without image and files that cannot be used.
     pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
-        let mut listing = Listing::default();
-        for part in split.parts() {
-            listing.add(list(root.as_ref(), *part));
-        }
+        Self::open_partially(root, split).whole()
+    }
+
+    /// As [`open`](Self::open), with what can be used in spite of problems.
+    pub fn open_partially(root: impl AsRef<Path>, split: Split) -> Opened<FileDataset> {
+        let root = root.as_ref();
+        let listing = list_parts(split, |part| list(root, part));
         let classes = Self::classes();
         let num_classes = classes.num_classes();
-        let ids = IdMap::identity(num_classes, &[IGNORE]);
+        let ids = IdMap::identity(num_classes, &[IGNORE_LABEL]);
         let masks = MaskReader::new(MaskEncoding::Grey, ids, num_classes);
-        Ok(listing.open(classes, masks)?.with_root(root.as_ref()))
+        FileDataset::of_listing(listing, root, classes, masks)
     }
 
     /// The 19 classes, those of Cityscapes.

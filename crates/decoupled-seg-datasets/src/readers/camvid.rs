@@ -1,7 +1,8 @@
 use std::path::Path;
 
+use super::list_parts;
 use crate::files::{Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_list};
-use crate::{Class, ClassTable, DatasetError, FileDataset, Split};
+use crate::{Class, ClassTable, DatasetError, FileDataset, Opened, Split};
 
 /// CamVid: 701 frames of driving through Cambridge, in the split and the 11 classes of the SegNet tutorial.
 ///
@@ -28,18 +29,18 @@ impl CamVid {
     /// without label, labels without image, files that cannot be used and wrong lines of a list. The files themselves
     /// are read by [`get`](burn_dataset::Dataset::get).
     pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
-        let mut listing = Listing::default();
-        for part in split.parts() {
-            listing.add(list(root.as_ref(), *part));
-        }
+        Self::open_partially(root, split).whole()
+    }
+
+    /// As [`open`](Self::open), with what can be used in spite of problems.
+    pub fn open_partially(root: impl AsRef<Path>, split: Split) -> Opened<FileDataset> {
+        let root = root.as_ref();
+        let listing = list_parts(split, |part| list(root, part));
         let classes = Self::classes();
         let num_classes = classes.num_classes();
-        let masks = MaskReader::new(
-            MaskEncoding::Grey,
-            IdMap::identity(num_classes, &[VOID]),
-            num_classes,
-        );
-        Ok(listing.open(classes, masks)?.with_root(root.as_ref()))
+        let ids = IdMap::identity(num_classes, &[VOID]);
+        let masks = MaskReader::new(MaskEncoding::Grey, ids, num_classes);
+        FileDataset::of_listing(listing, root, classes, masks)
     }
 
     /// The 11 classes in the order of the label values, with the colours of the SegNet tutorial.

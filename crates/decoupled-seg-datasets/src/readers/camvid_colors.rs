@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::camvid::CamVid;
 use crate::files::{Folders, Listing, MaskEncoding, MaskReader};
-use crate::{DatasetError, FileDataset, IGNORE, Split};
+use crate::{DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 
 /// A class of the original CamVid labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct CamVidColor {
     pub color: [u8; 3],
     /// The name in `label_colors.txt`.
     pub name: &'static str,
-    /// Index among the 11 classes that are trained, or [`IGNORE`].
+    /// Index among the 11 classes that are trained, or [`IGNORE_LABEL`].
     pub label: u8,
 }
 
@@ -51,7 +51,7 @@ pub const CAMVID_COLORS: [CamVidColor; 32] = [
     class([192, 128, 192], "Truck_Bus", 8),
     class([64, 0, 64], "Tunnel", 1),
     class([192, 192, 0], "VegetationMisc", 5),
-    class([0, 0, 0], "Void", IGNORE),
+    class([0, 0, 0], "Void", IGNORE_LABEL),
     class([64, 192, 0], "Wall", 1),
 ];
 
@@ -72,61 +72,66 @@ impl CamVid {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open); [`DatasetError::UnknownSplit`] for a frame of another name.
+    /// As [`open`](Self::open); [`DatasetError::UnknownFrame`] for a frame of another name.
     pub fn open_original(
         root: impl AsRef<Path>,
         split: Split,
     ) -> Result<FileDataset, DatasetError> {
+        Self::open_original_partially(root, split).whole()
+    }
+
+    /// As [`open_original`](Self::open_original), with what can be used in spite of problems.
+    pub fn open_original_partially(root: impl AsRef<Path>, split: Split) -> Opened<FileDataset> {
         let root = root.as_ref();
-        if !root.is_dir() {
-            return Err(DatasetError::MissingFolder {
-                path: root.to_path_buf(),
-                looked_for: format!("the CamVid folder with `{IMAGES}/` and `{LABELS}/`"),
-            });
-        }
-        let (images, labels) = (root.join(IMAGES), root.join(LABELS));
-        let folders = Folders {
-            images: &images,
-            image_suffixes: &[".png"],
-            labels: &labels,
-            label_suffix: "_L.png",
-        };
-        let Listing {
-            pairs,
-            mut problems,
-        } = folders.pairs();
-        let mut chosen = Vec::new();
-        for pair in pairs {
-            match split_of(&pair.name) {
-                Some(part) if split.parts().contains(&part) => chosen.push(pair),
-                Some(_) => {}
-                None => problems.push(DatasetError::UnknownSplit {
-                    path: pair.image,
-                    split: pair.name,
-                    expected: "a frame of 0001TP, 0006R0, 0016E5 or Seq05VD",
-                }),
-            }
-        }
-        if chosen.is_empty() && problems.is_empty() {
-            problems.push(DatasetError::Empty {
-                path: images,
-                looked_for: format!("frames of the split `{split}`"),
-            });
-        }
+        let mut listing = Listing::default();
+        listing.add(list(root, split));
         let classes = Self::classes();
+        let colors = CAMVID_COLORS.iter();
         let masks = MaskReader {
             encoding: MaskEncoding::Color,
-            colors: CAMVID_COLORS
-                .iter()
-                .map(|class| (class.color, class.label))
-                .collect(),
+            colors: colors.map(|class| (class.color, class.label)).collect(),
             ..MaskReader::colors(&classes, &[])
         };
-        let pairs = chosen;
-        Ok(Listing { pairs, problems }
-            .open(classes, masks)?
-            .with_root(root))
+        FileDataset::of_listing(listing, root, classes, masks)
     }
+}
+
+fn list(root: &Path, split: Split) -> Result<Listing, DatasetError> {
+    if !root.is_dir() {
+        return Err(DatasetError::MissingFolder {
+            path: root.to_path_buf(),
+            looked_for: format!("the CamVid folder with `{IMAGES}/` and `{LABELS}/`"),
+        });
+    }
+    let (images, labels) = (root.join(IMAGES), root.join(LABELS));
+    let folders = Folders {
+        images: &images,
+        image_suffixes: &[".png"],
+        labels: &labels,
+        label_suffix: "_L.png",
+    };
+    let Listing { pairs, problems } = folders.pairs();
+    let mut chosen = Listing {
+        pairs: Vec::new(),
+        problems,
+    };
+    for pair in pairs {
+        match split_of(&pair.name) {
+            Some(part) if split.parts().contains(&part) => chosen.pairs.push(pair),
+            Some(_) => {}
+            None => chosen.problems.push(DatasetError::UnknownFrame {
+                path: pair.image,
+                expected: "0001TP, 0006R0, 0016E5 or Seq05VD",
+            }),
+        }
+    }
+    if chosen.pairs.is_empty() && chosen.problems.is_empty() {
+        chosen.problems.push(DatasetError::Empty {
+            path: images,
+            looked_for: format!("frames of the split `{split}`"),
+        });
+    }
+    Ok(chosen)
 }
 
 /// The split of the SegNet tutorial that a frame is in.
@@ -164,7 +169,7 @@ mod tests {
         let labels: BTreeSet<u8> = CAMVID_COLORS.iter().map(|class| class.label).collect();
         assert_eq!(
             labels.into_iter().collect::<Vec<_>>(),
-            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, IGNORE]
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, IGNORE_LABEL]
         );
         for (index, color) in (0..).zip(CamVid::classes().colors()) {
             let class = CAMVID_COLORS

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::cityscapes_labels::{id_pairs, train_classes};
 use super::first_folder;
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader, list_subfolders};
-use crate::{ClassTable, DatasetError, FileDataset, IGNORE, Split};
+use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 
 /// Which of the label files are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -102,14 +102,19 @@ impl CityscapesConfig {
     ///
     /// As [`Cityscapes::open`].
     pub fn open(&self) -> Result<FileDataset, DatasetError> {
+        self.open_partially().whole()
+    }
+
+    /// As [`open`](Self::open), with what can be used in spite of problems.
+    pub fn open_partially(&self) -> Opened<FileDataset> {
         let classes = Cityscapes::classes();
         let num_classes = classes.num_classes();
         let ids = match self.label_files {
             LabelFiles::LabelIds => IdMap::new(id_pairs()),
-            LabelFiles::LabelTrainIds => IdMap::identity(num_classes, &[IGNORE]),
+            LabelFiles::LabelTrainIds => IdMap::identity(num_classes, &[IGNORE_LABEL]),
         };
         let masks = MaskReader::new(MaskEncoding::Grey, ids, num_classes);
-        Ok(self.list().open(classes, masks)?.with_root(&self.root))
+        FileDataset::of_listing(self.list(), &self.root, classes, masks)
     }
 
     fn list(&self) -> Listing {
@@ -274,7 +279,7 @@ const FOLDS: usize = 3;
 /// ```
 ///
 /// Each of the two may also lie in the folder of its archive (`leftImg8bit_trainvaltest/leftImg8bit/...`). The test
-/// split has no labels: its label maps are all [`IGNORE`].
+/// split has no labels: its label maps are all [`IGNORE_LABEL`].
 ///
 /// Source: Cordts et al., CVPR 2016, [arXiv:1604.01685](https://arxiv.org/abs/1604.01685).
 #[derive(Debug, Clone, Copy)]

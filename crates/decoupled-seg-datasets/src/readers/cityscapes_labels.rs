@@ -1,11 +1,11 @@
-use crate::{Class, ClassTable, IGNORE};
+use crate::{Class, ClassTable, IGNORE_LABEL};
 
 /// A label of Cityscapes, as its files and benchmark define it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CityscapesLabel {
     /// The value in `*_labelIds.png`; -1 occurs in polygons only.
     pub id: i16,
-    /// The class index in training and in `*_labelTrainIds.png`; [`IGNORE`] for labels without one.
+    /// The class index in training and in `*_labelTrainIds.png`; [`IGNORE_LABEL`] for labels without one.
     pub train_id: u8,
     /// The name.
     pub name: &'static str,
@@ -49,32 +49,60 @@ const VEHICLE: (&str, u8) = ("vehicle", 7);
 
 /// All labels of Cityscapes, by id; the license plate (-1) last. KITTI's semantic labels use the same ids.
 pub const CITYSCAPES_LABELS: [CityscapesLabel; 35] = [
-    label(0, IGNORE, "unlabeled", VOID, false, [0, 0, 0]),
-    label(1, IGNORE, "ego vehicle", VOID, false, [0, 0, 0]),
-    label(2, IGNORE, "rectification border", VOID, false, [0, 0, 0]),
-    label(3, IGNORE, "out of roi", VOID, false, [0, 0, 0]),
-    label(4, IGNORE, "static", VOID, false, [0, 0, 0]),
-    label(5, IGNORE, "dynamic", VOID, false, [111, 74, 0]),
-    label(6, IGNORE, "ground", VOID, false, [81, 0, 81]),
+    label(0, IGNORE_LABEL, "unlabeled", VOID, false, [0, 0, 0]),
+    label(1, IGNORE_LABEL, "ego vehicle", VOID, false, [0, 0, 0]),
+    label(
+        2,
+        IGNORE_LABEL,
+        "rectification border",
+        VOID,
+        false,
+        [0, 0, 0],
+    ),
+    label(3, IGNORE_LABEL, "out of roi", VOID, false, [0, 0, 0]),
+    label(4, IGNORE_LABEL, "static", VOID, false, [0, 0, 0]),
+    label(5, IGNORE_LABEL, "dynamic", VOID, false, [111, 74, 0]),
+    label(6, IGNORE_LABEL, "ground", VOID, false, [81, 0, 81]),
     label(7, 0, "road", FLAT, false, [128, 64, 128]),
     label(8, 1, "sidewalk", FLAT, false, [244, 35, 232]),
-    label(9, IGNORE, "parking", FLAT, false, [250, 170, 160]),
-    label(10, IGNORE, "rail track", FLAT, false, [230, 150, 140]),
+    label(9, IGNORE_LABEL, "parking", FLAT, false, [250, 170, 160]),
+    label(10, IGNORE_LABEL, "rail track", FLAT, false, [230, 150, 140]),
     label(11, 2, "building", CONSTRUCTION, false, [70, 70, 70]),
     label(12, 3, "wall", CONSTRUCTION, false, [102, 102, 156]),
     label(13, 4, "fence", CONSTRUCTION, false, [190, 153, 153]),
     label(
         14,
-        IGNORE,
+        IGNORE_LABEL,
         "guard rail",
         CONSTRUCTION,
         false,
         [180, 165, 180],
     ),
-    label(15, IGNORE, "bridge", CONSTRUCTION, false, [150, 100, 100]),
-    label(16, IGNORE, "tunnel", CONSTRUCTION, false, [150, 120, 90]),
+    label(
+        15,
+        IGNORE_LABEL,
+        "bridge",
+        CONSTRUCTION,
+        false,
+        [150, 100, 100],
+    ),
+    label(
+        16,
+        IGNORE_LABEL,
+        "tunnel",
+        CONSTRUCTION,
+        false,
+        [150, 120, 90],
+    ),
     label(17, 5, "pole", OBJECT, false, [153, 153, 153]),
-    label(18, IGNORE, "polegroup", OBJECT, false, [153, 153, 153]),
+    label(
+        18,
+        IGNORE_LABEL,
+        "polegroup",
+        OBJECT,
+        false,
+        [153, 153, 153],
+    ),
     label(19, 6, "traffic light", OBJECT, false, [250, 170, 30]),
     label(20, 7, "traffic sign", OBJECT, false, [220, 220, 0]),
     label(21, 8, "vegetation", NATURE, false, [107, 142, 35]),
@@ -85,19 +113,26 @@ pub const CITYSCAPES_LABELS: [CityscapesLabel; 35] = [
     label(26, 13, "car", VEHICLE, true, [0, 0, 142]),
     label(27, 14, "truck", VEHICLE, true, [0, 0, 70]),
     label(28, 15, "bus", VEHICLE, true, [0, 60, 100]),
-    label(29, IGNORE, "caravan", VEHICLE, true, [0, 0, 90]),
-    label(30, IGNORE, "trailer", VEHICLE, true, [0, 0, 110]),
+    label(29, IGNORE_LABEL, "caravan", VEHICLE, true, [0, 0, 90]),
+    label(30, IGNORE_LABEL, "trailer", VEHICLE, true, [0, 0, 110]),
     label(31, 16, "train", VEHICLE, true, [0, 80, 100]),
     label(32, 17, "motorcycle", VEHICLE, true, [0, 0, 230]),
     label(33, 18, "bicycle", VEHICLE, true, [119, 11, 32]),
-    label(-1, IGNORE, "license plate", VEHICLE, false, [0, 0, 142]),
+    label(
+        -1,
+        IGNORE_LABEL,
+        "license plate",
+        VEHICLE,
+        false,
+        [0, 0, 142],
+    ),
 ];
 
 /// The 19 classes that are trained and scored, by train id.
 pub(super) fn train_classes() -> ClassTable {
     let mut trained: Vec<_> = CITYSCAPES_LABELS
         .iter()
-        .filter(|label| label.train_id != IGNORE)
+        .filter(|label| label.train_id != IGNORE_LABEL)
         .collect();
     trained.sort_by_key(|label| label.train_id);
     let class = |label: &CityscapesLabel| {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::files::{Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_list};
-use crate::{Class, ClassTable, DatasetError, FileDataset, IGNORE, MAX_CLASSES};
+use crate::{Class, ClassTable, DatasetError, FileDataset, IGNORE_LABEL, MAX_CLASSES, Opened};
 
 /// Where the files of one split are: two folders, or a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ fn default_encoding() -> MaskEncoding {
 }
 
 fn default_ignored() -> Vec<u8> {
-    vec![IGNORE]
+    vec![IGNORE_LABEL]
 }
 
 impl CustomDataset {
@@ -87,9 +87,15 @@ impl CustomDataset {
             path: path.to_path_buf(),
             problem,
         };
-        let text = String::from_utf8(bytes).map_err(|_| problem("not UTF-8 text".to_string()))?;
-        let description: Self =
-            toml::from_str(&text).map_err(|error| problem(error.to_string()))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| problem("not UTF-8 text; save it as UTF-8".to_string()))?;
+        let description: Self = match toml::from_str(&text) {
+            Ok(description) => description,
+            Err(source) => {
+                let path = path.to_path_buf();
+                return Err(DatasetError::Toml { path, source });
+            }
+        };
         description.check().map_err(problem)?;
         Ok(description)
     }
@@ -98,44 +104,63 @@ impl CustomDataset {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read) and [`open_split`](Self::open_split).
+    /// As [`read`](Self::read); a [`DatasetError`] if there is no such split or a folder or list is missing;
+    /// [`DatasetError::Files`] with all images without label, labels without image, files that cannot be used and wrong
+    /// lines of a list.
     pub fn open(path: impl AsRef<Path>, split: &str) -> Result<FileDataset, DatasetError> {
-        let path = path.as_ref();
-        let root = path.parent().unwrap_or(Path::new(""));
-        Self::read(path)?.open_split(root, split)
+        Self::open_partially(path, split).whole()
     }
 
-    /// Opens a split; paths are relative to `root`.
+    /// As [`open`](Self::open), with what can be used in spite of problems.
+    pub fn open_partially(path: impl AsRef<Path>, split: &str) -> Opened<FileDataset> {
+        let path = path.as_ref();
+        match Self::read(path) {
+            Ok(description) => {
+                let root = path.parent().unwrap_or(Path::new(""));
+                description.open_from(root, path, split)
+            }
+            Err(error) => Opened::from(Err(error)),
+        }
+    }
+
+    /// Opens a split of a description that is in no file; paths are relative to `root`.
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if there is no such split, a folder or list is missing, or the class table contradicts
-    /// itself; [`DatasetError::Files`] with all images without label, labels without image, files that cannot be used
-    /// and wrong lines of a list.
+    /// As [`open`](Self::open).
     pub fn open_split(&self, root: &Path, split: &str) -> Result<FileDataset, DatasetError> {
         self.check().map_err(|problem| DatasetError::ClassTable {
             path: root.to_path_buf(),
             problem,
         })?;
-        let Some(files) = self.splits.get(split) else {
-            return Err(DatasetError::UnknownSplit {
-                path: root.to_path_buf(),
+        self.open_from(root, root, split).whole()
+    }
+
+    /// `source` is what messages name.
+    fn open_from(&self, root: &Path, source: &Path, split: &str) -> Opened<FileDataset> {
+        let mut listing = Listing::default();
+        listing.add(match self.splits.get(split) {
+            Some(files) => files.list(root, source),
+            None => Err(DatasetError::UnknownSplit {
+                path: source.to_path_buf(),
                 split: split.to_string(),
-                expected: "the tables under [splits]",
-            });
-        };
+                there: self.splits.keys().cloned().collect(),
+            }),
+        });
         let classes = ClassTable::new(self.classes.clone());
-        let num_classes = classes.num_classes();
-        let masks = if self.encoding == MaskEncoding::Color {
-            MaskReader::colors(&classes, &self.ignored_colors)
-        } else {
-            let ids = (0_u8..)
-                .take(num_classes)
-                .map(|index| (classes.id(index), index));
-            let ignored = self.ignored.iter().map(|&id| (id, IGNORE));
-            MaskReader::new(self.encoding, IdMap::new(ids.chain(ignored)), num_classes)
-        };
-        Ok(files.list(root)?.open(classes, masks)?.with_root(root))
+        let masks = self.masks(&classes);
+        FileDataset::of_listing(listing, root, classes, masks)
+    }
+
+    fn masks(&self, classes: &ClassTable) -> MaskReader {
+        if self.encoding == MaskEncoding::Color {
+            return MaskReader::colors(classes, &self.ignored_colors);
+        }
+        let ids = (0_u8..).take(classes.num_classes());
+        let ids = ids.map(|index| (classes.id(index), index));
+        let ignored = self.ignored.iter().map(|&id| (id, IGNORE_LABEL));
+        let ids = IdMap::new(ids.chain(ignored));
+        MaskReader::new(self.encoding, ids, classes.num_classes())
     }
 
     fn check(&self) -> Result<(), String> {
@@ -175,7 +200,7 @@ impl CustomDataset {
 }
 
 impl CustomSplit {
-    fn list(&self, root: &Path) -> Result<Listing, DatasetError> {
+    fn list(&self, root: &Path, file: &Path) -> Result<Listing, DatasetError> {
         match (&self.list, &self.images) {
             (Some(list), None) => Ok(read_list(&root.join(list), root)),
             (None, Some(images)) => {
@@ -195,7 +220,7 @@ impl CustomSplit {
                 })
             }
             _ => Err(DatasetError::ClassTable {
-                path: root.to_path_buf(),
+                path: file.to_path_buf(),
                 problem: "a split has either `list` or `images`".to_string(),
             }),
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::cityscapes_labels::{id_pairs, train_classes};
 use super::first_folder;
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
-use crate::{ClassTable, DatasetError, FileDataset, Split};
+use crate::{ClassTable, DatasetError, FileDataset, Opened, Split};
 
 /// The images that validate in each fold, by sorted file index.
 ///
@@ -66,15 +66,32 @@ impl KittiConfig {
     ///
     /// Panics if the fold is not 0, 1 or 2.
     pub fn open(&self) -> Result<FileDataset, DatasetError> {
+        self.open_partially().whole()
+    }
+
+    /// As [`open`](Self::open), with what can be used in spite of problems.
+    ///
+    /// # Panics
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_partially(&self) -> Opened<FileDataset> {
+        let mut listing = Listing::default();
+        listing.add(self.list());
+        let classes = Kitti::classes();
+        let ids = IdMap::new(id_pairs());
+        let masks = MaskReader::new(MaskEncoding::Grey, ids, classes.num_classes());
+        FileDataset::of_listing(listing, &self.root, classes, masks)
+    }
+
+    fn list(&self) -> Result<Listing, DatasetError> {
         assert!(
             self.fold < VALIDATION.len(),
             "folds are 0, 1 and 2, got {}",
             self.fold
         );
-        let candidates: &[&str] = if self.split == Split::Test {
-            &["testing", "test"]
-        } else {
-            &["training"]
+        let candidates: &[&str] = match self.split {
+            Split::Test => &["testing", "test"],
+            _ => &["training"],
         };
         let part = first_folder(&self.root, candidates, "the images of KITTI")?;
         let (images, labels) = (part.join("image_2"), part.join("semantic"));
@@ -84,39 +101,28 @@ impl KittiConfig {
             labels: &labels,
             label_suffix: ".png",
         };
-        let classes = Kitti::classes();
-        let masks = MaskReader::new(
-            MaskEncoding::Grey,
-            IdMap::new(id_pairs()),
-            classes.num_classes(),
-        );
         if self.split == Split::Test {
-            return Ok(folders
-                .unlabelled()
-                .open(classes, masks)?
-                .with_root(&self.root));
+            return Ok(folders.unlabelled());
         }
-        let Listing {
-            pairs,
-            mut problems,
-        } = folders.pairs();
+        let mut listing = folders.pairs();
         let validation = VALIDATION[self.fold];
-        let chosen = (0..).zip(pairs).filter(|(index, _)| match self.split {
-            Split::Train => !validation.contains(index),
-            Split::Val => validation.contains(index),
-            Split::TrainVal | Split::Test => true,
+        let mut number = 0..;
+        listing.pairs.retain(|_| {
+            let validates = number.next().is_some_and(|at| validation.contains(&at));
+            match self.split {
+                Split::Train => !validates,
+                Split::Val => validates,
+                Split::TrainVal | Split::Test => true,
+            }
         });
-        let pairs: Vec<_> = chosen.map(|(_, pair)| pair).collect();
-        if pairs.is_empty() && problems.is_empty() {
+        if listing.pairs.is_empty() && listing.problems.is_empty() {
             let looked_for = format!("images of the split `{}`, fold {}", self.split, self.fold);
-            problems.push(DatasetError::Empty {
+            listing.problems.push(DatasetError::Empty {
                 path: images,
                 looked_for,
             });
         }
-        Ok(Listing { pairs, problems }
-            .open(classes, masks)?
-            .with_root(&self.root))
+        Ok(listing)
     }
 }
 

@@ -1,10 +1,10 @@
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::first_folder;
+use super::{first_folder, list_parts};
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
-use crate::{Class, ClassTable, DatasetError, FileDataset, MAX_CLASSES, Split};
+use crate::{Class, ClassTable, DatasetError, FileDataset, MAX_CLASSES, Opened, Split};
 
 /// Mapillary Vistas (research edition), for pre-training: 18,000 training, 2000 validation and 5000 test images of
 /// many sizes.
@@ -16,7 +16,7 @@ use crate::{Class, ClassTable, DatasetError, FileDataset, MAX_CLASSES, Split};
 /// ```
 ///
 /// The class table is read from the configuration file. Its last label ("Unlabeled") becomes
-/// [`IGNORE`](crate::IGNORE): 65 classes in version 1.2. Label files are palettes whose indices are the ids.
+/// [`IGNORE_LABEL`](crate::IGNORE_LABEL): 65 classes in version 1.2. Label files are palettes whose indices are the ids.
 /// Source: Neuhold et al., ICCV 2017.
 #[derive(Debug, Clone, Copy)]
 pub struct MapillaryVistas;
@@ -36,38 +36,60 @@ struct Label {
     name: String,
 }
 
+/// A release of [`MapillaryVistas`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MapillaryVersion {
+    /// 65 classes and one ignored.
+    #[default]
+    V12,
+    /// 123 classes and one ignored.
+    V20,
+}
+
+impl MapillaryVersion {
+    /// What the release calls itself.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::V12 => "v1.2",
+            Self::V20 => "v2.0",
+        }
+    }
+}
+
 impl MapillaryVistas {
-    /// Opens a split of version 1.2. The test split has no labels.
+    /// Opens a split of a release. The test split has no labels.
     ///
     /// # Errors
     ///
     /// Returns a [`DatasetError`] if the configuration file is missing or not usable, a folder is missing or a split has
     /// no image; [`DatasetError::Files`] with all images without label, labels without image and files that cannot be
     /// used.
-    pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
-        Self::open_version(root.as_ref(), split, "v1.2")
+    pub fn open(
+        root: impl AsRef<Path>,
+        split: Split,
+        version: MapillaryVersion,
+    ) -> Result<FileDataset, DatasetError> {
+        Self::open_partially(root, split, version).whole()
     }
 
-    /// Opens a split of version 2.0 (123 classes and one ignored).
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open).
-    pub fn open_v2(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
-        Self::open_version(root.as_ref(), split, "v2.0")
-    }
-
-    fn open_version(root: &Path, split: Split, version: &str) -> Result<FileDataset, DatasetError> {
-        let classes = read_config(root, version)?;
-        let mut listing = Listing::default();
-        for part in split.parts() {
-            listing.add(list(root, *part, version));
-        }
+    /// As [`open`](Self::open), with what can be used in spite of problems.
+    pub fn open_partially(
+        root: impl AsRef<Path>,
+        split: Split,
+        version: MapillaryVersion,
+    ) -> Opened<FileDataset> {
+        let (root, version) = (root.as_ref(), version.name());
+        let classes = match read_config(root, version) {
+            Ok(classes) => classes,
+            Err(error) => return Opened::from(Err(error)),
+        };
+        let listing = list_parts(split, |part| list(root, part, version));
         let num_classes = classes.num_classes();
         let unlabelled = u8::try_from(num_classes).expect("a table holds at most 254 classes");
         let ids = IdMap::identity(num_classes, &[unlabelled]);
         let masks = MaskReader::new(MaskEncoding::GreyOrPaletteIndex, ids, num_classes);
-        Ok(listing.open(classes, masks)?.with_root(root))
+        FileDataset::of_listing(listing, root, classes, masks)
     }
 }
 
@@ -124,8 +146,10 @@ fn read_config(root: &Path, version: &str) -> Result<ClassTable, DatasetError> {
         problem,
     };
     let bytes = std::fs::read(&path).map_err(|source| DatasetError::io(&path, source))?;
-    let config: Config =
-        serde_json::from_slice(&bytes).map_err(|error| problem(error.to_string()))?;
+    let config: Config = match serde_json::from_slice(&bytes) {
+        Ok(config) => config,
+        Err(source) => return Err(DatasetError::Json { path, source }),
+    };
     let count = config.labels.len();
     if !(2..=MAX_CLASSES + 1).contains(&count) {
         return Err(problem(format!(

@@ -18,11 +18,12 @@ pub use cityscapes_labels::{CITYSCAPES_LABELS, CityscapesLabel};
 pub use cityscapes_truth::CityscapesTruth;
 pub use custom::{CustomDataset, CustomSplit};
 pub use kitti::{Kitti, KittiConfig};
-pub use mapillary::MapillaryVistas;
+pub use mapillary::{MapillaryVersion, MapillaryVistas};
 
 use std::path::{Path, PathBuf};
 
-use crate::DatasetError;
+use crate::files::Listing;
+use crate::{DatasetError, Split};
 
 /// The first of several places that exists: archives unpack to one folder or another.
 fn first_folder(
@@ -42,4 +43,13 @@ fn first_folder(
                 root.display()
             ),
         })
+}
+
+/// The parts of a split, one behind the other.
+fn list_parts(split: Split, list: impl Fn(Split) -> Result<Listing, DatasetError>) -> Listing {
+    let mut listing = Listing::default();
+    for &part in split.parts() {
+        listing.add(list(part));
+    }
+    listing
 }

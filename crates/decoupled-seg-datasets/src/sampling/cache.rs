@@ -1,11 +1,11 @@
 use std::fmt;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::CentroidIndex;
+use crate::files::write_whole;
 use crate::hash::Fnv;
 use crate::{DatasetError, SegmentationDataset};
 
@@ -61,8 +61,8 @@ impl CentroidIndex {
     /// Reads the index from one of `folders`, or makes it and writes it to the first that lets it.
     ///
     /// The file is named and filled after a hash of all labels and of the tile, so that other labels never meet an
-    /// old index. It is written to a temporary name and renamed, so that no other process sees half of it. Folders
-    /// that cannot be written cost the time to make the index, no more.
+    /// old index. No other process sees half of it. Folders that cannot be written cost the time to make the index, no
+    /// more.
     ///
     /// # Errors
     ///
@@ -97,9 +97,10 @@ impl CentroidIndex {
             key,
             index,
         };
+        let text = serde_json::to_vec(&cached).expect("an index is plain data");
         let mut refused = Vec::new();
         for path in folders.iter().map(|folder| folder.join(&name)) {
-            match write(&path, &cached) {
+            match write_whole(&path, |out| out.write_all(&text)) {
                 Ok(()) => return Ok((cached.index, CacheState::Written { path, refused })),
                 Err(error) => refused.push(error),
             }
@@ -134,28 +135,13 @@ fn read(
     fits.then_some(index)
 }
 
-fn write(path: &Path, cached: &Cached) -> Result<(), DatasetError> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    fs::create_dir_all(folder).map_err(|source| DatasetError::io(folder, source))?;
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let text = serde_json::to_vec(cached).expect("an index is plain data");
-    let written = fs::File::create(&temporary)
-        .and_then(|mut file| {
-            file.write_all(&text)?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|source| {
-        // Best effort: the error that matters is the one returned.
-        let _ = fs::remove_file(&temporary);
-        DatasetError::io(path, source)
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use decoupled_seg_synthetic::{SyntheticConfig, write_camvid};
+    use decoupled_seg_types::Size;
+
     use super::*;
-    use crate::synthetic::{SyntheticConfig, write_camvid, write_mask};
+    use crate::files::write_mask;
     use crate::{CamVid, LabelMap, Split};
 
     #[test]
@@ -165,8 +151,7 @@ mod tests {
             train: 3,
             val: 1,
             test: 1,
-            width: 32,
-            height: 24,
+            size: Size::new(24, 32),
             seed: 0,
         };
         write_camvid(root.path(), &config).expect("writable");
@@ -198,7 +183,7 @@ mod tests {
         }
 
         let mask = train.pairs()[0].labels.clone().expect("labelled");
-        write_mask(&mask, &LabelMap::filled(32, 24, 10)).expect("writable");
+        write_mask(&mask, &LabelMap::filled(Size::new(24, 32), 10)).expect("writable");
         let (changed, state) = cached(16);
         assert!(matches!(state, CacheState::Written { .. }), "{state:?}");
         assert_ne!(changed, first);
@@ -215,8 +200,7 @@ mod tests {
             train: 2,
             val: 1,
             test: 1,
-            width: 32,
-            height: 24,
+            size: Size::new(24, 32),
             seed: 0,
         };
         write_camvid(root.path(), &config).expect("writable");

@@ -2,7 +2,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{DatasetError, IGNORE, LabelMap, SegmentationDataset};
+use crate::{DatasetError, IGNORE_LABEL, LabelMap, Point, SegmentationDataset};
 
 /// The middle of a class's pixels in a tile of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ impl CentroidIndex {
         progress: impl Fn(usize, usize) + Sync,
     ) -> Result<Self, DatasetError> {
         let (items, done) = (dataset.len(), AtomicUsize::new(0));
-        let found: Vec<Vec<(u8, [usize; 2])>> = (0..items)
+        let found: Vec<Vec<(u8, Point)>> = (0..items)
             .into_par_iter()
             .map(|index| {
                 let found = tile_centroids(&dataset.labels(index)?, tile);
@@ -55,7 +55,7 @@ impl CentroidIndex {
             .collect::<Result<_, DatasetError>>()?;
         let mut classes = vec![Vec::new(); dataset.classes().num_classes()];
         for (index, found) in (0..).zip(found) {
-            for (class, [x, y]) in found {
+            for (class, Point { y, x }) in found {
                 classes[usize::from(class)].push(Centroid {
                     index,
                     x: x as u32,
@@ -71,7 +71,7 @@ impl CentroidIndex {
     }
 }
 
-/// The class and the centroid (x, y, cut off to whole pixels) of every class in every tile, tiles from left to right
+/// The class and the centroid (cut off to whole pixels) of every class in every tile, tiles from left to right
 /// and top to bottom, classes in order.
 ///
 /// Tiles that would reach over the right or lower border are left out, as in the authors' code; but a side shorter
@@ -80,16 +80,16 @@ impl CentroidIndex {
 /// # Panics
 ///
 /// Panics if the tile has no pixels.
-pub fn tile_centroids(labels: &LabelMap, tile: usize) -> Vec<(u8, [usize; 2])> {
+pub fn tile_centroids(labels: &LabelMap, tile: usize) -> Vec<(u8, Point)> {
     assert!(tile > 0, "a tile has pixels");
-    let [width, height] = [tile.min(labels.width), tile.min(labels.height)];
+    let (width, height) = (tile.min(labels.width), tile.min(labels.height));
     if width == 0 || height == 0 {
         return Vec::new();
     }
     let mut centroids = Vec::new();
     for row in 0..labels.height / height {
         for column in 0..labels.width / width {
-            let [left, top] = [column * width, row * height];
+            let (left, top) = (column * width, row * height);
             // Pixels, sum of columns and sum of rows, within the tile.
             let mut sums = [[0_u64; 3]; 256];
             for y in 0..height {
@@ -100,13 +100,12 @@ pub fn tile_centroids(labels: &LabelMap, tile: usize) -> Vec<(u8, [usize; 2])> {
                     sum[2] += y as u64;
                 }
             }
-            for (class, [count, x, y]) in
-                (0..IGNORE).zip(sums).filter(|(_, [count, ..])| *count > 0)
+            for (class, [count, x, y]) in (0..IGNORE_LABEL)
+                .zip(sums)
+                .filter(|(_, [count, ..])| *count > 0)
             {
-                centroids.push((
-                    class,
-                    [left + (x / count) as usize, top + (y / count) as usize],
-                ));
+                let (y, x) = (top + (y / count) as usize, left + (x / count) as usize);
+                centroids.push((class, Point { y, x }));
             }
         }
     }
@@ -115,8 +114,13 @@ pub fn tile_centroids(labels: &LabelMap, tile: usize) -> Vec<(u8, [usize; 2])> {
 
 #[cfg(test)]
 mod tests {
+    use decoupled_seg_types::Size;
+
     use super::*;
-    use crate::{StreetScenes, StreetScenesConfig};
+
+    fn at(class: u8, [x, y]: [usize; 2]) -> (u8, Point) {
+        (class, Point { y, x })
+    }
 
     #[test]
     fn golden_tiles() {
@@ -126,51 +130,34 @@ mod tests {
         let data = rows
             .concat()
             .bytes()
-            .map(|byte| if byte == b'.' { IGNORE } else { byte - b'0' })
+            .map(|byte| {
+                if byte == b'.' {
+                    IGNORE_LABEL
+                } else {
+                    byte - b'0'
+                }
+            })
             .collect();
         let golden = [
-            (0, [1, 1]),
-            (0, [3, 0]),
-            (1, [4, 1]),
-            (0, [0, 3]),
-            (2, [1, 4]),
-            (1, [5, 3]),
-            (2, [3, 4]),
+            at(0, [1, 1]),
+            at(0, [3, 0]),
+            at(1, [4, 1]),
+            at(0, [0, 3]),
+            at(2, [1, 4]),
+            at(1, [5, 3]),
+            at(2, [3, 4]),
         ];
-        assert_eq!(tile_centroids(&LabelMap::new(8, 6, data), 3), golden);
+        assert_eq!(
+            tile_centroids(&LabelMap::new(Size::new(6, 8), data), 3),
+            golden
+        );
     }
 
     #[test]
     fn small_images_are_one_tile() {
-        let labels = LabelMap::new(4, 2, vec![0, 0, 1, 1, 0, 0, 1, 1]);
-        assert_eq!(tile_centroids(&labels, 100), [(0, [0, 0]), (1, [2, 0])]);
-        assert_eq!(tile_centroids(&LabelMap::filled(5, 5, IGNORE), 2), []);
-    }
-
-    #[test]
-    fn an_index_finds_each_class_where_it_is() {
-        let scenes = StreetScenes::new(StreetScenesConfig {
-            len: 12,
-            width: 96,
-            height: 64,
-            seed: 0,
-        });
-        let last = AtomicUsize::new(0);
-        let index = CentroidIndex::build(&scenes, 32, |done, total| {
-            assert_eq!(total, 12);
-            last.fetch_max(done, Ordering::Relaxed);
-        });
-        let index = index.expect("scenes are always readable");
-        assert_eq!(last.into_inner(), 12);
-        assert_eq!((index.items, index.classes.len()), (12, 10));
-        for (class, centroids) in (0_u8..).zip(&index.classes) {
-            assert!(!centroids.is_empty(), "class {class}");
-            assert!(centroids.is_sorted_by_key(|centroid| centroid.index));
-            for centroid in centroids {
-                let labels = scenes.scene(centroid.index as usize).labels;
-                let (left, top) = (centroid.x as usize / 32 * 32, centroid.y as usize / 32 * 32);
-                assert!((top..top + 32).any(|y| labels.row(y)[left..left + 32].contains(&class)));
-            }
-        }
+        let labels = LabelMap::new(Size::new(2, 4), vec![0, 0, 1, 1, 0, 0, 1, 1]);
+        assert_eq!(tile_centroids(&labels, 100), [at(0, [0, 0]), at(1, [2, 0])]);
+        let ignored = LabelMap::filled(Size::square(5), IGNORE_LABEL);
+        assert_eq!(tile_centroids(&ignored, 2), []);
     }
 }

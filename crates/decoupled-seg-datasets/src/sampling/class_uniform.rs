@@ -5,6 +5,7 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::{Centroid, CentroidIndex};
+use crate::Point;
 use crate::augment::epoch_rng;
 use crate::loader::{Pick, Sampling};
 
@@ -122,7 +123,10 @@ impl Sampling for ClassUniform {
             }
             picks.extend(drawn(&candidates, crops, &mut rng).map(|centroid| Pick {
                 index: centroid.index as usize,
-                centroid: Some([centroid.x as usize, centroid.y as usize]),
+                centroid: Some(Point {
+                    y: centroid.y as usize,
+                    x: centroid.x as usize,
+                }),
             }));
         }
         picks.shuffle(&mut rng);
@@ -214,7 +218,7 @@ mod tests {
         let mut rows: HashMap<Option<usize>, usize> = HashMap::new();
         picks
             .iter()
-            .for_each(|pick| *rows.entry(pick.centroid.map(|at| at[1])).or_default() += 1);
+            .for_each(|pick| *rows.entry(pick.centroid.map(|at| at.y)).or_default() += 1);
         assert_eq!(
             rows,
             HashMap::from([(None, 40), (Some(0), 20), (Some(1), 20)])
@@ -223,7 +227,7 @@ mod tests {
         let mut counts: HashMap<usize, usize> = HashMap::new();
         let rare = picks
             .iter()
-            .filter(|pick| pick.centroid.is_some_and(|at| at[1] == 0));
+            .filter(|pick| pick.centroid.is_some_and(|at| at.y == 0));
         rare.for_each(|pick| *counts.entry(pick.index).or_default() += 1);
         let mut counts: Vec<usize> = counts.into_values().collect();
         counts.sort_unstable();
@@ -261,7 +265,7 @@ mod tests {
             assert!(
                 extra
                     .iter()
-                    .all(|pick| pick.centroid.is_some_and(|at| at[1] == 1))
+                    .all(|pick| pick.centroid.is_some_and(|at| at.y == 1))
             );
             extra.len()
         };

@@ -1,11 +1,11 @@
 use std::fs;
 use std::path::Path;
 
-use decoupled_seg_datasets::synthetic::{write_image, write_index_mask, write_mask};
-use decoupled_seg_datasets::{DatasetError, LabelMap};
+use decoupled_seg_datasets::files::{write_image, write_index_mask, write_mask};
+use decoupled_seg_datasets::{DatasetError, LabelMap, ListProblem, Size};
 use image::RgbImage;
 
-use super::{HEIGHT, Layout, WIDTH, Written};
+use super::{HEIGHT, Layout, SIZE, WIDTH, Written};
 
 /// One thing that can be wrong with an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,14 +112,17 @@ impl Written {
             Break::NoPng => fs::write(&mask, "<html>not found</html>").expect("writable"),
             Break::UnreadableImage => replace_by_link(&image, Path::new("/proc/self/mem")),
             Break::UnreadableMask => replace_by_link(&mask, Path::new("/proc/self/mem")),
-            Break::OtherSize => self.write_mask(&mask, &LabelMap::filled(WIDTH - 1, HEIGHT, sound)),
+            Break::OtherSize => self.write_mask(
+                &mask,
+                &LabelMap::filled(Size::new(HEIGHT, WIDTH - 1), sound),
+            ),
             Break::UnknownValue => {
-                let mut labels = LabelMap::filled(WIDTH, HEIGHT, sound);
+                let mut labels = LabelMap::filled(SIZE, sound);
                 labels.data[40..45].fill(strange);
                 self.write_mask(&mask, &labels);
             }
             Break::OtherStorage => {
-                let labels = LabelMap::filled(WIDTH, HEIGHT, sound);
+                let labels = LabelMap::filled(SIZE, sound);
                 let size = [WIDTH as u32, HEIGHT as u32];
                 let written = match self.layout {
                     Layout::CamVidColors => write_mask(&mask, &labels),
@@ -143,7 +146,9 @@ impl Written {
                 if self.layout.is_list() =>
             {
                 let name = image.file_name().expect("a file").to_string_lossy();
-                *line == item + 1 && problem.contains("no such image") && problem.contains(&*name)
+                let missing =
+                    matches!(problem, ListProblem::NoImage { path } if path.ends_with(&*name));
+                *line == item + 1 && missing
             }
             (
                 Break::NoMask,
@@ -177,8 +182,8 @@ impl Written {
             (Break::CutMask, E::Truncated { path, bytes, .. }) => {
                 path == mask && *bytes == fs::metadata(path).expect("there").len()
             }
-            (Break::NoPicture, E::Decode { path, .. }) => path == image,
-            (Break::NoPng, E::Decode { path, .. }) => path == mask,
+            (Break::NoPicture, E::OtherKind { path, .. }) => path == image,
+            (Break::NoPng, E::OtherKind { path, .. }) => path == mask,
             (
                 Break::OtherSize,
                 E::SizeMismatch {
@@ -189,7 +194,7 @@ impl Written {
                 },
             ) => {
                 (found, label) == (image, mask)
-                    && (*image_size, *label_size) == ([WIDTH, HEIGHT], [WIDTH - 1, HEIGHT])
+                    && (*image_size, *label_size) == (SIZE, Size::new(HEIGHT, WIDTH - 1))
             }
             (
                 Break::UnknownValue,

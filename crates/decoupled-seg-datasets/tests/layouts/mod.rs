@@ -9,19 +9,20 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use decoupled_seg_datasets::synthetic::{
-    self, SyntheticConfig, write_image, write_index_mask, write_mask,
-};
+use decoupled_seg_datasets::files::{write_image, write_index_mask, write_mask};
 use decoupled_seg_datasets::{
-    Annotation, Bdd100k, CamVid, CityscapesConfig, CustomDataset, DatasetError, FileDataset, Kitti,
-    LabelFiles, LabelMap, MapillaryVistas, Split,
+    Annotation, Bdd100k, CamVid, CityscapesConfig, CustomDataset, DatasetError, FileDataset,
+    KittiConfig, LabelFiles, LabelMap, MapillaryVersion, MapillaryVistas, Opened, Size, Split,
 };
+use decoupled_seg_synthetic as synthetic;
+use decoupled_seg_synthetic::SyntheticConfig;
 use image::RgbImage;
 use tempfile::TempDir;
 
 /// Size of all images.
 pub const WIDTH: usize = 24;
 pub const HEIGHT: usize = 16;
+pub const SIZE: Size = Size::new(HEIGHT, WIDTH);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
@@ -79,8 +80,7 @@ impl Layout {
             train,
             val: 3,
             test: 2,
-            width: WIDTH,
-            height: HEIGHT,
+            size: SIZE,
             seed: 1,
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -169,20 +169,32 @@ impl Written {
 
     /// Opens the same layout at another place.
     pub fn open_at(&self, root: &Path, split: Split) -> Result<FileDataset, DatasetError> {
+        self.open_partially_at(root, split).whole()
+    }
+
+    pub fn open_partially(&self, split: Split) -> Opened<FileDataset> {
+        self.open_partially_at(self.root(), split)
+    }
+
+    pub fn open_partially_at(&self, root: &Path, split: Split) -> Opened<FileDataset> {
         let cityscapes = CityscapesConfig::new(root, split);
         match self.layout {
-            Layout::CityscapesIds => cityscapes.open(),
+            Layout::CityscapesIds => cityscapes.open_partially(),
             Layout::CityscapesTrainIds => cityscapes
                 .with_label_files(LabelFiles::LabelTrainIds)
-                .open(),
-            Layout::CityscapesCoarse => cityscapes.with_annotation(Annotation::CoarseExtra).open(),
-            Layout::CamVid | Layout::CamVidLists => CamVid::open(root, split),
-            Layout::CamVidColors => CamVid::open_original(root, split),
-            Layout::Kitti => Kitti::open(root, split),
-            Layout::Bdd2020 | Layout::Bdd2018 => Bdd100k::open(root, split),
-            Layout::Mapillary => MapillaryVistas::open(root, split),
+                .open_partially(),
+            Layout::CityscapesCoarse => cityscapes
+                .with_annotation(Annotation::CoarseExtra)
+                .open_partially(),
+            Layout::CamVid | Layout::CamVidLists => CamVid::open_partially(root, split),
+            Layout::CamVidColors => CamVid::open_original_partially(root, split),
+            Layout::Kitti => KittiConfig::new(root, split).open_partially(),
+            Layout::Bdd2020 | Layout::Bdd2018 => Bdd100k::open_partially(root, split),
+            Layout::Mapillary => {
+                MapillaryVistas::open_partially(root, split, MapillaryVersion::V12)
+            }
             Layout::CustomFolders | Layout::CustomList => {
-                CustomDataset::open(root.join("dataset.toml"), split.as_str())
+                CustomDataset::open_partially(root.join("dataset.toml"), split.as_str())
             }
         }
     }

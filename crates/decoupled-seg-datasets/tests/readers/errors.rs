@@ -6,13 +6,10 @@ use crate::layouts::{Break, Layout, Written, for_all_layouts};
 
 /// What is wrong with the training images, and what is left.
 fn open(written: &Written) -> (Vec<DatasetError>, FileDataset) {
-    match written.open(written.layout.training()) {
-        Ok(dataset) => (Vec::new(), dataset),
-        Err(DatasetError::Files {
-            problems,
-            usable: Some(usable),
-        }) => (problems, (*usable).clone()),
-        Err(error) => panic!("{:?}: {error}", written.layout),
+    let opened = written.open_partially(written.layout.training());
+    match opened.dataset {
+        Some(dataset) => (opened.problems, dataset),
+        None => panic!("{:?}: {:?}", written.layout, opened.problems),
     }
 }
 

@@ -178,7 +178,9 @@ fn names_of_cities_are_utf8() {
 
 #[test]
 fn messages_name_what_was_looked_for() {
-    use decoupled_seg_datasets::{Bdd100k, CamVid, Cityscapes, MapillaryVistas, Split};
+    use decoupled_seg_datasets::{
+        Bdd100k, CamVid, Cityscapes, MapillaryVersion, MapillaryVistas, Split,
+    };
     let root = Path::new("/no/such");
     let message = |error: DatasetError| error.to_string();
     assert_eq!(
@@ -194,6 +196,7 @@ fn messages_name_what_was_looked_for() {
         let error = Bdd100k::open(root, Split::Train).expect_err("nothing");
         assert!(message(error).contains(part), "{part}");
     }
-    let error = MapillaryVistas::open(root, Split::Train).expect_err("nothing");
+    let error =
+        MapillaryVistas::open(root, Split::Train, MapillaryVersion::V12).expect_err("nothing");
     assert!(message(error).contains("the class table `config_v1.2.json` or `config.json`"));
 }

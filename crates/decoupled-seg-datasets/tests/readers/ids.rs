@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use decoupled_seg_datasets::synthetic::{write_image, write_mask};
+use decoupled_seg_datasets::files::{write_image, write_mask};
 use decoupled_seg_datasets::{
-    CAMVID_COLORS, CamVid, ClassTable, DatasetError, FileDataset, IGNORE, LabelMap,
-    SegmentationDataset, Split,
+    CAMVID_COLORS, CamVid, ClassTable, DatasetError, FileDataset, IGNORE_LABEL, LabelMap,
+    SegmentationDataset, Size, Split,
 };
 use image::RgbImage;
 
@@ -21,16 +21,18 @@ const TRAIN_IDS: [u8; 34] = [
 fn known(layout: Layout) -> Vec<(u8, u8)> {
     let identity = |classes: u8, ignored: u8| {
         let classes = (0..classes).map(|class| (class, class));
-        classes.chain([(ignored, IGNORE)]).collect()
+        classes.chain([(ignored, IGNORE_LABEL)]).collect()
     };
     match layout {
         Layout::CityscapesIds | Layout::CityscapesCoarse | Layout::Kitti => {
             (0..).zip(TRAIN_IDS).collect()
         }
-        Layout::CityscapesTrainIds | Layout::Bdd2020 | Layout::Bdd2018 => identity(19, IGNORE),
+        Layout::CityscapesTrainIds | Layout::Bdd2020 | Layout::Bdd2018 => {
+            identity(19, IGNORE_LABEL)
+        }
         Layout::CamVid | Layout::CamVidLists => identity(11, 11),
         Layout::Mapillary => identity(10, 10),
-        Layout::CustomFolders | Layout::CustomList => identity(10, IGNORE),
+        Layout::CustomFolders | Layout::CustomList => identity(10, IGNORE_LABEL),
         Layout::CamVidColors => Vec::new(),
     }
 }
@@ -49,11 +51,11 @@ for_all_layouts! {
         let width = known.len();
         write_image(written.image(0), &RgbImage::new(width as u32, 1)).expect("writable");
         let values = known.iter().map(|&(value, _)| value).collect();
-        written.write_mask(&written.mask(0), &LabelMap::new(width, 1, values));
+        written.write_mask(&written.mask(0), &LabelMap::new(Size::new(1, width), values));
         let dataset = opened(&written);
         let labels = dataset.labels(0).expect("known values").data;
         assert_eq!(labels, known.iter().map(|&(_, label)| label).collect::<Vec<u8>>());
-        let classes: BTreeSet<u8> = labels.into_iter().filter(|&label| label != IGNORE).collect();
+        let classes: BTreeSet<u8> = labels.into_iter().filter(|&label| label != IGNORE_LABEL).collect();
         let all: BTreeSet<u8> = (0..dataset.classes().num_classes() as u8).collect();
         assert_eq!(classes, all, "every class has a value");
 
@@ -65,7 +67,7 @@ for_all_layouts! {
             refused.extend(expected.is_none().then_some(value));
         }
         for value in [refused[0], refused[refused.len() - 1]] {
-            written.write_mask(&written.mask(0), &LabelMap::filled(7, 1, value));
+            written.write_mask(&written.mask(0), &LabelMap::filled(Size::new(1, 7), value));
             let error = dataset.labels(0).expect_err("no class");
             let DatasetError::UnknownLabel { path, label, count, num_classes, .. } = &error else {
                 panic!("{error}")
@@ -110,7 +112,7 @@ fn every_colour_of_camvid_is_mapped() {
     let classes = CamVid::classes();
     for (class, label) in CAMVID_COLORS.iter().zip(labels) {
         let group = groups.iter().find(|(_, names)| names.contains(&class.name));
-        let expected = group.map_or(Some(IGNORE), |(name, _)| classes.index_of(name));
+        let expected = group.map_or(Some(IGNORE_LABEL), |(name, _)| classes.index_of(name));
         assert_eq!(Some(label), expected, "{}", class.name);
     }
     assert_eq!(
@@ -141,20 +143,20 @@ fn every_id_of_a_custom_table_is_mapped() {
     };
     let root = tempfile::tempdir().expect("a temporary folder");
     write_image(root.path().join("images/a.png"), &RgbImage::new(6, 1)).expect("writable");
-    let labels = LabelMap::new(6, 1, vec![200, 3, 0, 77, 254, 9]);
+    let labels = LabelMap::new(Size::new(1, 6), vec![200, 3, 0, 77, 254, 9]);
     write_mask(root.path().join("masks/a.png"), &labels).expect("writable");
     let dataset = description.open_split(root.path(), "all").expect("whole");
     let labels = dataset.labels(0).expect("known ids");
-    assert_eq!(labels.data, [0, 1, 2, 3, IGNORE, IGNORE]);
+    assert_eq!(labels.data, [0, 1, 2, 3, IGNORE_LABEL, IGNORE_LABEL]);
 
     let table = ClassTable::new(ids.map(class).into());
     let known = (0..).zip(ids).map(|(index, id)| (id, index));
-    let map = IdMap::new(known.chain([(254, IGNORE), (9, IGNORE)]));
+    let map = IdMap::new(known.chain([(254, IGNORE_LABEL), (9, IGNORE_LABEL)]));
     let reader = MaskReader::new(MaskEncoding::Grey, map, table.num_classes());
     for id in 0..=255_u16 {
         let expected = (0..).zip(ids).find(|(_, known)| u16::from(*known) == id);
         let expected = expected.map(|(index, _)| index);
-        let expected = expected.or([254, 9].contains(&id).then_some(IGNORE));
+        let expected = expected.or([254, 9].contains(&id).then_some(IGNORE_LABEL));
         assert_eq!(reader.ids.get(id), expected, "{id}");
         assert_eq!(dataset.masks().ids.get(id), expected, "{id}");
     }
@@ -167,5 +169,5 @@ fn what_has_no_labels_is_ignored() {
     let test = written.open(Split::Test).expect("whole");
     assert!(!test.is_labelled());
     let labels = test.labels(0).expect("readable");
-    assert!(labels.data.iter().all(|&label| label == IGNORE));
+    assert!(labels.data.iter().all(|&label| label == IGNORE_LABEL));
 }

@@ -3,15 +3,17 @@
 use std::fs;
 
 use decoupled_seg_datasets::files::{RawMask, RawValues};
-use decoupled_seg_datasets::synthetic::{self, SyntheticConfig};
 use decoupled_seg_datasets::{
     Annotation, CITYSCAPES_LABELS, CamVid, Cityscapes, CityscapesConfig, Dataset, DatasetError,
-    FileDataset, IGNORE, Kitti, KittiConfig, MapillaryVistas, SegmentationDataset, Split,
-    StreetScenes, StreetScenesConfig,
+    FileDataset, IGNORE_LABEL, Kitti, KittiConfig, MapillaryVersion, MapillaryVistas,
+    SegmentationDataset, Size, Split,
+};
+use decoupled_seg_synthetic::{
+    self as synthetic, StreetScenes, StreetScenesConfig, SyntheticConfig,
 };
 use tempfile::TempDir;
 
-use crate::layouts::{HEIGHT, Layout, WIDTH, for_all_layouts};
+use crate::layouts::{Layout, SIZE, for_all_layouts};
 
 /// What a layout calls a class of the scenes.
 fn renamed(layout: Layout, name: &str) -> &str {
@@ -31,8 +33,7 @@ fn assert_scenes(layout: Layout, dataset: &FileDataset, first: usize, len: usize
     assert_eq!(dataset.len(), len);
     let scenes = StreetScenes::new(StreetScenesConfig {
         len: 100,
-        width: WIDTH,
-        height: HEIGHT,
+        size: SIZE,
         seed: 1,
     });
     let classes = StreetScenes::classes();
@@ -40,8 +41,8 @@ fn assert_scenes(layout: Layout, dataset: &FileDataset, first: usize, len: usize
         let sample = dataset.get(index).expect("a readable item");
         let scene = scenes.scene(first + index);
         let expected = |&label: &u8| {
-            if label == IGNORE || !dataset.is_labelled() {
-                return IGNORE;
+            if label == IGNORE_LABEL || !dataset.is_labelled() {
+                return IGNORE_LABEL;
             }
             let name = renamed(layout, classes.names()[usize::from(label)]);
             let label = dataset.classes().index_of(name);
@@ -50,7 +51,8 @@ fn assert_scenes(layout: Layout, dataset: &FileDataset, first: usize, len: usize
         let expected: Vec<u8> = scene.labels.data.iter().map(expected).collect();
         // Coarse labels leave out what is near a border.
         let coarse = layout == Layout::CityscapesCoarse;
-        let fits = |(&found, expected): (&u8, u8)| found == expected || coarse && found == IGNORE;
+        let fits =
+            |(&found, expected): (&u8, u8)| found == expected || coarse && found == IGNORE_LABEL;
         assert_eq!(sample.labels.data.len(), expected.len());
         assert!(
             sample.labels.data.iter().zip(expected).all(fits),
@@ -196,7 +198,11 @@ fn coarse_labels_leave_out_borders() {
     let coarse = config.open().expect("a whole layout");
     assert_eq!(coarse.len(), 4);
     let labels = coarse.labels(0).expect("readable");
-    let ignored = labels.data.iter().filter(|&&label| label == IGNORE).count();
+    let ignored = labels
+        .data
+        .iter()
+        .filter(|&&label| label == IGNORE_LABEL)
+        .count();
     assert!(ignored > labels.data.len() / 10, "borders are unlabelled");
     assert!(labels.data.contains(&0), "but the road is labelled");
 }
@@ -207,8 +213,7 @@ fn cityscapes_folds_exchange_cities() {
         train: 36,
         val: 3,
         test: 0,
-        width: 16,
-        height: 16,
+        size: Size::square(16),
         seed: 0,
     };
     let root = folder();
@@ -267,8 +272,9 @@ fn folds_of_kitti() {
 
 #[test]
 fn versions_of_mapillary() {
+    use MapillaryVersion::V12;
     let written = Layout::Mapillary.write(4);
-    let train = MapillaryVistas::open(written.root(), Split::Train).expect("a whole layout");
+    let train = MapillaryVistas::open(written.root(), Split::Train, V12).expect("a whole layout");
     assert_eq!(
         train.classes().classes[9].category.as_deref(),
         Some("scene")
@@ -288,10 +294,10 @@ fn versions_of_mapillary() {
         written.root().join("config_v1.2.json"),
     )
     .expect("writable");
-    let val = MapillaryVistas::open(written.root(), Split::Val).expect("whole");
+    let val = MapillaryVistas::open(written.root(), Split::Val, V12).expect("whole");
     assert_scenes(Layout::Mapillary, &val, 4, 3);
     assert!(matches!(
-        MapillaryVistas::open_v2(written.root(), Split::Val),
+        MapillaryVistas::open(written.root(), Split::Val, MapillaryVersion::V20),
         Err(DatasetError::MissingFolder { looked_for, .. }) if looked_for.contains("config_v2.0.json")
     ));
 }

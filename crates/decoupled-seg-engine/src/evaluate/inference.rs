@@ -125,7 +125,8 @@ impl Inference {
             .try_into_vec_as::<u8>()
             .expect("converted to u8");
         self.timings.resizing += self.since(start);
-        LabelMap::new(image.width() as usize, image.height() as usize, labels)
+        let size = Size::new(image.height() as usize, image.width() as usize);
+        LabelMap::new(size, labels)
     }
 
     /// The merged logits of `image`, or probabilities if the protocol merges those: `[1, classes, height, width]`.
@@ -315,8 +316,8 @@ impl Inference {
             return image.clone();
         }
         let side = |side: u32| ((f64::from(side) * scale) as usize).max(1);
-        let (width, height) = (side(image.width()), side(image.height()));
-        resize_image(image, width, height, ResizeFilter::Bilinear)
+        let size = Size::new(side(image.height()), side(image.width()));
+        resize_image(image, size, ResizeFilter::Bilinear)
     }
 
     fn normalised(&self, image: &RgbImage) -> Tensor<4> {

@@ -97,7 +97,7 @@ pub(super) fn label_ids(labels: &LabelMap, classes: &ClassTable) -> LabelMap {
         .iter()
         .map(|&label| table[usize::from(label)])
         .collect();
-    LabelMap::new(labels.width, labels.height, data)
+    LabelMap::new(labels.size(), data)
 }
 
 pub(super) fn gray(map: LabelMap) -> GrayImage {

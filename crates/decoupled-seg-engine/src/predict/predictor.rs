@@ -160,7 +160,10 @@ impl<M: SegmentationModel> Predictor<M> {
             let (width, height) = (image.width() as usize, image.height() as usize);
             let body = inspection.body_logits.argmax(1);
             let body = body.try_into_vec_as::<u8>();
-            prediction.body = Some(LabelMap::new(width, height, body.expect("converted to u8")));
+            prediction.body = Some(LabelMap::new(
+                Size::new(height, width),
+                body.expect("converted to u8"),
+            ));
             prediction.edge_probs = Some(values(sigmoid(inspection.edge_logits)));
             prediction.flow = inspection.flow.map(|flow| {
                 let [_, _, height, width] = flow.dims();

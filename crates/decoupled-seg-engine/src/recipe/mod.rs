@@ -333,7 +333,12 @@ impl Recipe {
                 return Err(refused("rate_groups.factor", group.factor, "at least 0"));
             }
         }
-        part("augmentation", self.augmentation.validate())?;
+        part(
+            "augmentation",
+            self.augmentation
+                .validate()
+                .map_err(|error| error.to_string()),
+        )?;
         part("loss", self.loss.validate())?;
         part("targets", self.targets.validate())?;
         self.validation.protocol.validate()
@@ -404,8 +409,8 @@ fn refused(field: &'static str, found: f64, expected: &'static str) -> RecipeErr
 
 #[cfg(test)]
 mod tests {
-    use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_camvid};
-    use decoupled_seg_datasets::{CamVid, Split};
+    use decoupled_seg_datasets::{CamVid, Size, Split};
+    use decoupled_seg_synthetic::{SyntheticConfig, write_camvid};
     use rstest::rstest;
 
     use super::*;
@@ -431,19 +436,19 @@ mod tests {
     #[case("none = [\"batch\"]", "invalid type: null")]
     #[case(
         "[augmentation]\nscale = { min = 2.0, max = 1.0 }",
-        "augmentation: scales are positive and in order, got 2 to 1"
+        "augmentation: scale is 2 to 1, expected positive factors in order"
     )]
     #[case(
         "[augmentation]\ncrop = { width = 0, height = 64 }",
-        "augmentation: a crop has pixels, got 0x64"
+        "augmentation: crop is 64x0 (height x width), expected a size with pixels"
     )]
     #[case(
         "[augmentation]\nflip = 2.0",
-        "augmentation: flip is a probability, got 2"
+        "augmentation: flip is 2, expected a share of 0 to 1"
     )]
     #[case(
         "[augmentation.blur.gaussian]\nmin_sigma = 2.0\nmax_sigma = 1.0\nprobability = 1.0",
-        "augmentation: sigmas in order"
+        "augmentation: blur.gaussian is from sigma 2 to 1, expected sigmas from 0 on, in order"
     )]
     #[case(
         "[loss]\nedge_weight = -1.0",
@@ -467,8 +472,7 @@ mod tests {
             train: 2,
             val: 0,
             test: 0,
-            width: 16,
-            height: 16,
+            size: Size::new(16, 16),
             seed: 0,
         };
         write_camvid(root.path(), &size).expect("writable");

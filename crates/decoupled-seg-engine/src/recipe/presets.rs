@@ -1,6 +1,5 @@
-use decoupled_seg_datasets::augment::{
-    Augmentation, CropSize, Normalization, RandomScale, ResizeFilter,
-};
+use decoupled_seg_datasets::Size;
+use decoupled_seg_datasets::augment::{Augmentation, Normalization, RandomScale, ResizeFilter};
 use decoupled_seg_losses::{DecoupledLossConfig, TargetsOptions};
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +123,7 @@ fn paper() -> Recipe {
         batch_norm: BatchNormMode::Train,
         precision: Precision::Full,
         ema: None,
-        augmentation: Augmentation::paper(CropSize::square(832)),
+        augmentation: Augmentation::paper(Size::square(832)),
         class_uniform: Some(ClassUniformRecipe::new(1024)),
         normalization: Normalization::default(),
         loss: DecoupledLossConfig::paper(),
@@ -158,7 +157,7 @@ fn script(
             power: 1.0,
             epoch_offset: 1,
         },
-        augmentation: Augmentation::official(CropSize::square(crop))
+        augmentation: Augmentation::official(Size::square(crop))
             .with_scale(Some(RandomScale::new(min, max))),
         class_uniform: Some(ClassUniformRecipe::new(tile)),
         loss: DecoupledLossConfig::new(),
@@ -176,7 +175,7 @@ fn paddleseg() -> Recipe {
                 ..RandomScale::new(0.5, 2.0)
             }),
             fill: [127; 3],
-            ..Augmentation::paper(CropSize::square(832))
+            ..Augmentation::paper(Size::square(832))
         },
         class_uniform: None,
         normalization: Normalization::half(),

@@ -39,8 +39,8 @@ pub(super) fn class_uniform(
 #[cfg(test)]
 mod tests {
     use decoupled_seg_datasets::sampling::ClassUniformConfig;
-    use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_camvid};
-    use decoupled_seg_datasets::{CamVid, Split};
+    use decoupled_seg_datasets::{CamVid, Size, Split};
+    use decoupled_seg_synthetic::{SyntheticConfig, write_camvid};
 
     use super::*;
 
@@ -51,8 +51,7 @@ mod tests {
             train: 20,
             val: 4,
             test: 1,
-            width: 32,
-            height: 24,
+            size: Size::new(24, 32),
             seed: 0,
         };
         write_camvid(root.path(), &config).expect("writable");

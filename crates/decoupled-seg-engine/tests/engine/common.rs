@@ -9,9 +9,10 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use decoupled_seg_datasets::augment::{Augmentation, CropSize};
+use decoupled_seg_datasets::augment::Augmentation;
 use decoupled_seg_datasets::{
-    Class, ClassTable, Dataset, DatasetError, IGNORE, LabelMap, Sample, SegmentationDataset,
+    Class, ClassTable, Dataset, DatasetError, IGNORE_LABEL, LabelMap, Sample, SegmentationDataset,
+    Size,
 };
 use decoupled_seg_engine::{
     Interrupt, LogEntry, LossValues, Recipe, RecipePreset, SgdRecipe, Trainer, read_log,
@@ -140,11 +141,11 @@ impl Rectangles {
             let base = [[40, 160, 60], [200, 60, 40], [60, 80, 210]][label];
             Rgb(base.map(|value: u8| value.saturating_add(noise)))
         });
-        labels[0] = IGNORE;
+        labels[0] = IGNORE_LABEL;
         Sample::new(
             format!("rectangles_{index}"),
             image,
-            LabelMap::new(size, size, labels),
+            LabelMap::new(Size::square(size), labels),
         )
     }
 }
@@ -185,7 +186,7 @@ pub fn recipe() -> Recipe {
             learning_rate: 0.02,
             ..SgdRecipe::default()
         },
-        augmentation: Augmentation::paper(CropSize::square(16)),
+        augmentation: Augmentation::paper(Size::square(16)),
         class_uniform: None,
         log_every: 4,
         workers: 1,

@@ -2,7 +2,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_datasets::{
-    ClassTable, Dataset, DatasetError, LabelMap, Sample, SegmentationDataset,
+    ClassTable, Dataset, DatasetError, LabelMap, Sample, SegmentationDataset, Size,
 };
 use decoupled_seg_engine::{
     EngineError, EvaluationRecipe, Evaluator, Inference, Merge, Protocol, Window,
@@ -217,7 +217,7 @@ impl Dataset<Sample, DatasetError> for Faulty {
                 expected: "PNG or JPEG image",
             });
         }
-        sample.labels = LabelMap::filled(24, 24, 9);
+        sample.labels = LabelMap::filled(Size::square(24), 9);
         Ok(sample)
     }
 
@@ -275,5 +275,5 @@ fn a_small_image_is_enlarged_for_the_network_only() {
     let image = RgbImage::from_pixel(5, 3, image::Rgb([250, 10, 10]));
     let labels = Inference::new(Protocol::default(), normalization(), &Device::default())
         .labels(&ByColor { stride: 64 }, &image);
-    assert_eq!(labels, LabelMap::filled(5, 3, 1));
+    assert_eq!(labels, LabelMap::filled(Size::new(3, 5), 1));
 }

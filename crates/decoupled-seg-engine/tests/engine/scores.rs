@@ -6,15 +6,13 @@ use burn::nn::conv::Conv2dConfig;
 use burn::tensor::Device;
 use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_datasets::files::read_image;
-use decoupled_seg_datasets::synthetic::{
-    SyntheticConfig, write_cityscapes, write_instances, write_mask,
-};
-use decoupled_seg_datasets::{Cityscapes, DatasetError, InstanceMap, LabelMap, Split};
+use decoupled_seg_datasets::files::{write_instances, write_mask};
+use decoupled_seg_datasets::{Cityscapes, DatasetError, InstanceMap, LabelMap, Size, Split};
 use decoupled_seg_engine::{
     BenchmarkReport, BenchmarkRow, EngineError, EvaluationRecipe, Evaluator, Predictor, Submission,
     score_cityscapes,
 };
-use decoupled_seg_types::Size;
+use decoupled_seg_synthetic::{SyntheticConfig, write_cityscapes};
 use tempfile::TempDir;
 
 use super::common::*;
@@ -54,13 +52,17 @@ impl Files {
         let city = name.split('_').next().expect("a city");
         let stem = format!("gtFine/val/{city}/{name}_gtFine");
         let path = |suffix: &str| self.root.path().join(format!("{stem}_{suffix}.png"));
-        write_mask(path("labelIds"), &LabelMap::new(3, 2, ids.into())).expect("writable");
-        let instances = InstanceMap::new(3, 2, instances.into());
+        write_mask(
+            path("labelIds"),
+            &LabelMap::new(Size::new(2, 3), ids.into()),
+        )
+        .expect("writable");
+        let instances = InstanceMap::new(Size::new(2, 3), instances.into());
         write_instances(path("instanceIds"), &instances).expect("writable");
     }
 
     fn predict(&self, name: &str, ids: [u8; 6]) {
-        self.write(name, &LabelMap::new(3, 2, ids.into()));
+        self.write(name, &LabelMap::new(Size::new(2, 3), ids.into()));
     }
 
     fn write(&self, name: &str, map: &LabelMap) {
@@ -223,7 +225,7 @@ fn two_predictions_for_one_image() {
 fn other_sizes_and_unknown_ids_name_the_file() {
     let name = "nested/munster_000001_000019";
     let files = Files::new();
-    files.write(name, &LabelMap::filled(2, 3, CAR));
+    files.write(name, &LabelMap::filled(Size::new(3, 2), CAR));
     let error = files.error();
     let EngineError::Size { size, expected, .. } = &error else {
         panic!("{error:?}");

@@ -223,9 +223,9 @@ mod memory {
     use burn::nn::conv::Conv2dConfig;
     use burn::tensor::Device;
     use decoupled_seg_datasets::augment::Normalization;
-    use decoupled_seg_datasets::synthetic::{SyntheticConfig, write_cityscapes};
-    use decoupled_seg_datasets::{Cityscapes, Split};
+    use decoupled_seg_datasets::{Cityscapes, Size, Split};
     use decoupled_seg_engine::{EvaluationRecipe, Evaluator, Inference, Protocol, Timings};
+    use decoupled_seg_synthetic::{SyntheticConfig, write_cityscapes};
     use image::{Rgb, RgbImage};
 
     use super::*;
@@ -350,8 +350,7 @@ mod memory {
             train: 1,
             val: 50,
             test: 1,
-            width: 2048,
-            height: 1024,
+            size: Size::new(1024, 2048),
             seed: 0,
         };
         write_cityscapes(&folder, &config).expect("writable");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_datasets::augment::Augmentation;
 use decoupled_seg_datasets::files::{IdMap, MaskEncoding, MaskReader, Pair};
-use decoupled_seg_datasets::synthetic::{write_image, write_mask};
-use decoupled_seg_datasets::{Class, ClassTable, FileDataset, IGNORE, SegmentationDataset};
+use decoupled_seg_datasets::files::{write_image, write_mask};
+use decoupled_seg_datasets::{Class, ClassTable, FileDataset, IGNORE_LABEL, SegmentationDataset};
 use decoupled_seg_engine::{
     BatchNormMode, CheckpointStore, ClassUniformRecipe, EmaRecipe, EngineError, EvaluationRecipe,
     Evaluator, LossTerm, Precision, RateGroup, Recipe, Resume, Stop, Trainer,
@@ -347,7 +347,7 @@ fn on_disk(root: &Path) -> Arc<dyn SegmentationDataset> {
     let pairs = (0..rectangles.len).map(pair).collect();
     let masks = MaskReader::new(
         MaskEncoding::Grey,
-        IdMap::identity(CLASSES, &[IGNORE]),
+        IdMap::identity(CLASSES, &[IGNORE_LABEL]),
         CLASSES,
     );
     Arc::new(FileDataset::new(pairs, classes(), masks).with_root(root))

@@ -1,275 +1,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::Path;
 
-use png::{ColorType, Transformations};
-use serde::{Deserialize, Serialize};
-
-use super::{png_file, read_bytes};
-use crate::{ClassTable, DatasetError, IGNORE, LabelMap};
-
-const EXPECTED: &str = "PNG mask";
-
-/// How a PNG stores its pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum MaskFormat {
-    /// Grey of this many bits.
-    Grey(u8),
-    /// Grey with alpha, this many bits a channel.
-    GreyAlpha(u8),
-    /// Indices of this many bits into a palette.
-    Palette(u8),
-    /// Red, green and blue of this many bits each.
-    Rgb(u8),
-    /// Red, green, blue and alpha of this many bits each.
-    Rgba(u8),
-}
-
-impl fmt::Display for MaskFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Grey(bits) => write!(f, "{bits}-bit grey"),
-            Self::GreyAlpha(bits) => write!(f, "{bits}-bit grey with alpha"),
-            Self::Palette(bits) => write!(f, "{bits}-bit palette"),
-            Self::Rgb(bits) => write!(f, "{bits}-bit RGB"),
-            Self::Rgba(bits) => write!(f, "{bits}-bit RGBA"),
-        }
-    }
-}
-
-/// What a reader takes a mask's pixels for.
-///
-/// A file stored in another way is an error, never a guess. Grey of less than 8 bits is always refused: encoders
-/// write it both for the values as they are and for values scaled to 0..=255, and the file does not say which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MaskEncoding {
-    /// 8-bit grey; the value is the id.
-    Grey,
-    /// A palette of any depth; the index is the id, whatever its colour.
-    PaletteIndex,
-    /// 8-bit grey or palette; value or index is the id.
-    GreyOrPaletteIndex,
-    /// 16-bit grey; the value is the id.
-    Grey16,
-    /// 8-bit RGB or a palette; the colour is looked up in the class table.
-    Color,
-}
-
-impl MaskEncoding {
-    const fn describe(self) -> &'static str {
-        match self {
-            Self::Grey => "8-bit grey whose values are label ids",
-            Self::PaletteIndex => "a palette whose indices are label ids",
-            Self::GreyOrPaletteIndex => {
-                "8-bit grey or a palette, values or indices being label ids"
-            }
-            Self::Grey16 => "16-bit grey whose values are label ids",
-            Self::Color => "8-bit RGB or a palette, in the colours of the class table",
-        }
-    }
-}
-
-/// The pixels of a mask as the file stores them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RawValues {
-    /// Grey values or palette indices of up to 8 bits, not scaled.
-    Bytes(Vec<u8>),
-    /// 16-bit grey.
-    Words(Vec<u16>),
-    /// 8-bit colours (alpha dropped).
-    Colors(Vec<[u8; 3]>),
-    /// Anything else (16-bit colours, grey with alpha): only the format is known.
-    Unsupported,
-}
-
-/// A mask as it is on disk, before ids or colours are looked up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawMask {
-    /// Pixels in a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// How the file stores its pixels.
-    pub format: MaskFormat,
-    /// The pixels, row by row.
-    pub values: RawValues,
-    /// The palette's colours, if there is one.
-    pub palette: Vec<[u8; 3]>,
-}
-
-impl RawMask {
-    /// Reads a PNG without any transformation.
-    ///
-    /// # Errors
-    ///
-    /// Returns a [`DatasetError`] that names the file if it cannot be read, is empty, truncated, damaged, no PNG, or
-    /// larger than [`MAX_PIXELS`](crate::MAX_PIXELS).
-    pub fn read(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
-        let path = path.as_ref();
-        let bytes = read_bytes(path, EXPECTED)?;
-        Self::decode(path, &bytes)
-    }
-
-    /// Decodes the bytes of a PNG; `path` is for messages.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read).
-    pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, DatasetError> {
-        // The `image` crate would expand palettes to colours, and the class ids would be lost.
-        let mut reader = png_file::open(path, bytes, Transformations::IDENTITY, EXPECTED)?;
-        let packed = png_file::pixels(path, bytes, &mut reader, EXPECTED)?;
-        let info = reader.info();
-        let (width, height) = (info.width as usize, info.height as usize);
-        let bits = info.bit_depth as u8;
-        let (format, values) = match info.color_type {
-            ColorType::Grayscale if bits == 16 => {
-                (MaskFormat::Grey(16), RawValues::Words(words(&packed)))
-            }
-            ColorType::Grayscale => (
-                MaskFormat::Grey(bits),
-                RawValues::Bytes(unpack(packed, width, bits)),
-            ),
-            ColorType::Indexed => (
-                MaskFormat::Palette(bits),
-                RawValues::Bytes(unpack(packed, width, bits)),
-            ),
-            ColorType::Rgb if bits == 8 => {
-                (MaskFormat::Rgb(8), RawValues::Colors(colors(&packed, 3)))
-            }
-            ColorType::Rgba if bits == 8 => {
-                (MaskFormat::Rgba(8), RawValues::Colors(colors(&packed, 4)))
-            }
-            ColorType::Rgb => (MaskFormat::Rgb(bits), RawValues::Unsupported),
-            ColorType::Rgba => (MaskFormat::Rgba(bits), RawValues::Unsupported),
-            ColorType::GrayscaleAlpha => (MaskFormat::GreyAlpha(bits), RawValues::Unsupported),
-        };
-        let palette = info
-            .palette
-            .as_deref()
-            .map(|palette| colors(palette, 3))
-            .unwrap_or_default();
-        Ok(Self {
-            width,
-            height,
-            format,
-            values,
-            palette,
-        })
-    }
-}
-
-fn words(packed: &[u8]) -> Vec<u16> {
-    packed
-        .chunks_exact(2)
-        .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
-        .collect()
-}
-
-fn colors(packed: &[u8], channels: usize) -> Vec<[u8; 3]> {
-    packed
-        .chunks_exact(channels)
-        .map(|pixel| [pixel[0], pixel[1], pixel[2]])
-        .collect()
-}
-
-/// Spreads pixels of 1, 2 or 4 bits over bytes, values unchanged; rows start at byte borders.
-fn unpack(packed: Vec<u8>, width: usize, bits: u8) -> Vec<u8> {
-    if bits == 8 || width == 0 {
-        return packed;
-    }
-    let per_byte = usize::from(8 / bits);
-    let mask = (1_u8 << bits) - 1;
-    packed
-        .chunks_exact(width.div_ceil(per_byte))
-        .flat_map(|row| {
-            (0..width).map(move |x| {
-                let shift = 8 - bits * (x % per_byte + 1) as u8;
-                (row[x / per_byte] >> shift) & mask
-            })
-        })
-        .collect()
-}
-
-impl RawMask {
-    /// The values (or palette indices) in the file, with their pixel counts; none for colours.
-    pub fn histogram(&self) -> BTreeMap<u16, u64> {
-        let mut counts = BTreeMap::new();
-        match &self.values {
-            RawValues::Bytes(values) => {
-                let mut bins = [0_u64; 256];
-                values
-                    .iter()
-                    .for_each(|&value| bins[usize::from(value)] += 1);
-                counts.extend((0_u16..).zip(bins).filter(|(_, count)| *count > 0));
-            }
-            RawValues::Words(values) => {
-                values
-                    .iter()
-                    .for_each(|&value| *counts.entry(value).or_default() += 1);
-            }
-            RawValues::Colors(_) | RawValues::Unsupported => {}
-        }
-        counts
-    }
-}
-
-/// Maps the ids of label files to class indices, [`IGNORE`] or "unknown".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdMap {
-    /// Class index or [`IGNORE`] of every id; [`Self::UNKNOWN`] where there is none.
-    table: Box<[u16; 256]>,
-    expected: String,
-}
-
-impl IdMap {
-    const UNKNOWN: u16 = 256;
-
-    /// Ids that already are class indices, with the given ids ignored.
-    pub fn identity(num_classes: usize, ignored: &[u8]) -> Self {
-        let classes = (0_u8..).take(num_classes).map(|index| (index, index));
-        let mut map = Self::new(classes.chain(ignored.iter().map(|&id| (id, IGNORE))));
-        let ignored = ignored
-            .iter()
-            .map(u8::to_string)
-            .collect::<Vec<_>>()
-            .join(", ");
-        map.expected = format!(
-            "0 to {}, or {ignored} for ignored",
-            num_classes.saturating_sub(1)
-        );
-        map
-    }
-
-    /// Ids and the class index or [`IGNORE`] that each stands for; later pairs win.
-    pub fn new(pairs: impl IntoIterator<Item = (u8, u8)>) -> Self {
-        let mut table = Box::new([Self::UNKNOWN; 256]);
-        for (id, label) in pairs {
-            table[usize::from(id)] = u16::from(label);
-        }
-        let known: Vec<String> = (0..256)
-            .filter(|&id| table[id] != Self::UNKNOWN)
-            .map(|id| id.to_string())
-            .collect();
-        Self {
-            table,
-            expected: format!("one of the ids {}", known.join(", ")),
-        }
-    }
-
-    /// The class index or [`IGNORE`] that an id stands for; `None` for an unknown id.
-    pub fn get(&self, id: u16) -> Option<u8> {
-        let label = self.table.get(usize::from(id)).copied()?;
-        u8::try_from(label).ok()
-    }
-
-    /// The known ids, in words.
-    pub fn expected(&self) -> &str {
-        &self.expected
-    }
-}
+use super::{IdMap, MaskEncoding, RawMask, RawValues};
+use crate::{ClassTable, DatasetError, IGNORE_LABEL, LabelMap, MaskFormat};
 
 /// Turns mask files into label maps.
 #[derive(Debug, Clone)]
@@ -304,7 +38,7 @@ impl MaskReader {
             encoding: MaskEncoding::Color,
             ids: IdMap::new([]),
             colors: colors
-                .chain(ignored.iter().map(|&color| (color, IGNORE)))
+                .chain(ignored.iter().map(|&color| (color, IGNORE_LABEL)))
                 .collect(),
             num_classes: classes.num_classes(),
         }
@@ -328,8 +62,7 @@ impl MaskReader {
     /// As [`read`](Self::read).
     pub fn labels(&self, path: &Path, mask: RawMask) -> Result<LabelMap, DatasetError> {
         let RawMask {
-            width,
-            height,
+            size,
             format,
             values,
             palette,
@@ -353,11 +86,10 @@ impl MaskReader {
                     .iter()
                     .find(|&&index| usize::from(index) >= palette.len())
                 {
-                    return Err(DatasetError::Decode {
+                    return Err(DatasetError::PaletteIndex {
                         path: path.to_path_buf(),
-                        expected: EXPECTED,
-                        source: format!("palette index {index} of {} colours", palette.len())
-                            .into(),
+                        index: *index,
+                        colors: palette.len(),
                     });
                 }
                 let color = |index: &u8| palette[usize::from(*index)];
@@ -371,7 +103,7 @@ impl MaskReader {
                 });
             }
         };
-        Ok(LabelMap::new(width, height, data))
+        Ok(LabelMap::new(size, data))
     }
 
     /// An error for every value of a mask that has no meaning, where reading stops at the first; of colours, of which a
@@ -426,7 +158,8 @@ impl MaskReader {
         for &value in &values {
             counts[usize::from(value)] += 1;
         }
-        let table: [u8; 256] = std::array::from_fn(|id| self.ids.get(id as u16).unwrap_or(IGNORE));
+        let table: [u8; 256] =
+            std::array::from_fn(|id| self.ids.get(id as u16).unwrap_or(IGNORE_LABEL));
         for (id, &count) in (0_u16..).zip(&counts) {
             if count > 0 && self.ids.get(id).is_none() {
                 return Err(self.unknown(path, id, count));
@@ -452,7 +185,7 @@ impl MaskReader {
         }
         Ok(values
             .iter()
-            .map(|&id| self.ids.get(id).unwrap_or(IGNORE))
+            .map(|&id| self.ids.get(id).unwrap_or(IGNORE_LABEL))
             .collect())
     }
 
@@ -494,7 +227,8 @@ impl MaskReader {
 
 #[cfg(test)]
 mod tests {
-    use png::BitDepth;
+    use decoupled_seg_types::Size;
+    use png::{BitDepth, ColorType};
     use rstest::rstest;
 
     use super::*;
@@ -535,7 +269,10 @@ mod tests {
             &[0, 1, 2, 3, 255, 1],
         );
         let labels = read(&id_reader(MaskEncoding::Grey), &bytes).expect("all ids known");
-        assert_eq!(labels, LabelMap::new(3, 2, vec![0, 1, 2, 255, 255, 1]));
+        assert_eq!(
+            labels,
+            LabelMap::new(Size::new(2, 3), vec![0, 1, 2, 255, 255, 1])
+        );
     }
 
     #[test]

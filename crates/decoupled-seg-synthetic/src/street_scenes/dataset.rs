@@ -1,13 +1,18 @@
+use std::hash::Hasher;
+
 use burn_dataset::Dataset;
+use decoupled_seg_datasets::augment::{gaussian_blur, sample_rng};
+use decoupled_seg_datasets::{
+    Class, ClassTable, DatasetError, IGNORE_LABEL, Sample, SegmentationDataset,
+};
+use decoupled_seg_types::Size;
+use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::Canvas;
 use super::layout::Layout;
 use super::objects;
 use super::stage::Stage;
-use crate::augment::{gaussian_blur, sample_rng};
-use crate::hash::Fnv;
-use crate::{Class, ClassTable, DatasetError, IGNORE, Sample, SegmentationDataset};
 
 /// Which scenes a [`StreetScenes`] shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,21 +20,18 @@ use crate::{Class, ClassTable, DatasetError, IGNORE, Sample, SegmentationDataset
 pub struct StreetScenesConfig {
     /// How many scenes there are.
     pub len: usize,
-    /// Pixels in a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
+    /// Size of the pictures.
+    pub size: Size,
     /// Fixes the scenes. The same scene is seen at any resolution.
     pub seed: u64,
 }
 
 impl Default for StreetScenesConfig {
-    /// 200 scenes of 96x64.
+    /// 200 scenes of 64x96 (height x width).
     fn default() -> Self {
         Self {
             len: 200,
-            width: 96,
-            height: 64,
+            size: Size::new(64, 96),
             seed: 0,
         }
     }
@@ -43,11 +45,12 @@ impl Default for StreetScenesConfig {
 /// ignored. Scene `i` of a seed is the same whatever else is asked for.
 ///
 /// ```
-/// use decoupled_seg_datasets::{Dataset, SegmentationDataset, StreetScenes, StreetScenesConfig};
+/// use decoupled_seg_datasets::{Dataset, SegmentationDataset, Size};
+/// use decoupled_seg_synthetic::{StreetScenes, StreetScenesConfig};
 ///
-/// let scenes = StreetScenes::new(StreetScenesConfig { len: 4, width: 96, height: 64, seed: 0 });
-/// let sample = scenes.get(0)?;
-/// assert_eq!((sample.width(), sample.height()), (96, 64));
+/// let size = Size::new(64, 96);
+/// let scenes = StreetScenes::new(StreetScenesConfig { len: 4, size, seed: 0 });
+/// assert_eq!(scenes.get(0)?.size(), size);
 /// assert_eq!(scenes.classes().num_classes(), 10);
 /// # Ok::<(), decoupled_seg_datasets::DatasetError>(())
 /// ```
@@ -78,10 +81,10 @@ impl StreetScenes {
     ///
     /// Panics below 16x16 pixels.
     pub fn new(config: StreetScenesConfig) -> Self {
-        let StreetScenesConfig { width, height, .. } = config;
+        let Size { height, width } = config.size;
         assert!(
             width >= 16 && height >= 16,
-            "scenes have at least 16x16 pixels, got {width}x{height}"
+            "scenes have at least 16x16 pixels, got {height}x{width} (height x width)"
         );
         Self {
             config,
@@ -116,16 +119,11 @@ impl StreetScenes {
     ///
     /// Panics if `index >= len()`.
     pub fn scene(&self, index: usize) -> Sample {
-        let StreetScenesConfig {
-            len,
-            width,
-            height,
-            seed,
-        } = self.config;
+        let StreetScenesConfig { len, size, seed } = self.config;
         assert!(index < len, "scene {index} of {len}");
         let layout = Layout::draw(&mut sample_rng(seed, 0, index as u64, 0));
-        let stage = Stage::new(&layout, width, height);
-        let mut canvas = Canvas::new(width, height);
+        let stage = Stage::new(&layout, size);
+        let mut canvas = Canvas::new(size);
         stage.paint(&mut canvas);
         for (number, object) in (0..).zip(&layout.objects) {
             objects::paint(&stage, &mut canvas, object, number);
@@ -135,7 +133,7 @@ impl StreetScenes {
         }
 
         let light = &layout.light;
-        let (center_x, center_y) = (0.5 * width as f32, 0.5 * height as f32);
+        let (center_x, center_y) = (0.5 * size.width as f32, 0.5 * size.height as f32);
         let (image, labels) = canvas.finish(|x, y, color| {
             let (a, b) = (
                 (x as f32 - center_x) / center_x,
@@ -163,7 +161,7 @@ fn paint_hood(canvas: &mut Canvas, share: f32) {
         |canvas, x, y, px, py| {
             let across = (px - 0.5 * width) / (0.5 * width);
             if py > height * (1.0 - share * (1.0 - across * across)) {
-                canvas.paint(x, y, IGNORE, [42.0, 44.0, 48.0]);
+                canvas.paint(x, y, IGNORE_LABEL, [42.0, 44.0, 48.0]);
             }
         },
     );
@@ -189,11 +187,9 @@ impl SegmentationDataset for StreetScenes {
     }
 
     fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
-        Ok(Some(
-            Fnv::new()
-                .bytes(format!("StreetScenes {:?}", self.config).as_bytes())
-                .finish(),
-        ))
+        let mut hash = FnvHasher::default();
+        hash.write(format!("StreetScenes {:?}", self.config).as_bytes());
+        Ok(Some(hash.finish()))
     }
 }
 
@@ -201,14 +197,11 @@ impl SegmentationDataset for StreetScenes {
 mod tests {
     use super::*;
 
-    fn scenes(len: usize, width: usize, height: usize, seed: u64) -> StreetScenes {
-        StreetScenes::new(StreetScenesConfig {
-            len,
-            width,
-            height,
-            seed,
-        })
+    fn scenes(len: usize, size: Size, seed: u64) -> StreetScenes {
+        StreetScenes::new(StreetScenesConfig { len, size, seed })
     }
+
+    const SMALL: Size = Size::new(64, 96);
 
     fn histogram(scenes: &StreetScenes) -> [u64; 256] {
         let mut total = [0; 256];
@@ -224,34 +217,34 @@ mod tests {
 
     #[test]
     fn a_scene_depends_on_seed_and_index_alone() {
-        let (few, many) = (scenes(5, 96, 64, 3), scenes(50, 96, 64, 3));
+        let (few, many) = (scenes(5, SMALL, 3), scenes(50, SMALL, 3));
         assert_eq!(few.scene(4), many.scene(4));
         assert_ne!(few.scene(4), few.scene(3));
-        assert_ne!(few.scene(4).labels, scenes(5, 96, 64, 4).scene(4).labels);
+        assert_ne!(few.scene(4).labels, scenes(5, SMALL, 4).scene(4).labels);
     }
 
     #[test]
     fn every_class_occurs_and_none_is_left_over() {
-        let counts = histogram(&scenes(60, 96, 64, 0));
+        let counts = histogram(&scenes(60, SMALL, 0));
         let total = counts.iter().sum::<u64>() as f64;
         for (class, name) in StreetScenes::classes().names().into_iter().enumerate() {
             let share = counts[class] as f64 / total;
             assert!((0.002..0.5).contains(&share), "{name}: {share}");
         }
-        let ignored = counts[usize::from(IGNORE)] as f64 / total;
+        let ignored = counts[usize::from(IGNORE_LABEL)] as f64 / total;
         assert!((0.002..0.05).contains(&ignored), "{ignored}");
         assert_eq!(counts[10..255].iter().sum::<u64>(), 0);
     }
 
     #[test]
     fn the_same_scene_at_any_resolution() {
-        for (width, height) in [(16, 16), (200, 50), (50, 200), (256, 128)] {
-            let sample = scenes(2, width, height, 1).scene(1);
-            assert_eq!((sample.width(), sample.height()), (width, height));
+        for (height, width) in [(16, 16), (50, 200), (200, 50), (128, 256)] {
+            let size = Size::new(height, width);
+            assert_eq!(scenes(2, size, 1).scene(1).size(), size);
         }
         let (small, large) = (
-            scenes(1, 96, 64, 9).scene(0),
-            scenes(1, 384, 256, 9).scene(0),
+            scenes(1, SMALL, 9).scene(0),
+            scenes(1, Size::new(256, 384), 9).scene(0),
         );
         let same = (0..96 * 64).filter(|i| {
             let (x, y) = (i % 96, i / 96);
@@ -263,7 +256,7 @@ mod tests {
 
     #[test]
     fn poles_are_thin() {
-        let scenes = scenes(30, 96, 64, 5);
+        let scenes = scenes(30, SMALL, 5);
         let mut runs = Vec::new();
         for index in 0..scenes.len() {
             let labels = scenes.scene(index).labels;
@@ -289,7 +282,7 @@ mod tests {
     #[test]
     fn colour_alone_does_not_tell_the_class() {
         use std::collections::HashMap;
-        let (train, test) = (scenes(60, 96, 64, 0), scenes(20, 96, 64, 1));
+        let (train, test) = (scenes(60, SMALL, 0), scenes(20, SMALL, 1));
         let bin = |pixel: &image::Rgb<u8>| pixel.0.map(|value| value / 16);
         let mut votes: HashMap<[u8; 3], [u32; 10]> = HashMap::new();
         let pixels = |sample: &Sample| {
@@ -303,7 +296,7 @@ mod tests {
         };
         for index in 0..train.len() {
             for (pixel, label) in pixels(&train.scene(index)) {
-                if label != IGNORE {
+                if label != IGNORE_LABEL {
                     votes.entry(bin(&pixel)).or_default()[usize::from(label)] += 1;
                 }
             }
@@ -311,7 +304,7 @@ mod tests {
         let (mut hits, mut all) = ([0_u32; 10], [0_u32; 10]);
         for index in 0..test.len() {
             for (pixel, label) in pixels(&test.scene(index)) {
-                if label == IGNORE {
+                if label == IGNORE_LABEL {
                     continue;
                 }
                 all[usize::from(label)] += 1;
@@ -329,8 +322,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "scenes have at least 16x16 pixels, got 8x64")]
+    #[should_panic(expected = "scenes have at least 16x16 pixels, got 64x8")]
     fn refuses_tiny_scenes() {
-        scenes(1, 8, 64, 0);
+        scenes(1, Size::new(64, 8), 0);
     }
 }

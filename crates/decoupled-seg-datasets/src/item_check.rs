@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 
+use decoupled_seg_types::Size;
+
 use crate::{DatasetError, LabelMap, MaskFormat};
 
 /// What is found in one item: everything that is wrong, not just the first.
 #[derive(Debug, Default)]
 pub struct ItemCheck {
-    /// Width and height of the image, if it can be read.
-    pub size: Option<[usize; 2]>,
+    /// Size of the image, if it can be read.
+    pub size: Option<Size>,
     /// Hash of the decoded image, for duplicates.
     pub image_hash: Option<u64>,
     /// The labels, if they can be read.

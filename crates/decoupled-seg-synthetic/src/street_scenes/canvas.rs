@@ -1,6 +1,6 @@
+use decoupled_seg_datasets::{IGNORE_LABEL, LabelMap};
+use decoupled_seg_types::Size;
 use image::RgbImage;
-
-use crate::{IGNORE, LabelMap};
 
 pub(super) type Color = [f32; 3];
 
@@ -13,12 +13,12 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    pub(super) fn new(width: usize, height: usize) -> Self {
+    pub(super) fn new(size: Size) -> Self {
         Self {
-            width: width as i32,
-            height: height as i32,
-            light: vec![[0.0; 3]; width * height],
-            labels: vec![IGNORE; width * height],
+            width: size.width as i32,
+            height: size.height as i32,
+            light: vec![[0.0; 3]; size.pixels()],
+            labels: vec![IGNORE_LABEL; size.pixels()],
         }
     }
 
@@ -88,7 +88,7 @@ impl Canvas {
         let image = RgbImage::from_raw(self.width as u32, self.height as u32, bytes);
         (
             image.expect("three bytes a pixel"),
-            LabelMap::new(width, height, self.labels),
+            LabelMap::new(Size::new(height, width), self.labels),
         )
     }
 }

@@ -1,3 +1,5 @@
+use decoupled_seg_types::Size;
+
 use super::canvas::{Canvas, Color};
 use super::dataset::label;
 use super::layout::{Block, Fence, Layout};
@@ -16,13 +18,13 @@ pub(super) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(layout: &'a Layout, width: usize, height: usize) -> Self {
+    pub(super) fn new(layout: &'a Layout, size: Size) -> Self {
         Self {
             layout,
             noise: Noise::new(layout.noise),
-            center: layout.vanishing * width as f32,
-            horizon: layout.horizon * height as f32,
-            focal: 1.1 * height as f32,
+            center: layout.vanishing * size.width as f32,
+            horizon: layout.horizon * size.height as f32,
+            focal: 1.1 * size.height as f32,
         }
     }
 

@@ -1,0 +1,34 @@
+use serde::{Deserialize, Serialize};
+
+/// What a reader takes a mask's pixels for.
+///
+/// A file stored in another way is an error, never a guess. Grey of less than 8 bits is always refused: encoders
+/// write it both for the values as they are and for values scaled to 0..=255, and the file does not say which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskEncoding {
+    /// 8-bit grey; the value is the id.
+    Grey,
+    /// A palette of any depth; the index is the id, whatever its colour.
+    PaletteIndex,
+    /// 8-bit grey or palette; value or index is the id.
+    GreyOrPaletteIndex,
+    /// 16-bit grey; the value is the id.
+    Grey16,
+    /// 8-bit RGB or a palette; the colour is looked up in the class table.
+    Color,
+}
+
+impl MaskEncoding {
+    pub(super) const fn describe(self) -> &'static str {
+        match self {
+            Self::Grey => "8-bit grey whose values are label ids",
+            Self::PaletteIndex => "a palette whose indices are label ids",
+            Self::GreyOrPaletteIndex => {
+                "8-bit grey or a palette, values or indices being label ids"
+            }
+            Self::Grey16 => "16-bit grey whose values are label ids",
+            Self::Color => "8-bit RGB or a palette, in the colours of the class table",
+        }
+    }
+}
