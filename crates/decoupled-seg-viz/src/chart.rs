@@ -1,11 +1,14 @@
-//! Learning curves.
+//! Learning curves and bars.
 
 mod axis;
+mod bars;
 mod svg;
 
 use crate::theme::{CURVES, INK, MUTED, RULE};
 use axis::Axis;
 use svg::{Anchor, Stroke, Svg};
+
+pub use bars::{Bar, BarChart};
 
 /// Width and height of a chart.
 const SIZE: [f64; 2] = [960.0, 600.0];
@@ -98,41 +101,48 @@ impl Chart {
     /// The chart as an SVG document of 960x600 pixels; text is left to the sans-serif font of the viewer.
     pub fn svg(&self) -> String {
         let mut svg = Svg::new(SIZE, TEXT);
-        let top = self.write_names(&mut svg);
-        let plot = Plot::new(self, top);
-        plot.write_axes(&mut svg, &self.axes);
+        let names = self.curves.iter().map(|curve| curve.name.as_str());
+        let top = write_names(&mut svg, &self.title, names);
+        let finite = |point: &&[f64; 2]| point.iter().all(|value| value.is_finite());
+        let points = self.curves.iter().flat_map(|curve| &curve.points);
+        let points: Vec<&[f64; 2]> = points.filter(finite).collect();
+        let ys = points.iter().map(|point| point[1]);
+        let x = Axis::over(points.iter().map(|point| point[0]), 10);
+        let y = Axis::over(ys.chain(self.y_bounds.into_iter().flatten()), 8).rounded();
+
+        let plot = Plot::new(&self.axes, top, x, y);
+        plot.write_frame(&mut svg, &self.axes);
+        plot.write_columns(&mut svg);
         for (i, curve) in self.curves.iter().enumerate() {
             plot.write_curve(&mut svg, curve, &Stroke::of_curve(i));
         }
         svg.finish()
     }
+}
 
-    /// Writes the title and, in rows below it, the names of the curves; returns where they end.
-    fn write_names(&self, svg: &mut Svg) -> f64 {
-        let mut top = MARGIN;
-        if !self.title.is_empty() {
-            svg.title([MARGIN, top + TEXT], INK, &self.title);
+/// Writes the title and, in rows below it, the names with samples of their lines; returns where they end.
+fn write_names<'a>(svg: &mut Svg, title: &str, names: impl Iterator<Item = &'a str>) -> f64 {
+    let mut top = MARGIN;
+    if !title.is_empty() {
+        svg.title([MARGIN, top + TEXT], INK, title);
+        top += LINE;
+    }
+    let mut left = MARGIN;
+    for (i, name) in names.enumerate() {
+        let sample = 1.5 * TEXT;
+        let width = sample + 2.0 * TEXT + svg.width(name);
+        if left > MARGIN && left + width > SIZE[0] - MARGIN {
+            left = MARGIN;
             top += LINE;
         }
-        let mut left = MARGIN;
-        for (i, curve) in self.curves.iter().enumerate() {
-            let sample = 1.5 * TEXT;
-            let width = sample + 2.0 * TEXT + svg.width(&curve.name);
-            if left > MARGIN && left + width > SIZE[0] - MARGIN {
-                left = MARGIN;
-                top += LINE;
-            }
-            let middle = top + 0.65 * TEXT;
-            svg.line(
-                &[[left, middle], [left + sample, middle]],
-                &Stroke::of_curve(i),
-            );
-            let corner = [left + sample + 0.5 * TEXT, top + TEXT];
-            svg.text(corner, Anchor::Start, INK, &curve.name);
-            left += width;
-        }
-        top + LINE
+        let middle = top + 0.65 * TEXT;
+        let ends = [[left, middle], [left + sample, middle]];
+        svg.line(&ends, &Stroke::of_curve(i));
+        let corner = [left + sample + 0.5 * TEXT, top + TEXT];
+        svg.text(corner, Anchor::Start, INK, name);
+        left += width;
     }
+    top + LINE
 }
 
 impl Stroke {
@@ -168,21 +178,14 @@ struct Plot {
 
 impl Plot {
     /// The room below `top` that the numbers and names of the axes leave.
-    fn new(chart: &Chart, top: f64) -> Self {
-        let finite = |point: &&[f64; 2]| point.iter().all(|value| value.is_finite());
-        let points = chart.curves.iter().flat_map(|curve| &curve.points);
-        let points: Vec<&[f64; 2]> = points.filter(finite).collect();
-        let ys = points.iter().map(|point| point[1]);
-        let x = Axis::over(points.iter().map(|point| point[0]), 10);
-        let y = Axis::over(ys.chain(chart.y_bounds.into_iter().flatten()), 8).rounded();
-
+    fn new([x_name, y_name]: &[String; 2], top: f64, x: Axis, y: Axis) -> Self {
         let longest = y.ticks().map(|tick| y.label(tick).len()).max().unwrap_or(0);
         let room = |name: &str| if name.is_empty() { 0.0 } else { LINE };
         Self {
-            left: MARGIN + room(&chart.axes[1]) + 0.6 * TEXT * (longest + 1) as f64,
+            left: MARGIN + room(y_name) + 0.6 * TEXT * (longest + 1) as f64,
             right: SIZE[0] - MARGIN - TEXT,
             top: top + 0.5 * TEXT,
-            bottom: SIZE[1] - MARGIN - room(&chart.axes[0]) - LINE,
+            bottom: SIZE[1] - MARGIN - room(x_name) - LINE,
             x,
             y,
         }
@@ -196,20 +199,13 @@ impl Plot {
         self.bottom - self.y.share(y) * (self.bottom - self.top)
     }
 
-    /// Draws the grid, its numbers and the names of the axes.
-    fn write_axes(&self, svg: &mut Svg, [x_name, y_name]: &[String; 2]) {
+    /// Draws the axes with their names, and the level lines of the grid with their numbers.
+    fn write_frame(&self, svg: &mut Svg, [x_name, y_name]: &[String; 2]) {
         for tick in self.y.ticks() {
             let row = self.row(tick);
             svg.line(&[[self.left, row], [self.right, row]], &Stroke::thin(RULE));
             let place = [self.left - 0.5 * TEXT, row + 0.35 * TEXT];
             svg.text(place, Anchor::End, MUTED, &self.y.label(tick));
-        }
-        for tick in self.x.ticks() {
-            let column = self.column(tick);
-            let ends = [[column, self.bottom], [column, self.bottom + 0.35 * TEXT]];
-            svg.line(&ends, &Stroke::thin(MUTED));
-            let place = [column, self.bottom + 1.4 * TEXT];
-            svg.text(place, Anchor::Middle, MUTED, &self.x.label(tick));
         }
         let corner = [self.left, self.bottom];
         svg.line(&[corner, [self.right, self.bottom]], &Stroke::thin(MUTED));
@@ -221,6 +217,17 @@ impl Plot {
         ];
         svg.text([middle[0], SIZE[1] - MARGIN], Anchor::Middle, MUTED, x_name);
         svg.upwards([MARGIN + 0.8 * TEXT, middle[1]], MUTED, y_name);
+    }
+
+    /// Writes the numbers below the horizontal axis.
+    fn write_columns(&self, svg: &mut Svg) {
+        for tick in self.x.ticks() {
+            let column = self.column(tick);
+            let ends = [[column, self.bottom], [column, self.bottom + 0.35 * TEXT]];
+            svg.line(&ends, &Stroke::thin(MUTED));
+            let place = [column, self.bottom + 1.4 * TEXT];
+            svg.text(place, Anchor::Middle, MUTED, &self.x.label(tick));
+        }
     }
 
     /// Draws a curve; a point between two gaps becomes a dot.

@@ -18,7 +18,7 @@ mod save;
 mod text;
 mod theme;
 
-pub use chart::{Chart, Curve};
+pub use chart::{Bar, BarChart, Chart, Curve};
 pub use colormap::{Colormap, ValueRange};
 pub use confusion::confusion_picture;
 pub use error::VizError;

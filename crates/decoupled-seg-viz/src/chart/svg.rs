@@ -90,6 +90,14 @@ impl Svg {
         );
     }
 
+    /// A filled rectangle from its upper left corner on.
+    pub fn rectangle(&mut self, [x, y]: [f64; 2], [width, height]: [f64; 2], color: [u8; 3]) {
+        self.text += &format!(
+            "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\" fill=\"{}\"/>\n",
+            hex(color)
+        );
+    }
+
     /// A dot somewhat thicker than the line.
     pub fn dot(&mut self, [x, y]: [f64; 2], stroke: &Stroke) {
         let (radius, color) = (1.3 * stroke.width, hex(stroke.color));
