@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{DType, Device, Tensor};
+use burn::store::{ModuleSnapshot, bridge};
+use burn::tensor::{DType, Device};
 use decoupled_seg::datasets::augment::Augmentation;
 use decoupled_seg::engine::{Precision, Progress, Recipe, RecipePreset, SgdRecipe, Trainer};
 use decoupled_seg::prelude::*;
@@ -55,8 +55,7 @@ fn one_step(config: &DecoupledSegNetConfig, recipe: Recipe) -> (f32, DecoupledSe
     (trained.history[0].loss.total, trained.model)
 }
 
-/// All weights of a network in a row, and their types.
-#[derive(Default)]
+/// The weights and biases of a network, one after another, and their types; running statistics are no part of a step.
 struct Weights {
     values: Vec<f64>,
     types: Vec<DType>,
@@ -64,25 +63,20 @@ struct Weights {
 
 impl Weights {
     fn of(network: &DecoupledSegNet) -> Self {
-        let mut weights = Self::default();
-        network.visit(&mut weights);
-        weights
+        let (mut values, mut types) = (Vec::new(), Vec::new());
+        for tensor in network.collect(None, None, true) {
+            if !tensor.name.contains("running_") {
+                let data = bridge::to_data(&tensor).expect("in memory");
+                types.push(data.dtype());
+                values.extend(data.iter::<f64>());
+            }
+        }
+        Self { values, types }
     }
 
     fn less(&self, before: &Self) -> Vec<f64> {
         let pairs = self.values.iter().zip(&before.values);
         pairs.map(|(after, before)| after - before).collect()
-    }
-}
-
-impl ModuleVisitor for Weights {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let value = param.val();
-        self.types.push(value.dtype());
-        // Running statistics are no part of the step.
-        if value.is_require_grad() {
-            self.values.extend(value.into_data().iter::<f64>());
-        }
     }
 }
 

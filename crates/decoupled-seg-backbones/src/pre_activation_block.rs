@@ -6,7 +6,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_nn::{
     ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, batch_norm,
-    channel_dropout,
+    channel_dropout, conv2d,
 };
 
 /// Configuration of a [`PreActivationBlock`]; [`init`](PreActivationBlockConfig::init) builds it.
@@ -155,7 +155,7 @@ impl PreActivationBlock {
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let activated = relu(batch_norm(&self.norm, input.clone()));
         let shortcut = match &self.shortcut {
-            Some(conv) => conv.forward(activated.clone()),
+            Some(conv) => conv2d(conv, activated.clone()),
             None => input,
         };
         let mut residual = activated;

@@ -4,7 +4,7 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape};
+use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape, conv2d};
 use serde::{Deserialize, Serialize};
 
 use crate::{BackboneNames, Features, OutputStride, PreActivationBlock, PreActivationBlockConfig};
@@ -218,7 +218,7 @@ impl WideResNet38 {
     /// Panics if axis 1 is not 3.
     pub fn forward(&self, images: Tensor<4>) -> Features {
         assert_shape!(images, [_, 3, _, _]);
-        let full = self.mod1.forward(images);
+        let full = conv2d(&self.mod1, images);
         let half = run(&self.mod2, self.pool.forward(full));
         let quarter = self.pool.forward(half.clone());
         let c2 = run(&self.mod4, run(&self.mod3, quarter.clone()));

@@ -228,7 +228,7 @@ fn mistakes_are_named() {
     assert!(error.contains("cityscapes_wide"), "{error}");
     let error = message(&["train", "--scale", "2", "1"]);
     assert!(
-        error.contains("augmentation: scales are positive"),
+        error.contains("augmentation: scale is 2 to 1, expected positive factors"),
         "{error}"
     );
     let error = message(&["train", "--set", "loss.body_weight=-1"]);

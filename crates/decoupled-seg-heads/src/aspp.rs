@@ -4,6 +4,7 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
     ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, Size,
+    conv2d,
 };
 
 /// Configuration of an [`Aspp`]; [`init`](AsppConfig::init) builds it.
@@ -152,7 +153,7 @@ impl Aspp {
     /// Panics if axis 1 is not `in`, or in training on fewer images than
     /// [`min_training_batch`](Self::min_training_batch).
     pub fn forward(&self, features: Tensor<4>) -> Tensor<4> {
-        self.project.forward(self.forward_branches(features))
+        conv2d(&self.project, self.forward_branches(features))
     }
 
     /// The branches before the last convolution, image first.

@@ -5,7 +5,7 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
     ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
-    channel_dropout,
+    channel_dropout, conv2d,
 };
 
 /// Configuration of an [`AuxiliaryHead`]; [`init`](AuxiliaryHeadConfig::init) builds it.
@@ -110,8 +110,7 @@ impl AuxiliaryHead {
     pub fn forward(&self, features: Tensor<4>) -> Tensor<4> {
         assert_shape!(features, [_, self.channels, _, _]);
         let hidden = self.conv.forward(features);
-        self.classifier
-            .forward(channel_dropout(&self.dropout, hidden))
+        conv2d(&self.classifier, channel_dropout(&self.dropout, hidden))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::batch_norm::batch_norm;
 use crate::conv_init::ConvInit;
 use crate::cost::{Cost, CostCounter, MapShape};
 use crate::fold::{Fold, fold_norm};
+use crate::ops::{conv2d, conv2d_sum};
 
 /// Configuration of a [`ConvNormAct`]; [`init`](ConvNormActConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -150,10 +151,14 @@ impl ConvNormAct {
     ///
     /// Panics if axis 1 is not `in`, or as [`batch_norm`].
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let mut output = self.conv.forward(input);
-        if let Some(norm) = &self.norm {
-            output = batch_norm(norm, output);
-        }
+        let output = match &self.norm {
+            Some(norm) => batch_norm(norm, conv2d(&self.conv, input)),
+            // A folded block: one pass over the output.
+            None if self.activation == Some(Activation::Relu) => {
+                return conv2d_sum(&self.conv, input, None, true);
+            }
+            None => conv2d(&self.conv, input),
+        };
         match self.activation {
             Some(activation) => activation.forward(output),
             None => output,

@@ -25,7 +25,7 @@ pub use fold::{Fold, for_inference};
 pub use key_map::{Key, KeyMap};
 pub use memory::keep_freed_memory;
 pub use ops::{
-    BodyEdge, FlowUnit, WarpGradient, WarpOptions, WarpPadding, flow_warp, flow_warp_split,
-    map_size, resize,
+    BodyEdge, FlowUnit, WarpGradient, WarpOptions, WarpPadding, conv2d, conv2d_sum, flow_warp,
+    flow_warp_split, map_size, resize,
 };
 pub use segmentation::{BodyEdgeLogits, Inspection, SegmentationModel, SegmentationOutput};

@@ -6,7 +6,7 @@ use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_nn::{
     ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, Size, WarpOptions,
-    flow_warp_split, map_size, resize,
+    conv2d, flow_warp_split, map_size, resize,
 };
 
 use super::body_edge_module::{BodyEdgeDetail, BodyEdgeModuleConfig};
@@ -66,9 +66,7 @@ impl FlowGenerator {
     pub(super) fn forward(&self, features: Tensor<4>) -> BodyEdgeDetail {
         let down = self.shrink(features.clone());
         let coarse = self.grow(down.clone(), map_size(&features));
-        let flow = self
-            .flow
-            .forward(Tensor::cat(vec![features.clone(), coarse], 1));
+        let flow = conv2d(&self.flow, Tensor::cat(vec![features.clone(), coarse], 1));
         let split = flow_warp_split(features, flow.clone(), self.warp);
 
         BodyEdgeDetail {

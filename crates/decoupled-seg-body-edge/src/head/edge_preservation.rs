@@ -3,7 +3,7 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
 
-use decoupled_seg_nn::{ConvInit, Cost, CostCounter, KeyMap, MapShape, map_size, resize};
+use decoupled_seg_nn::{ConvInit, Cost, CostCounter, KeyMap, MapShape, conv2d, map_size, resize};
 
 /// Configuration of an [`EdgePreservation`]; [`init`](EdgePreservationConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -126,7 +126,7 @@ impl EdgePreservation {
             }
             None => edge,
         };
-        self.fuse.forward(fused)
+        conv2d(&self.fuse, fused)
     }
 }
 
@@ -139,7 +139,7 @@ pub(super) fn fine_features(
         (Some(reduce), Some(low_level)) => {
             let [_, channels, _, _] = reduce.weight.dims();
             assert_shape!(low_level, [_, channels, _, _]);
-            Some(reduce.forward(low_level))
+            Some(conv2d(reduce, low_level))
         }
         (None, None) => None,
         (Some(_), None) => panic!("low-level features are configured, but none were given"),

@@ -4,7 +4,7 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor};
 
 use decoupled_seg_nn::{
-    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
+    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, conv2d,
 };
 
 /// Configuration of a [`PredictionBranch`]; [`init`](PredictionBranchConfig::init) builds it.
@@ -103,7 +103,7 @@ impl PredictionBranch {
             .layers
             .iter()
             .fold(features, |features, layer| layer.forward(features));
-        self.classifier.forward(hidden)
+        conv2d(&self.classifier, hidden)
     }
 }
 

@@ -253,7 +253,8 @@ fn errors_name_the_image() {
     let error = evaluate(false);
     assert_eq!(
         error.to_string(),
-        "`rectangles_2`: label 9 at pixel 0, expected a class below 3 or 255 (ignored)"
+        "`rectangles_2`: label 9 at pixel 0, expected a class below 3 or 255 (ignored): map the values of the data set to \
+         classes first"
     );
     let error = evaluator(Protocol::default())
         .evaluate(&ByColor { stride: 1 }, &Rectangles::new(0, 24))

@@ -5,6 +5,7 @@
 
 mod autodiff;
 mod backend;
+mod conv2d;
 #[cfg(feature = "cube")]
 mod cube;
 #[cfg(feature = "flex")]
@@ -14,6 +15,7 @@ mod options;
 mod position;
 mod resize;
 
+pub use conv2d::{conv2d, conv2d_sum};
 pub use flow_warp::{BodyEdge, flow_warp, flow_warp_split};
 pub use options::{FlowUnit, WarpGradient, WarpOptions, WarpPadding};
 pub use resize::{map_size, resize};

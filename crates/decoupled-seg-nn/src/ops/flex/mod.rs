@@ -1,5 +1,7 @@
 //! The ops on the CPU.
 
+mod conv;
+mod conv2d;
 mod lanes;
 mod memory;
 mod number;

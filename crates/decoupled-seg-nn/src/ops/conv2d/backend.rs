@@ -1,0 +1,99 @@
+//! What a backend must bring for convolutions. The bodies here are Burn's own ops; the CPU has others.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, backend_extension};
+use burn::tensor::ops::ConvOptions;
+
+/// The differentiable op.
+#[backend_extension(
+    Autodiff,
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(feature = "cube"),
+    Fusion: cfg(feature = "fusion"),
+)]
+pub(crate) trait ConvBackend: Backend {
+    /// Convolves `x` and makes negative results zero if `relu`.
+    #[fusion(default)]
+    fn convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        finish::<Self>(Self::conv2d(x, weight, None, options), None, relu)
+    }
+
+    /// Convolves `x`, adds a number a channel, and makes negative results zero if `relu`.
+    #[fusion(default)]
+    fn convolve_bias(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        finish::<Self>(Self::conv2d(x, weight, Some(bias), options), None, relu)
+    }
+
+    /// Convolves `x`, adds a number a channel and a tensor, and makes negative results zero if `relu`.
+    #[fusion(default)]
+    fn convolve_sum(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        addend: FloatTensor<Self>,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        finish::<Self>(
+            Self::conv2d(x, weight, Some(bias), options),
+            Some(addend),
+            relu,
+        )
+    }
+}
+
+/// Adds `addend` to `output` and makes negative results zero if `relu`.
+pub(in super::super) fn finish<B: Backend>(
+    mut output: FloatTensor<B>,
+    addend: Option<FloatTensor<B>>,
+    relu: bool,
+) -> FloatTensor<B> {
+    if let Some(addend) = addend {
+        output = B::float_add(output, addend);
+    }
+    if relu {
+        output = B::relu(output);
+    }
+    output
+}
+
+/// Its gradients.
+pub(crate) trait ConvGradients: Backend {
+    /// The gradient of the input.
+    fn convolve_input_gradient(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        options: ConvOptions<2>,
+    ) -> FloatTensor<Self> {
+        Self::conv2d_x_backward(x, weight, grad, options)
+    }
+
+    /// The gradient of the weights.
+    fn convolve_weight_gradient(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        options: ConvOptions<2>,
+    ) -> FloatTensor<Self> {
+        Self::conv2d_weight_backward(x, weight, grad, options)
+    }
+}
+
+#[cfg(feature = "cube")]
+impl ConvBackend for burn_cubecl::CubeBackend {}
+#[cfg(feature = "cube")]
+impl ConvGradients for burn_cubecl::CubeBackend {}
+#[cfg(feature = "fusion")]
+impl<B: burn::backend::fusion::FusionBackend> ConvGradients for burn::backend::Fusion<B> {}

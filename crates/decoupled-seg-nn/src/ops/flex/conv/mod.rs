@@ -1,0 +1,158 @@
+//! Convolutions on the CPU, in `f32`, straight from and into `[batch, channels, height, width]`.
+//!
+//! The same bits come out for every number of threads.
+
+mod geometry;
+mod patch;
+mod product;
+mod scratch;
+mod tile;
+mod vector;
+mod weight_gradient;
+mod weights;
+
+use super::memory::written;
+pub(super) use geometry::Conv;
+pub(super) use product::Finish;
+use product::calculate;
+use tile::Isa;
+use weights::WeightStrides;
+
+/// Convolves `input` with `weight`, `[outputs, channels of a group, height, width]`.
+pub(super) fn forward(conv: &Conv, input: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
+    assert_lengths(conv, input, weight);
+    let taps = conv.kernel[0] * conv.kernel[1];
+    let strides = WeightStrides {
+        group: conv.out_channels * conv.in_channels * taps,
+        output: conv.in_channels * taps,
+        channel: taps,
+    };
+    let isa = Isa::detect();
+    // SAFETY: the lattice of the output has a point at every pixel, and `calculate` writes all points.
+    unsafe {
+        written(conv.output_len(), |output| {
+            calculate(isa, &conv.forward(), input, weight, strides, finish, output);
+        })
+    }
+}
+
+/// The gradient of the input from the gradient of the output.
+pub(super) fn input_gradient(conv: &Conv, grad: &[f32], weight: &[f32]) -> Vec<f32> {
+    assert_eq!(
+        grad.len(),
+        conv.output_len(),
+        "the gradient is of the output's shape"
+    );
+    let taps = conv.kernel[0] * conv.kernel[1];
+    let strides = WeightStrides {
+        group: conv.out_channels * conv.in_channels * taps,
+        output: taps,
+        channel: conv.in_channels * taps,
+    };
+    let isa = Isa::detect();
+    // SAFETY: the lattices together have a point at every pixel of the input, and `calculate` writes all points.
+    unsafe {
+        written(conv.input_len(), |target| {
+            for lattice in conv.input_gradient() {
+                calculate(
+                    isa,
+                    &lattice,
+                    grad,
+                    weight,
+                    strides,
+                    Finish::default(),
+                    target,
+                );
+            }
+        })
+    }
+}
+
+/// The gradient of the weights.
+pub(super) fn weight_gradient(conv: &Conv, input: &[f32], grad: &[f32]) -> Vec<f32> {
+    assert_eq!(input.len(), conv.input_len(), "the input is of its shape");
+    assert_eq!(
+        grad.len(),
+        conv.output_len(),
+        "the gradient is of the output's shape"
+    );
+    // SAFETY: `weight_gradient` writes every number of its target, piece by piece.
+    unsafe {
+        written(conv.weight_len(), |target| {
+            weight_gradient::weight_gradient(Isa::detect(), conv, input, grad, target);
+        })
+    }
+}
+
+fn assert_lengths(conv: &Conv, input: &[f32], weight: &[f32]) {
+    assert_eq!(input.len(), conv.input_len(), "the input is of its shape");
+    assert_eq!(
+        weight.len(),
+        conv.weight_len(),
+        "the weights are of their shape"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every instruction set gives the same sums, but for rounding.
+    #[test]
+    fn all_instruction_sets_agree() {
+        let conv = Conv {
+            batch: 2,
+            groups: 2,
+            in_channels: 90,
+            out_channels: 13,
+            input: [11, 29],
+            output: [11, 29],
+            kernel: [3, 3],
+            stride: [1, 1],
+            padding: [1, 1],
+            dilation: [1, 1],
+        };
+        let numbers = |len: usize, step: usize| -> Vec<f32> {
+            (0..len)
+                .map(|index| (index * step % 127) as f32 / 63.0 - 1.0)
+                .collect()
+        };
+        let input = numbers(conv.input_len(), 31);
+        let weight = numbers(conv.weight_len(), 17);
+        let grad = numbers(conv.output_len(), 53);
+        let strides = WeightStrides {
+            group: 13 * 90 * 9,
+            output: 90 * 9,
+            channel: 9,
+        };
+        let run = |isa: Isa| {
+            let finish = Finish::default();
+            // SAFETY: both write every number, as above.
+            let (output, gradient) = unsafe {
+                let output = written(conv.output_len(), |output| {
+                    calculate(
+                        isa,
+                        &conv.forward(),
+                        &input,
+                        &weight,
+                        strides,
+                        finish,
+                        output,
+                    );
+                });
+                let gradient = written(conv.weight_len(), |target| {
+                    weight_gradient::weight_gradient(isa, &conv, &input, &grad, target);
+                });
+                (output, gradient)
+            };
+            [output, gradient]
+        };
+        let all: Vec<[Vec<f32>; 2]> = Isa::all().into_iter().map(run).collect();
+        for other in &all[1..] {
+            for (ours, theirs) in other.iter().flatten().zip(all[0].iter().flatten()) {
+                // Sums of at most 810 products below 1.
+                assert!((ours - theirs).abs() <= 2e-3, "{ours} and {theirs}");
+            }
+        }
+    }
+}
