@@ -13,8 +13,10 @@ use rstest::rstest;
 /// bf16 has eight bits: a relative error of 1/256 a number. Dozens of layers made up to 0.9 % of it here.
 const TOLERANCE: f32 = 0.03;
 
-/// Of the first step, against the same step in f32: 1 minus the cosine of the angle between both.
-const STEP_TOLERANCE: f64 = 0.05;
+/// Cosine of the angle between the first step and the same step in f32, of the small networks. Rounding their weights to
+/// bf16 alone turns the f32 step to 0.94 (plain) and 0.77 (decoupled); in bf16 it was 0.90 and 0.78. A wrong gradient is
+/// near 0. So is a right one of an untrained ResNet-50: rounding its weights alone leaves 0.23 at most.
+const SAME_DIRECTION: f64 = 0.7;
 
 /// The seed is for the whole process, and the tests share it.
 static SEEDING: Mutex<()> = Mutex::new(());
@@ -90,23 +92,30 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 #[case::fcn(DecoupledSegNetConfig::fcn_resnet50(10))]
 #[case::pspnet(DecoupledSegNetConfig::pspnet_resnet50(10))]
 #[case::deeplab(DecoupledSegNetConfig::deeplabv3plus_resnet50(10))]
-fn the_first_step_is_nearly_the_same(#[case] config: DecoupledSegNetConfig) {
-    let rate = 0.01;
-    let (full, after) = one_step(&config, recipe(Precision::Full, rate));
-    let (mixed, network) = one_step(&config, recipe(Precision::Bf16Mixed, rate));
+fn the_loss_is_nearly_the_same(#[case] config: DecoupledSegNetConfig) {
+    let (full, _) = one_step(&config, recipe(Precision::Full, 0.01));
+    let (mixed, network) = one_step(&config, recipe(Precision::Bf16Mixed, 0.01));
     assert!(
         (mixed - full).abs() <= TOLERANCE * full,
         "{mixed} in bf16, {full} in f32"
     );
-    // The loss of an untrained network is near the logarithm of its classes whatever its gradients are.
-    let (_, before) = one_step(&config, recipe(Precision::Full, f64::MIN_POSITIVE));
-    let [before, after, mixed] = [before, after, network].map(|network| Weights::of(&network));
-    let (full_step, mixed_step) = (after.less(&before), mixed.less(&before));
-    let lengths = [&full_step, &mixed_step].map(|step| dot(step, step).sqrt());
-    let cosine = dot(&full_step, &mixed_step) / (lengths[0] * lengths[1]);
+    let types = Weights::of(&network).types;
+    assert!(types.iter().all(|dtype| *dtype == DType::F32));
+}
+
+/// The loss of an untrained network is near the logarithm of its classes whatever its gradients are.
+#[rstest]
+#[case::tiny(DecoupledSegNetConfig::tiny(10))]
+#[case::tiny_plain(DecoupledSegNetConfig::tiny(10).plain())]
+fn the_first_step_goes_the_same_way(#[case] config: DecoupledSegNetConfig) {
+    let weights = |precision, rate| Weights::of(&one_step(&config, recipe(precision, rate)).1);
+    let before = weights(Precision::Full, f64::MIN_POSITIVE);
+    let full = weights(Precision::Full, 0.01).less(&before);
+    let mixed = weights(Precision::Bf16Mixed, 0.01).less(&before);
+    let lengths = [&full, &mixed].map(|step| dot(step, step).sqrt());
+    let cosine = dot(&full, &mixed) / (lengths[0] * lengths[1]);
     println!("steps of {lengths:?}, cosine {cosine}");
-    assert!(cosine > 1.0 - STEP_TOLERANCE, "cosine {cosine}");
+    assert!(cosine > SAME_DIRECTION, "cosine {cosine}");
     let ratio = lengths[1] / lengths[0];
-    assert!((ratio - 1.0).abs() < STEP_TOLERANCE, "{lengths:?}");
-    assert!(mixed.types.iter().all(|dtype| *dtype == DType::F32));
+    assert!((ratio - 1.0).abs() < 0.1, "{lengths:?}");
 }

@@ -22,16 +22,18 @@ pub enum CliError {
         expected: Vec<&'static str>,
     },
     /// The command works on data, and `--data` names none.
-    #[error("which data set? --data {}", crate::projects::known())]
-    NoData,
+    #[error("which data set? --data {expected}")]
+    NoData {
+        /// What there is, in words.
+        expected: String,
+    },
     /// `--data` is neither a name nor a file.
-    #[error(
-        "`--data {found}`: no such data set or file, expected {}",
-        crate::projects::known()
-    )]
+    #[error("`--data {found}`: no such data set or file, expected {expected}")]
     UnknownData {
         /// The value.
         found: String,
+        /// What there is, in words.
+        expected: String,
     },
     /// A value of `--set` without `=`.
     #[error("`--set {found}`: expected KEY=VALUE")]

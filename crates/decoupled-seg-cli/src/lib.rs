@@ -13,7 +13,6 @@
 //!
 //! ```no_run
 //! use std::process::ExitCode;
-//! use std::sync::Arc;
 //!
 //! use decoupled_seg::datasets::CustomDataset;
 //! use decoupled_seg::engine::{Recipe, RecipePreset};
@@ -22,7 +21,7 @@
 //! fn main() -> ExitCode {
 //!     let recipe = Recipe { epochs: 40, batch: 4, ..RecipePreset::Paper.recipe() };
 //!     let project = Project::new("cracks", "data/cracks", recipe, |root, split| {
-//!         Ok(Arc::new(CustomDataset::open(root.join("dataset.toml"), split.as_str())?))
+//!         CustomDataset::open_partially(root.join("dataset.toml"), split.as_str()).shared()
 //!     });
 //!     decoupled_seg_cli::main(&project)
 //! }
@@ -160,7 +159,9 @@ pub fn run_with_data<A: Into<OsString> + Clone>(
     let command = CliWithData::from_arg_matches_mut(&mut matches)?.command;
     match project {
         Some(project) => command.run(&project),
-        None if command.needs_data() => Err(CliError::NoData),
+        None if command.needs_data() => Err(CliError::NoData {
+            expected: projects::known(),
+        }),
         None => command.run(&Project::without_data()),
     }
 }

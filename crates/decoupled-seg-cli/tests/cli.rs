@@ -232,7 +232,10 @@ fn mistakes_are_named() {
         "{error}"
     );
     let error = message(&["train", "--set", "loss.body_weight=-1"]);
-    assert!(error.contains("loss: a factor"), "{error}");
+    assert!(
+        error.contains("loss: body_weight must be finite and not below 0"),
+        "{error}"
+    );
     let error = message(&["train", "--synthetic", "--crop", "64x48"]);
     assert!(error.contains("augmentation.crop: 64x48"), "{error}");
     let error = message(&["train", "--set", "batches=2"]);

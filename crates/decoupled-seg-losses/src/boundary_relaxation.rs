@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::class_weights::ClassCounts;
 use crate::error::required;
-use crate::ops::{in_f32, set_nll};
+use crate::ops::set_nll;
+use crate::tensors::in_f32;
 use crate::{ClassWeights, RelaxedLabels};
 
 /// How much the pixels near a border between classes count.

@@ -249,7 +249,7 @@ impl DecoupledLoss {
 
         // The segmentation and the attention term look at the same cross entropies.
         let pixels = PixelLosses::new(output.logits.clone(), labels.clone());
-        let segmentation = pixels.mined(&config.segmentation) * config.segmentation_weight;
+        let segmentation = config.segmentation.of_pixels(&pixels) * config.segmentation_weight;
         let [body, edge, attention] = match supervision {
             None => [None, None, None],
             Some((predicted, wanted)) => {
@@ -268,7 +268,10 @@ impl DecoupledLoss {
             }
         };
         let auxiliary = output.aux_logits.clone().map(|logits| {
-            PixelLosses::new(logits, labels).mined(&config.auxiliary) * config.auxiliary_weight
+            config
+                .auxiliary
+                .of_pixels(&PixelLosses::new(logits, labels))
+                * config.auxiliary_weight
         });
 
         let parts = [&body, &edge, &attention, &auxiliary];

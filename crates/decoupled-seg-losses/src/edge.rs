@@ -3,7 +3,7 @@ use burn::tensor::activation::{log_sigmoid, sigmoid};
 use burn::tensor::{Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
-use crate::ops::{in_f32, plain};
+use crate::tensors::{in_f32, plain};
 
 /// What the edge logits go through before the binary cross entropy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

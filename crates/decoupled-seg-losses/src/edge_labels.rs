@@ -2,7 +2,7 @@ use burn::tensor::{Bool, Int, Tensor};
 use decoupled_seg_targets::{EdgeSource, IgnoredPixels, TargetsOptions};
 
 use crate::label_sets::is_class;
-use crate::ops::{DiskValues, differs_within};
+use crate::tensors::{DiskValues, differs_within};
 use crate::{IGNORE_INDEX, LabelSets};
 
 /// Edge labels `[batch, height, width]`, 0, 1 or [`IGNORE_INDEX`], by tensor operations on any device.

@@ -1,6 +1,6 @@
 use burn::tensor::{Bool, Device, Int, Tensor, assert_shape};
 
-use crate::ops::{bit_count, lowest_bit, plain};
+use crate::tensors::{bit_count, lowest_bit, plain};
 
 /// Classes in one word of a [`LabelSets`]; the sign bit stays free, so that an `i32` device is enough.
 pub(crate) const CLASSES_PER_WORD: usize = 31;

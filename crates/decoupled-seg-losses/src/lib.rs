@@ -18,6 +18,7 @@
 //! taken as f32 whatever their type. A loss of no pixel is 0 with a zero gradient; NaN logits give NaN
 //! (but for the official double sigmoid on devices whose sigmoid of NaN is a number, as WGSL allows).
 
+mod body_edge_targets;
 mod boundary_relaxation;
 mod class_weights;
 mod decoupled;
@@ -32,8 +33,10 @@ mod ops;
 mod pixel_losses;
 mod relaxed_labels;
 mod targets;
+mod tensors;
 mod terms;
 
+pub use body_edge_targets::BodyEdgeTargets;
 pub use boundary_relaxation::{
     BodyReduction, BorderWeights, BoundaryRelaxationLoss, BoundaryRelaxationLossConfig,
 };
@@ -47,7 +50,7 @@ pub use label_sets::LabelSets;
 pub use mining::{AtLimit, PixelCount, PixelMining};
 pub use ohem::{OhemCrossEntropyLoss, OhemCrossEntropyLossConfig};
 pub use relaxed_labels::RelaxedLabels;
-pub use targets::{BodyEdgeTargets, Targets};
+pub use targets::Targets;
 pub use terms::{LossTerm, LossTerms, LossValues, Terms};
 
 /// The label that stands for "no class": what [`Targets`] write where an edge is not known.

@@ -63,6 +63,11 @@ impl OhemCrossEntropyLossConfig {
         self.class_weights.validate()?;
         share("label_smoothing", self.label_smoothing)
     }
+
+    /// The loss over pixels whose cross entropies are known.
+    pub(crate) fn of_pixels(&self, pixels: &PixelLosses) -> Tensor<1> {
+        pixels.mined(&self.mining, &self.class_weights, self.label_smoothing)
+    }
 }
 
 impl OhemCrossEntropyLoss {
@@ -78,7 +83,7 @@ impl OhemCrossEntropyLoss {
     ///
     /// Panics if the sizes differ, or if there is not one fixed class weight for each class.
     pub fn forward(&self, logits: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<1> {
-        PixelLosses::new(logits, labels).mined(&self.config)
+        self.config.of_pixels(&PixelLosses::new(logits, labels))
     }
 }
 

@@ -1,9 +1,10 @@
 use burn::tensor::{Bool, Int, Tensor, assert_shape};
 
-use crate::OhemCrossEntropyLossConfig;
+use crate::PixelMining;
 use crate::class_weights::{ClassCounts, ClassWeights};
 use crate::label_sets::is_class;
-use crate::ops::{in_f32, label_nll, plain};
+use crate::ops::label_nll;
+use crate::tensors::{in_f32, plain};
 
 /// Cross entropies of all pixels, which the segmentation and the attention term share.
 pub(crate) struct PixelLosses {
@@ -33,11 +34,15 @@ impl PixelLosses {
         }
     }
 
-    /// The loss over the pixels that the configuration keeps.
-    pub fn mined(&self, config: &OhemCrossEntropyLossConfig) -> Tensor<1> {
-        let weights = self.class_weights(&config.class_weights);
-        let selection = config.mining.select(&self.nll, self.valid.clone());
-        let smoothing = config.label_smoothing;
+    /// The loss over the pixels that `mining` keeps.
+    pub fn mined(
+        &self,
+        mining: &PixelMining,
+        class_weights: &ClassWeights,
+        smoothing: f64,
+    ) -> Tensor<1> {
+        let weights = self.class_weights(class_weights);
+        let selection = mining.select(&self.nll, self.valid.clone());
         let mut losses = self.nll.clone();
         if smoothing > 0.0 {
             losses = losses * (1.0 - smoothing);

@@ -2,7 +2,7 @@ use burn::tensor::{Bool, Int, Tensor};
 
 use crate::error::required;
 use crate::label_sets::{CLASSES_PER_WORD, is_class};
-use crate::ops::{bits_in_window, differs_from_neighbour, plain};
+use crate::tensors::{bits_in_window, differs_from_neighbour, plain};
 use crate::{IGNORE_INDEX, LabelSets, TargetsOptions};
 
 /// For every pixel the set of the classes near it: the target of the body.

@@ -2,9 +2,11 @@ use burn::tensor::{Int, Tensor, assert_shape};
 use decoupled_seg_targets::TargetsOptions;
 
 use crate::RelaxedLabels;
+use crate::body_edge_targets::BodyEdgeTargets;
 use crate::edge_labels::edge_labels;
 use crate::error::required;
-use crate::ops::{self, plain};
+use crate::ops;
+use crate::tensors::plain;
 
 /// What [`DecoupledLoss`](crate::DecoupledLoss) is trained towards, on the device of the labels.
 #[derive(Clone, Debug)]
@@ -13,15 +15,6 @@ pub struct Targets {
     pub labels: Tensor<3, Int>,
     /// What body and edge are trained towards, for networks that predict them.
     pub supervision: Option<BodyEdgeTargets>,
-}
-
-/// What the body and the edge are trained towards.
-#[derive(Clone, Debug)]
-pub struct BodyEdgeTargets {
-    /// The classes near every pixel: the target of the body.
-    pub relaxed: RelaxedLabels,
-    /// 1 near a border between classes, 0 elsewhere, or [`IGNORE_INDEX`](crate::IGNORE_INDEX), `[batch, height, width]`.
-    pub edge_labels: Tensor<3, Int>,
 }
 
 impl Targets {

@@ -1,7 +1,14 @@
 use crate::{Study, measure::Measure};
 
+impl Study {
+    /// Every value of every run: `variant,seed,measure,value`, scores in `0..=1`.
+    pub fn csv(&self) -> String {
+        text(self)
+    }
+}
+
 /// One line for each value of each run.
-pub(crate) fn text(study: &Study) -> String {
+fn text(study: &Study) -> String {
     let mut text = String::from("variant,seed,measure,value\n");
     let mut measures = Measure::main(study);
     measures.extend(Measure::boundary(study));

@@ -1,12 +1,20 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::Study;
 use crate::document::{Block, Document, Table};
 
 const STYLE: &str = include_str!("style.css");
 
+impl Study {
+    /// The report as one HTML file that loads nothing from elsewhere.
+    pub fn html(&self) -> String {
+        page(&Document::new(self))
+    }
+}
+
 /// The document as a page that loads nothing.
-pub(crate) fn page(document: &Document) -> String {
+fn page(document: &Document) -> String {
     let title = escape(document.title);
     let blocks: String = document.blocks.iter().map(block).collect();
     format!(

@@ -1,7 +1,15 @@
+use crate::Study;
 use crate::document::{Block, Document, Table};
 
+impl Study {
+    /// The tables of the report as Markdown.
+    pub fn markdown(&self) -> String {
+        text(&Document::new(self))
+    }
+}
+
 /// The document without its charts and pictures.
-pub(crate) fn text(document: &Document) -> String {
+fn text(document: &Document) -> String {
     let mut text = format!("# {}\n", document.title);
     for block in &document.blocks {
         match block {

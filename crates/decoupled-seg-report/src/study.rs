@@ -1,7 +1,5 @@
 use decoupled_seg_metrics::{BoundaryScore, BoundaryThreshold};
 
-use crate::{csv, document::Document, html, markdown};
-
 /// The results of several variants of a network or of its training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Study {
@@ -115,22 +113,5 @@ impl Run {
             histories: Vec::new(),
             seconds: None,
         }
-    }
-}
-
-impl Study {
-    /// The report as one HTML file that loads nothing from elsewhere.
-    pub fn html(&self) -> String {
-        html::page(&Document::new(self))
-    }
-
-    /// The tables of the report as Markdown.
-    pub fn markdown(&self) -> String {
-        markdown::text(&Document::new(self))
-    }
-
-    /// Every value of every run: `variant,seed,measure,value`, scores in `0..=1`.
-    pub fn csv(&self) -> String {
-        csv::text(self)
     }
 }

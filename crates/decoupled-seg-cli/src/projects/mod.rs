@@ -46,6 +46,7 @@ impl Project {
         if !description.is_file() {
             return Err(CliError::UnknownData {
                 found: data.to_string(),
+                expected: known(),
             });
         }
         Ok(Self::described_by(&description))
