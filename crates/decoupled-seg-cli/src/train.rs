@@ -180,7 +180,8 @@ impl TrainArgs {
         let scale = self.resized?;
         let folder = self.cache.clone().or_else(|| images.cache_folder());
         let folder = folder.unwrap_or_else(|| out.to_path_buf()).join("resized");
-        let config = ResizedCacheConfig::new(folder, ResizedTo::Scale(scale));
+        let config = ResizedCacheConfig::new(folder, ResizedTo::Scale(scale))
+            .with_fallback(out.join("resized"));
         Some(config.init(Arc::clone(images)))
     }
 

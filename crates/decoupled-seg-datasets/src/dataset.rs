@@ -1,55 +1,11 @@
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn_dataset::Dataset;
-use serde::{Deserialize, Serialize};
 
 use crate::hash::Fnv;
 use crate::item_check::ItemCheck;
 use crate::{ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Sample};
-
-/// Part of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// For training.
-    Train,
-    /// For choosing: checkpoints, thresholds, hyper-parameters.
-    Val,
-    /// For reporting, once.
-    Test,
-    /// Training and validation images together, as some papers train on CamVid.
-    TrainVal,
-}
-
-impl Split {
-    /// The word used in folder and list names: `train`, `val`, `test`, `trainval`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Val => "val",
-            Self::Test => "test",
-            Self::TrainVal => "trainval",
-        }
-    }
-
-    /// The splits with a folder of their own that this one is made of.
-    pub const fn parts(self) -> &'static [Self] {
-        match self {
-            Self::Train => &[Self::Train],
-            Self::Val => &[Self::Val],
-            Self::Test => &[Self::Test],
-            Self::TrainVal => &[Self::Train, Self::Val],
-        }
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// A list of labelled images that knows its classes.
 ///
@@ -108,6 +64,12 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
     /// Returns the error of a label file that cannot be read.
     fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
         Ok(None)
+    }
+
+    /// Whether the class table was written for these data, so that a class that no training label shows is a mistake;
+    /// a benchmark has classes that a part of its images does not show.
+    fn has_own_classes(&self) -> bool {
+        false
     }
 
     /// The folder beside the data for what is computed from them, whether or not it is there; `None` where the data
@@ -216,6 +178,10 @@ macro_rules! forward_segmentation {
 
             fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
                 self.as_ref().fingerprint()
+            }
+
+            fn has_own_classes(&self) -> bool {
+                self.as_ref().has_own_classes()
             }
 
             fn cache_folder(&self) -> Option<PathBuf> {

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use decoupled_seg_types::{FileKind, Size};
 
 use crate::MaskFormat;
+use crate::split::Split;
 
 /// Why a data set could not be opened, or one of its items not be read.
 ///
@@ -34,12 +35,42 @@ pub enum DatasetError {
         problems: Vec<DatasetError>,
     },
     /// An image whose label file is not there.
-    #[error("`{image}`: image without label, expected `{looked_for}`")]
+    #[error("`{image}`: image without label, expected `{looked_for}`{}", instead(.there))]
     ImageWithoutLabel {
         /// The image.
         image: PathBuf,
         /// Where the label was expected.
         looked_for: PathBuf,
+        /// A file of that name with another ending, if there is one.
+        there: Option<PathBuf>,
+    },
+    /// Images and a folder of labels that fit none of them.
+    #[error("`{folder}`: no labels of {images} images, expected names that end in `{suffix}`{}", instead(.there))]
+    NoLabelFiles {
+        /// The folder of the labels.
+        folder: PathBuf,
+        /// How many images there are.
+        images: usize,
+        /// How label names should end.
+        suffix: String,
+        /// A file with the name of an image and another ending, if there is one.
+        there: Option<PathBuf>,
+    },
+    /// A split to train on or to validate with in which no pixel is labelled.
+    #[error(
+        "the {split} images have no labels: nothing can be learned from or measured on them; name their labels, or leave the split out"
+    )]
+    Unlabelled {
+        /// The split.
+        split: Split,
+    },
+    /// Labels that are all ignored.
+    #[error(
+        "every pixel of the {split} labels is ignored: nothing can be learned from or measured on them; see `ignored` and the ids of the classes"
+    )]
+    AllIgnored {
+        /// The split.
+        split: Split,
     },
     /// A label file whose image is not there.
     #[error("`{label}`: label without image, expected `{looked_for}`")]
@@ -84,6 +115,20 @@ pub enum DatasetError {
         count: usize,
         /// Classes of the data set.
         num_classes: usize,
+        /// The values that would have been right, in words.
+        expected: String,
+    },
+    /// A mask with more values that mean nothing than a slip explains.
+    #[error(
+        "`{path}`: {values} other values on {pixels} pixels (smoothed, or saved as JPEG?), expected {expected}"
+    )]
+    ManyUnknown {
+        /// The mask.
+        path: PathBuf,
+        /// How many values or colours.
+        values: usize,
+        /// Pixels with one of them.
+        pixels: usize,
         /// The values that would have been right, in words.
         expected: String,
     },
@@ -295,6 +340,28 @@ pub enum ListProblem {
         /// The first name too many.
         found: String,
     },
+    /// Names with spaces, separated by spaces.
+    #[error("a name with a space? separate image and label by a tab or a comma: `{line}`")]
+    Spaces {
+        /// The line.
+        line: String,
+    },
+    /// A name where a path was expected.
+    #[error(
+        "no such image: `{name}`; a line is a path, or a name if the split has `images` (and `labels`) beside `list`"
+    )]
+    NameAlone {
+        /// The name.
+        name: String,
+    },
+    /// A name that no image of the folder has.
+    #[error("no image `{name}` in `{folder}`")]
+    NoSuchName {
+        /// The name.
+        name: String,
+        /// The folder of the images.
+        folder: PathBuf,
+    },
     /// The image is not there.
     #[error("no such image: `{path}`")]
     NoImage {
@@ -345,6 +412,13 @@ fn first_few(problems: &[DatasetError]) -> String {
     match problems.len().saturating_sub(SHOWN) {
         0 => format!("{} problems: {shown}", problems.len()),
         rest => format!("{} problems: {shown}; and {rest} more", problems.len()),
+    }
+}
+
+fn instead(there: &Option<PathBuf>) -> String {
+    match there {
+        Some(path) => format!("; there is `{}`", path.display()),
+        None => String::new(),
     }
 }
 

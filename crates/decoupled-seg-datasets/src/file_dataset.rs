@@ -22,6 +22,7 @@ pub struct FileDataset {
     masks: MaskReader,
     root: Option<PathBuf>,
     extra_from: Option<usize>,
+    own_classes: bool,
 }
 
 impl FileDataset {
@@ -42,6 +43,7 @@ impl FileDataset {
             masks,
             root: None,
             extra_from: None,
+            own_classes: false,
         }
     }
 
@@ -73,6 +75,13 @@ impl FileDataset {
         self
     }
 
+    /// Says that the class table was written for these files:
+    /// [`has_own_classes`](SegmentationDataset::has_own_classes).
+    pub fn with_own_classes(mut self) -> Self {
+        self.own_classes = true;
+        self
+    }
+
     /// The files, in order.
     pub fn pairs(&self) -> &[Pair] {
         &self.pairs
@@ -94,6 +103,7 @@ impl FileDataset {
         self.pairs.extend(other.pairs);
         Self {
             root: self.root,
+            own_classes: self.own_classes,
             ..Self::new(self.pairs, self.classes, self.masks)
         }
     }
@@ -127,6 +137,7 @@ impl FileDataset {
             masks: self.masks.clone(),
             root: self.root.clone(),
             extra_from: None,
+            own_classes: self.own_classes,
         }
     }
 }
@@ -246,6 +257,10 @@ impl SegmentationDataset for FileDataset {
         self.root.as_ref().map(|root| root.join(".decoupled-seg"))
     }
 
+    fn has_own_classes(&self) -> bool {
+        self.own_classes
+    }
+
     fn extra_from(&self) -> Option<usize> {
         self.extra_from
     }
@@ -272,6 +287,7 @@ impl SegmentationDataset for FileDataset {
         };
         check.mask_format = Some(mask.format);
         check.raw_values = mask.histogram();
+        let mask = self.masks.plain(mask);
         let mismatch = |label: &PathBuf, label_size: Size| {
             let image_size = check.size.filter(|&size| size != label_size)?;
             Some(DatasetError::SizeMismatch {

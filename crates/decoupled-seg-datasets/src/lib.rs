@@ -7,7 +7,7 @@
 //! Modules know those above them in this list only:
 //!
 //! ```text
-//! point, class_table, label_map, instance_map, mask_format    plain data
+//! split, point, class_table, label_map, instance_map, mask_format    plain data
 //! error                                                       what can go wrong with them
 //! sample, item_check, augment                                 a picture with its labels
 //! files                                                       PNG, JPEG, masks, lists, folders
@@ -36,10 +36,11 @@ mod readers;
 mod resized_cache;
 mod sample;
 pub mod sampling;
+mod split;
 
 pub use burn_dataset::Dataset;
 pub use class_table::{Class, ClassTable, MAX_CLASSES};
-pub use dataset::{SegmentationDataset, Split};
+pub use dataset::SegmentationDataset;
 pub use decoupled_seg_types::{IGNORE_LABEL, Size};
 pub use error::{DatasetError, ListProblem};
 pub use file_dataset::FileDataset;
@@ -56,3 +57,4 @@ pub use readers::{
 };
 pub use resized_cache::{ResizedCache, ResizedCacheConfig, ResizedCacheState, ResizedTo};
 pub use sample::Sample;
+pub use split::Split;

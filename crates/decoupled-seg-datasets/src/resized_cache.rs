@@ -34,6 +34,9 @@ pub enum ResizedTo {
 pub struct ResizedCacheConfig {
     /// Where the resized items are kept.
     pub folder: PathBuf,
+    /// Where they are kept if that folder cannot be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<PathBuf>,
     /// Their size.
     pub size: ResizedTo,
     /// How images are resized; labels take the nearest.
@@ -46,9 +49,16 @@ impl ResizedCacheConfig {
     pub fn new(folder: impl Into<PathBuf>, size: ResizedTo) -> Self {
         Self {
             folder: folder.into(),
+            fallback: None,
             size,
             filter: ResizeFilter::default(),
         }
+    }
+
+    /// Sets [`fallback`](Self::fallback).
+    pub fn with_fallback(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.fallback = Some(folder.into());
+        self
     }
 
     /// Sets [`filter`](Self::filter).
@@ -80,8 +90,18 @@ impl ResizedCacheConfig {
             read: AtomicUsize::new(0),
             made: AtomicUsize::new(0),
             unwritable: OnceLock::new(),
+            second: self.fallback.clone().filter(|_| !is_writable(&self.folder)),
         }
     }
+}
+
+/// Whether a file can be made in a folder, which is made if need be.
+fn is_writable(folder: &Path) -> bool {
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    let written = write_whole(&probe, |_| Ok(()));
+    // Best effort: an empty file more harms nothing.
+    let _ = std::fs::remove_file(probe);
+    written.is_ok()
 }
 
 /// What became of a [`ResizedCache`] so far.
@@ -145,6 +165,8 @@ pub struct ResizedCache<D> {
     read: AtomicUsize,
     made: AtomicUsize,
     unwritable: OnceLock<Arc<DatasetError>>,
+    /// The fallback, if the first folder cannot be written.
+    second: Option<PathBuf>,
 }
 
 /// The two files of an item.
@@ -181,7 +203,11 @@ impl<D: SegmentationDataset> ResizedCache<D> {
         let key = key.finish();
         let file = |what: &str| {
             let name = format!("{key:016x}_{what}.png");
-            self.config.folder.join(name)
+            let first = self.config.folder.join(&name);
+            match &self.second {
+                Some(second) if !first.is_file() => second.join(name),
+                _ => first,
+            }
         };
         Ok(Some(Files {
             image: file("image"),

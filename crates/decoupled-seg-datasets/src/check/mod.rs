@@ -7,4 +7,4 @@ mod run;
 pub use crate::item_check::ItemCheck;
 pub use overlay::{overlay, write_overlays};
 pub use report::{CheckReport, Duplicate, SplitReport};
-pub use run::{check, check_splits};
+pub use run::{check, check_splits, unseen_classes};

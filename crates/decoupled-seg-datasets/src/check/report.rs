@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use decoupled_seg_types::Size;
 
-use crate::{ClassTable, DatasetError, IGNORE_LABEL, MaskFormat};
+use crate::{ClassTable, DatasetError, IGNORE_LABEL, MaskFormat, SegmentationDataset, Split};
 
 /// Two items with the same picture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,10 @@ pub struct SplitReport {
     pub items: usize,
     /// Whether it has labels.
     pub labelled: bool,
+    /// Whether its classes were chosen for it ([`SegmentationDataset::has_own_classes`]).
+    pub own_classes: bool,
+    /// Label maps that could be read.
+    pub masks: usize,
     /// Image sizes, with how many images have each.
     pub sizes: BTreeMap<Size, usize>,
     /// How the masks are stored, with how many are stored so.
@@ -41,11 +45,37 @@ pub struct SplitReport {
 }
 
 impl SplitReport {
-    pub(super) fn new(name: &str, items: usize, labelled: bool, num_classes: usize) -> Self {
+    /// A split of which nothing can be used.
+    pub(super) fn unusable(name: &str, files: Vec<DatasetError>) -> Self {
+        Self {
+            files,
+            ..Self::new(name, 0, true, false, 0)
+        }
+    }
+
+    pub(super) fn of(name: &str, dataset: &dyn SegmentationDataset) -> Self {
+        Self::new(
+            name,
+            dataset.len(),
+            dataset.is_labelled(),
+            dataset.has_own_classes(),
+            dataset.classes().num_classes(),
+        )
+    }
+
+    fn new(
+        name: &str,
+        items: usize,
+        labelled: bool,
+        own_classes: bool,
+        num_classes: usize,
+    ) -> Self {
         Self {
             name: name.to_string(),
             items,
             labelled,
+            own_classes,
+            masks: 0,
             sizes: BTreeMap::new(),
             mask_formats: BTreeMap::new(),
             raw_values: BTreeMap::new(),
@@ -70,6 +100,7 @@ impl SplitReport {
             *self.raw_values.entry(value).or_default() += count;
         }
         if let Some(labels) = item.labels {
+            self.masks += 1;
             let counts = labels.histogram();
             self.pixels
                 .iter_mut()
@@ -102,9 +133,30 @@ impl SplitReport {
         self.files.len() + self.problems.len()
     }
 
-    /// Classes that no readable image of a labelled split shows.
+    /// What keeps the split from being trained on or validated with, though its files are sound: no labels, or none that
+    /// count. Test splits are free to have none.
+    pub fn useless(&self) -> Option<DatasetError> {
+        let split = [Split::Train, Split::Val]
+            .into_iter()
+            .find(|split| split.as_str() == self.name)?;
+        let ignored = usize::from(IGNORE_LABEL);
+        if self.items > 0 && !self.labelled {
+            Some(DatasetError::Unlabelled { split })
+        } else if self.masks > 0 && self.pixels[..ignored].iter().sum::<u64>() == 0 {
+            Some(DatasetError::AllIgnored { split })
+        } else {
+            None
+        }
+    }
+
+    /// Whether classes that were chosen for these data occur nowhere in the training labels.
+    pub fn lacks_classes(&self) -> bool {
+        self.own_classes && self.name == Split::Train.as_str() && !self.absent().is_empty()
+    }
+
+    /// Classes that no label map of the split shows; none where none could be read.
     pub fn absent(&self) -> Vec<u8> {
-        if !self.labelled {
+        if self.masks == 0 {
             return Vec::new();
         }
         (0_u8..)
@@ -129,10 +181,14 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// Whether every item can be used for training: no problem, and no picture in two splits. Absent classes and
-    /// pictures twice in one split are worth knowing, but no mistake.
+    /// Whether every item can be used for training: no problem, no picture in two splits, and labels that can be learned
+    /// from: some, and of all classes that were chosen for the data. Classes of a benchmark that a part of it does not
+    /// show and pictures twice in one split are worth knowing, but no mistake.
     pub fn is_ok(&self) -> bool {
-        self.splits.iter().all(|split| split.problem_count() == 0) && self.leaks().next().is_none()
+        let sound = |split: &SplitReport| {
+            split.problem_count() == 0 && split.useless().is_none() && !split.lacks_classes()
+        };
+        self.splits.iter().all(sound) && self.leaks().next().is_none()
     }
 
     /// Pictures that are in two splits.
@@ -160,6 +216,10 @@ impl fmt::Display for CheckReport {
             } else {
                 ", without labels"
             };
+            if split.items == 0 && !split.files.is_empty() {
+                writeln!(f, "{}: nothing of it can be used, see below", split.name)?;
+                continue;
+            }
             writeln!(f, "{}: {} images{labelled}", split.name, split.items)?;
             let sizes = split
                 .sizes
@@ -178,7 +238,7 @@ impl fmt::Display for CheckReport {
                     .raw_values
                     .iter()
                     .map(|(value, count)| format!("{value} ({count})"));
-                writeln!(f, "  values: {}", values.collect::<Vec<_>>().join(", "))?;
+                writeln!(f, "  values: {}", first_few(values, VALUES))?;
             }
         }
         for (name, error) in &self.missing {
@@ -195,16 +255,27 @@ impl fmt::Display for CheckReport {
             )?;
         }
         for split in &self.splits {
-            for problem in &split.files {
+            for problem in split.files.iter().take(PROBLEMS) {
                 writeln!(f, "{}: {problem}", split.name)?;
             }
-            for (name, problem) in &split.problems {
+            let left = PROBLEMS.saturating_sub(split.files.len());
+            for (name, problem) in split.problems.iter().take(left) {
                 writeln!(f, "{}/{name}: {problem}", split.name)?;
+            }
+            let more = split.problem_count().saturating_sub(PROBLEMS);
+            if more > 0 {
+                writeln!(f, "{}: and {more} more problems", split.name)?;
+            }
+            if let Some(useless) = split.useless() {
+                writeln!(f, "{}: {useless}", split.name)?;
             }
         }
         let problems: usize = self.splits.iter().map(SplitReport::problem_count).sum();
+        let useless = self.splits.iter().filter(|split| split.useless().is_some());
+        let problems = problems + useless.count();
         match (problems, self.leaks().count()) {
-            (0, 0) => writeln!(f, "no problems"),
+            (0, 0) if self.is_ok() => writeln!(f, "no problems"),
+            (0, 0) => writeln!(f, "classes that no training label shows cannot be learned"),
             (problems, 0) => writeln!(f, "{problems} problems"),
             (problems, leaks) => writeln!(f, "{problems} problems, {leaks} pictures in two splits"),
         }
@@ -251,18 +322,38 @@ impl CheckReport {
             if !absent.is_empty() {
                 writeln!(f, "{}: no pixel of {}", split.name, absent.join(", "))?;
             }
+            let holds_255 = split.raw_values.contains_key(&255);
+            let ignores_255 = split.pixels[usize::from(IGNORE_LABEL)] > 0;
+            if let [only] = absent[..]
+                && split.lacks_classes()
+                && holds_255
+                && ignores_255
+            {
+                writeln!(
+                    f,
+                    "  value 255 is ignored; is it `{only}`? then set `id = 255` for the class, and `ignored = []`"
+                )?;
+            }
         }
         Ok(())
     }
 }
 
+/// So many problems of a split are written out.
+const PROBLEMS: usize = 24;
+/// So many values of masks are.
+const VALUES: usize = 64;
+
 /// The first few of a list.
 fn shortened(items: impl ExactSizeIterator<Item = String>) -> String {
-    const SHOWN: usize = 8;
+    first_few(items, 8)
+}
+
+fn first_few(items: impl ExactSizeIterator<Item = String>, shown: usize) -> String {
     let count = items.len();
-    let mut shown: Vec<String> = items.take(SHOWN).collect();
-    if count > SHOWN {
-        shown.push(format!("and {} more", count - SHOWN));
+    let mut items: Vec<String> = items.take(shown).collect();
+    if count > shown {
+        items.push(format!("and {} more", count - shown));
     }
-    shown.join(", ")
+    items.join(", ")
 }

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
 use super::{CheckReport, Duplicate, SplitReport};
-use crate::{ClassTable, DatasetError, Opened, SegmentationDataset, Split};
+use crate::{DatasetError, Opened, SegmentationDataset, Split};
 
 /// Reads every item of every split, in parallel, and reports everything that is wrong with them; an item that cannot
 /// be read stops nothing.
@@ -51,8 +51,17 @@ pub fn check_splits(
     let mut readable: Vec<(&str, Arc<dyn SegmentationDataset>)> = Vec::new();
     let mut unusable: Vec<(&str, Vec<DatasetError>)> = Vec::new();
     let mut missing = Vec::new();
-    for (split, opened) in splits {
+    let mut told = BTreeSet::new();
+    for (split, mut opened) in splits {
         let name = split.as_str();
+        // What is wrong with the description of a data set is wrong for each of its splits: told once.
+        let before = opened.problems.len();
+        let news =
+            |problem: &DatasetError| !is_described(problem) || told.insert(problem.to_string());
+        opened.problems.retain(news);
+        if opened.dataset.is_none() && opened.problems.is_empty() && before > 0 {
+            continue;
+        }
         let absent = opened.dataset.is_none() && opened.problems.iter().all(is_absence);
         if split == Split::Test && absent {
             missing.extend(opened.whole().err().map(|why| (name.to_string(), why)));
@@ -72,17 +81,22 @@ pub fn check_splits(
     for (name, problems) in unusable {
         match report.splits.iter_mut().find(|split| split.name == name) {
             Some(split) => split.files = problems,
-            None => {
-                let mut split = SplitReport::new(name, 0, false, 0);
-                split.files = problems;
-                report.splits.push(split);
-            }
+            None => report.splits.push(SplitReport::unusable(name, problems)),
         }
     }
     report
         .splits
         .sort_by_key(|split| order.iter().position(|name| *name == split.name));
     report
+}
+
+/// Whether a problem is one of the description.
+fn is_described(problem: &DatasetError) -> bool {
+    use DatasetError as E;
+    matches!(
+        problem,
+        E::Toml { .. } | E::Json { .. } | E::ClassTable { .. }
+    )
 }
 
 /// Whether a problem is that nothing is there.
@@ -105,13 +119,12 @@ fn read_all(
             .all(|(_, split)| Some(split.classes()) == classes.as_ref()),
         "splits have the same classes"
     );
-    let num_classes = classes.as_ref().map_or(0, ClassTable::num_classes);
     let total = splits.iter().map(|(_, split)| split.len()).sum();
     let done = Mutex::new(0);
     let mut reports = Vec::new();
     let mut seen: BTreeMap<u64, Vec<(usize, usize)>> = BTreeMap::new();
     for (number, (name, dataset)) in splits.iter().enumerate() {
-        let mut report = SplitReport::new(name, dataset.len(), dataset.is_labelled(), num_classes);
+        let mut report = SplitReport::of(name, *dataset);
         // In blocks: the label maps of a large data set do not fit in memory all at once.
         let indices: Vec<usize> = (0..dataset.len()).collect();
         for block in indices.chunks(BLOCK) {
@@ -177,4 +190,41 @@ fn same_pictures(
         }
     }
     duplicates
+}
+
+/// Looks through the labels of a split until each class was seen, before anything is trained on it: the classes that no
+/// label shows. Items that cannot be read are left to the reading.
+///
+/// # Errors
+///
+/// Returns [`DatasetError::Unlabelled`] or [`DatasetError::AllIgnored`] for a split that nothing can be learned from or
+/// measured on.
+pub fn unseen_classes(
+    dataset: &dyn SegmentationDataset,
+    split: Split,
+) -> Result<Vec<u8>, DatasetError> {
+    if !dataset.is_labelled() {
+        return Err(DatasetError::Unlabelled { split });
+    }
+    let mut seen = vec![false; dataset.classes().num_classes()];
+    let mut read = 0;
+    let indices: Vec<usize> = (0..dataset.len()).collect();
+    for block in indices.chunks(BLOCK) {
+        let labels = block
+            .par_iter()
+            .filter_map(|&index| dataset.labels(index).ok());
+        for histogram in labels.map(|labels| labels.histogram()).collect::<Vec<_>>() {
+            read += 1;
+            let counts = seen.iter_mut().zip(histogram);
+            counts.for_each(|(seen, count)| *seen |= count > 0);
+        }
+        if seen.iter().all(|&seen| seen) {
+            return Ok(Vec::new());
+        }
+    }
+    if read > 0 && !seen.contains(&true) {
+        return Err(DatasetError::AllIgnored { split });
+    }
+    let unseen = (0_u8..).zip(seen).filter(|(_, seen)| !seen);
+    Ok(unseen.map(|(class, _)| class).collect())
 }

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::Listing;
+use super::{Folders, Listing, Pair};
 use crate::{DatasetError, ListProblem};
 
 /// After so many wrong lines the rest is not read: it is no list, or the root is wrong.
@@ -15,7 +15,8 @@ const MAX_FOLDERS: usize = 256;
 
 /// Reads a list of pairs: one image and its label a line, relative to `root`.
 ///
-/// The two are separated by a tab or a comma where the line has one, else by spaces. Empty lines and lines that start
+/// The two are separated by a tab or a comma where the line has one, else by spaces; names with spaces are found where
+/// one way to read the line gives files that are there. Backslashes are taken for `/` where no file is called so. Empty lines and lines that start
 /// with `#` are skipped. Lists in circulation carry the paths of their authors' machines
 /// (`/SegNet/CamVid/train/a.png`): leading folders are dropped until the rest exists under `root`.
 /// A list whose lines name one file each is a list of images without labels.
@@ -31,11 +32,7 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
             return listing;
         }
     };
-    let problem = |line: usize, problem: ListProblem| DatasetError::List {
-        path: path.to_path_buf(),
-        line,
-        problem,
-    };
+    let problem = |line: usize, problem: ListProblem| in_line(path, line, problem);
     let mut resolver = Resolver {
         root,
         folders: HashMap::new(),
@@ -62,7 +59,11 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
             }
             Err(Wrong::Line(wrong)) => listing.problems.push(problem(number, wrong)),
             Err(Wrong::Label { image, looked_for }) => {
-                let problem = DatasetError::ImageWithoutLabel { image, looked_for };
+                let problem = DatasetError::ImageWithoutLabel {
+                    image,
+                    looked_for,
+                    there: None,
+                };
                 listing.problems.push(problem);
             }
         }
@@ -74,6 +75,88 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
         });
     }
     listing
+}
+
+/// Reads a list of names, one a line, of the images in `folders` (lists of Pascal VOC and CVAT); labels pair up as in
+/// [`Folders::pairs`], and what is not named does not matter.
+///
+/// Problems are those of the list, and of the folders for what it names.
+pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing {
+    let mut listing = Listing::default();
+    let text = match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(source) => {
+            listing.problems.push(DatasetError::io(path, source));
+            return listing;
+        }
+    };
+    let Listing { pairs, problems } = match labelled {
+        true => folders.pairs(),
+        false => folders.unlabelled(),
+    };
+    let pairs: HashMap<&str, &Pair> = pairs.iter().map(|it| (it.name.as_str(), it)).collect();
+    let mut left: Vec<Option<DatasetError>> = problems.into_iter().map(Some).collect();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if listing.problems.len() == MAX_PROBLEMS {
+            let problem = ListProblem::TooMany;
+            listing.problems.push(in_line(path, number, problem));
+            break;
+        }
+        // Some lists say behind the name whether a class is there; some have the extension.
+        let first = line.split_whitespace().next().unwrap_or(line);
+        let stem = Path::new(line).file_stem().and_then(|stem| stem.to_str());
+        let names = [Some(line), stem, Some(first)];
+        let names = || names.into_iter().flatten();
+        if let Some(pair) = names().find_map(|name| pairs.get(name)) {
+            listing.pairs.push((*pair).clone());
+            continue;
+        }
+        let about = |problem: &Option<DatasetError>| match problem {
+            Some(DatasetError::ImageWithoutLabel { image, .. }) => {
+                let stem = image.file_stem().and_then(|stem| stem.to_str());
+                names().any(|name| Some(name) == stem)
+            }
+            _ => false,
+        };
+        let known = left.iter_mut().find(|problem| about(problem));
+        let problem = known.and_then(Option::take).unwrap_or_else(|| {
+            let (name, folder) = (line.to_string(), folders.images.to_path_buf());
+            in_line(path, number, ListProblem::NoSuchName { name, folder })
+        });
+        listing.problems.push(problem);
+    }
+    // Without its folders no name of the list is found.
+    let of_folders = |problem: &DatasetError| {
+        matches!(
+            problem,
+            DatasetError::MissingFolder { .. }
+                | DatasetError::Empty { .. }
+                | DatasetError::NoLabelFiles { .. }
+        )
+    };
+    let of_folders: Vec<DatasetError> = left.into_iter().flatten().filter(of_folders).collect();
+    if !of_folders.is_empty() {
+        listing.problems = of_folders;
+    }
+    if listing.pairs.is_empty() && listing.problems.is_empty() {
+        listing.problems.push(DatasetError::Empty {
+            path: path.to_path_buf(),
+            looked_for: "lines of a name".to_string(),
+        });
+    }
+    listing
+}
+
+fn in_line(path: &Path, line: usize, problem: ListProblem) -> DatasetError {
+    DatasetError::List {
+        path: path.to_path_buf(),
+        line,
+        problem,
+    }
 }
 
 /// Why a line is of no use.
@@ -94,18 +177,41 @@ fn entry(
         let bytes = line.len();
         return Err(Wrong::Line(ListProblem::TooLong { bytes }));
     }
-    let mut fields = fields(line);
-    let Some(image) = fields.next() else {
-        return Err(Wrong::Line(ListProblem::NoNames));
+    let separator = ['\t', ','].into_iter().find(|&it| line.contains(it));
+    let names: Vec<&str> = match separator {
+        Some(separator) => line
+            .split(separator)
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .collect(),
+        None => line.split_whitespace().collect(),
     };
-    let label = fields.next();
-    if let Some(extra) = fields.next() {
-        let found = extra.to_string();
-        return Err(Wrong::Line(ListProblem::Extra { found }));
+    if separator.is_none()
+        && names.len() > 1
+        && let Some(found) = spaced(line, &names, files)
+    {
+        return Ok(Some(found));
     }
+    let (image, label) = match names[..] {
+        [] => return Err(Wrong::Line(ListProblem::NoNames)),
+        [image] => (image, None),
+        [image, label] => (image, Some(label)),
+        [_, _, extra, ..] => {
+            let found = extra.to_string();
+            let line = line.to_string();
+            return Err(Wrong::Line(match separator {
+                Some(_) => ListProblem::Extra { found },
+                None => ListProblem::Spaces { line },
+            }));
+        }
+    };
     let Some(image) = files.find(image) else {
-        let path = files.root.join(image);
-        return Err(Wrong::Line(ListProblem::NoImage { path }));
+        let alone = !image.contains(['/', '\\', '.']);
+        let (name, path) = (image.to_string(), files.root.join(image));
+        return Err(Wrong::Line(match alone {
+            true => ListProblem::NameAlone { name },
+            false => ListProblem::NoImage { path },
+        }));
     };
     let Some(label) = label else {
         return Ok(Some((image, None)));
@@ -119,17 +225,30 @@ fn entry(
     }
 }
 
-fn fields(line: &str) -> Box<dyn Iterator<Item = &str> + '_> {
-    match ['\t', ',']
-        .into_iter()
-        .find(|&separator| line.contains(separator))
-    {
-        Some(separator) => Box::new(
-            line.split(separator)
-                .map(str::trim)
-                .filter(|field| !field.is_empty()),
-        ),
-        None => Box::new(line.split_whitespace()),
+/// More words than this are no names.
+const MAX_WORDS: usize = 16;
+
+/// The image and the label of a line whose names are separated by spaces and hold some: where one way to read it gives
+/// files that are there, below the root as written.
+fn spaced(
+    line: &str,
+    words: &[&str],
+    files: &mut Resolver<'_>,
+) -> Option<(PathBuf, Option<PathBuf>)> {
+    if words.len() > MAX_WORDS {
+        return None;
+    }
+    if let Some(image) = files.find_below_root(line) {
+        return Some((image, None));
+    }
+    let place = |word: &&str| word.as_ptr() as usize - line.as_ptr() as usize;
+    let mut found = words[1..].iter().map(place).filter_map(|start| {
+        let image = files.find_below_root(line[..start].trim_end())?;
+        Some((image, Some(files.find_below_root(&line[start..])?)))
+    });
+    match (found.next(), found.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
     }
 }
 
@@ -142,6 +261,22 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     fn find(&mut self, entry: &str) -> Option<PathBuf> {
+        // As lists from Windows have them, where no file is called so.
+        let as_written = self.find_written(entry);
+        match as_written {
+            None if entry.contains('\\') => self.find_written(&entry.replace('\\', "/")),
+            found => found,
+        }
+    }
+
+    /// A file as a list names it, without leaving out folders.
+    fn find_below_root(&mut self, entry: &str) -> Option<PathBuf> {
+        let written = [entry.to_string(), entry.replace('\\', "/")];
+        let mut paths = written.iter().map(|entry| self.root.join(entry));
+        paths.find(|path| self.is_file(path))
+    }
+
+    fn find_written(&mut self, entry: &str) -> Option<PathBuf> {
         let whole = self.root.join(entry);
         if self.is_file(&whole) {
             return Some(whole);
@@ -216,6 +351,21 @@ mod tests {
     }
 
     #[test]
+    fn names_with_spaces_and_backslashes_are_found() {
+        let list = b"train/a b.png train/a_l.png\ntrain\\a.png train\\a_l.png\nC:\\x\\train\\a.png,train\\a_l.png";
+        let (_root, listing) = with_files(list);
+        assert!(listing.problems.is_empty(), "{listing:?}");
+        let names = listing.pairs.iter().map(|pair| pair.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["a b", "a", "a"]);
+        let (_root, listing) = with_files(b"train/a b.png\ntrain/a.png\n");
+        assert!(listing.problems.is_empty(), "{listing:?}");
+        assert!(listing.pairs.iter().all(|pair| pair.labels.is_none()));
+        let (_root, listing) = with_files(b"p00\np01\n");
+        let told = listing.problems[0].to_string();
+        assert!(told.contains("beside `list`"), "{told}");
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_told_with_its_line() {
         let list =
             b"train/a.png train/a_l.png\ntrain/b.png train/a_l.png\ntrain/a.png train/b_l.png\n\
@@ -226,7 +376,7 @@ mod tests {
         let expected = [
             "line 2: no such image",
             "image without label, expected",
-            "line 4: expected an image and a label, found `third` behind them",
+            "line 4: a name with a space? separate image and label by a tab or a comma",
             "line 5: lines with and without label",
             "line 6: not UTF-8 text",
             "line 7: separators without names",

@@ -12,7 +12,7 @@ mod write;
 
 pub use crate::mask_format::MaskFormat;
 pub use image_file::{read_image, read_image_size};
-pub use list_file::read_list;
+pub use list_file::{read_list, read_names};
 pub use listing::Listing;
 pub use mask::{IdMap, MaskEncoding, MaskReader, RawMask, RawValues};
 pub use pairs::{Folders, IMAGE_SUFFIXES, Pair, list_folder, list_subfolders};

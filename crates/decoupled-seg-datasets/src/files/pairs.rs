@@ -71,8 +71,23 @@ impl Folders<'_> {
         let (Some(mut images), Ok(mut labels)) = (images, labels) else {
             return listing;
         };
+        if self.images == self.labels {
+            // In one folder, what ends like a label is none of the images.
+            let labels: BTreeSet<&PathBuf> = labels.by_key.values().collect();
+            images.by_key.retain(|_, path| !labels.contains(path));
+        }
         listing.problems.append(&mut images.problems);
         listing.problems.append(&mut labels.problems);
+        if labels.by_key.is_empty() && labels.spoilt.is_empty() && images.by_key.len() > 2 {
+            let there = images.by_key.keys().find_map(|key| self.other_ending(key));
+            listing.problems.push(DatasetError::NoLabelFiles {
+                folder: self.labels.to_path_buf(),
+                images: images.by_key.len(),
+                suffix: self.label_suffix.to_string(),
+                there,
+            });
+            return listing;
+        }
         for (key, image) in images.by_key {
             match labels.by_key.remove(&key) {
                 Some(label) => listing.add_pair(image, Some(label)),
@@ -80,6 +95,7 @@ impl Folders<'_> {
                 None => listing.problems.push(DatasetError::ImageWithoutLabel {
                     image,
                     looked_for: self.labels.join(format!("{key}{}", self.label_suffix)),
+                    there: self.other_ending(&key),
                 }),
             }
         }
@@ -91,6 +107,25 @@ impl Folders<'_> {
             }
         }
         listing
+    }
+
+    /// A file in the place of a label, with another ending.
+    fn other_ending(&self, key: &str) -> Option<PathBuf> {
+        let stem = self
+            .label_suffix
+            .rsplit_once('.')
+            .map_or("", |(stem, _)| stem);
+        let endings = [
+            "png", "jpg", "jpeg", "bmp", "tif", "tiff", "gif", "webp", "npy", "json", "xml",
+        ];
+        let names =
+            endings.map(|ending| [format!("{key}{stem}.{ending}"), format!("{key}.{ending}")]);
+        let paths = names
+            .as_flattened()
+            .iter()
+            .map(|name| self.labels.join(name));
+        let is_other = |path: &PathBuf| path.is_file() && self.images != self.labels;
+        paths.into_iter().find(is_other)
     }
 
     /// The images alone, for splits without labels; problems as with [`pairs`](Self::pairs).

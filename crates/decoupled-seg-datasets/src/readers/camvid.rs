@@ -1,7 +1,11 @@
 use std::path::Path;
 
+use super::camvid_colors::{IMAGES, color_masks};
 use super::list_parts;
-use crate::files::{Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_list};
+use crate::files::{
+    Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, RawMask, RawValues,
+    read_list,
+};
 use crate::{Class, ClassTable, DatasetError, FileDataset, Opened, Split};
 
 /// CamVid: 701 frames of driving through Cambridge, in the split and the 11 classes of the SegNet tutorial.
@@ -9,7 +13,8 @@ use crate::{Class, ClassTable, DatasetError, FileDataset, Opened, Split};
 /// ```text
 /// root/train.txt, val.txt, test.txt     optional: an image and its label a line
 /// root/train/*.png (or .jpg)            360x480 in the tutorial's archive, 720x960 in others
-/// root/trainannot/*.png                 8-bit grey, 0 to 10; 11 is void and becomes 255
+/// root/trainannot/*.png                 8-bit grey, 0 to 10; 11 is void and becomes 255; or the 32 colours
+/// root/train_labels/*_L.png             the 32 colours, in place of `trainannot` (Kaggle)
 /// ```
 ///
 /// The validation frames all come from a sequence that supplies training frames too: report the test split.
@@ -37,9 +42,7 @@ impl CamVid {
         let root = root.as_ref();
         let listing = list_parts(split, |part| list(root, part));
         let classes = Self::classes();
-        let num_classes = classes.num_classes();
-        let ids = IdMap::identity(num_classes, &[VOID]);
-        let masks = MaskReader::new(MaskEncoding::Grey, ids, num_classes);
+        let masks = masks(&listing, &classes);
         FileDataset::of_listing(listing, root, classes, masks)
     }
 
@@ -72,11 +75,40 @@ fn list(root: &Path, split: Split) -> Result<Listing, DatasetError> {
     if list.is_file() {
         return Ok(read_list(&list, root));
     }
+    let images = root.join(split.as_str());
+    if !images.is_dir() && root.join(IMAGES).is_dir() {
+        return Err(DatasetError::MissingFolder {
+            path: images,
+            looked_for: format!(
+                "`{split}/` and `{split}annot/`; `{IMAGES}` is the release of 2008: `--variant original` reads it \
+                 (`CamVid::open_original`)"
+            ),
+        });
+    }
+    let annotations = root.join(format!("{split}annot"));
+    let colored = root.join(format!("{split}_labels"));
+    let (labels, label_suffix) = match colored.is_dir() && !annotations.is_dir() {
+        true => (colored, "_L.png"),
+        false => (annotations, ".png"),
+    };
     let folders = Folders {
-        images: &root.join(split.as_str()),
+        images: &images,
         image_suffixes: IMAGE_SUFFIXES,
-        labels: &root.join(format!("{split}annot")),
-        label_suffix: ".png",
+        labels: &labels,
+        label_suffix,
     };
     Ok(folders.pairs())
+}
+
+/// Grey values, or the 32 colours where the first label has colours.
+fn masks(listing: &Listing, classes: &ClassTable) -> MaskReader {
+    let first = listing.pairs.iter().find_map(|pair| pair.labels.as_ref());
+    let first = first.and_then(|path| RawMask::read(path).ok());
+    let colored = |mask: RawMask| matches!(mask.values, RawValues::Colors(_)) && !mask.is_grey();
+    if first.is_some_and(colored) {
+        return color_masks(classes);
+    }
+    let num_classes = classes.num_classes();
+    let ids = IdMap::identity(num_classes, &[VOID]);
+    MaskReader::new(MaskEncoding::Grey, ids, num_classes)
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::camvid::CamVid;
 use crate::files::{Folders, Listing, MaskEncoding, MaskReader};
-use crate::{DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
+use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 
 /// A class of the original CamVid labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub const CAMVID_COLORS: [CamVidColor; 32] = [
     class([64, 192, 0], "Wall", 1),
 ];
 
-const IMAGES: &str = "701_StillsRaw_full";
+pub(super) const IMAGES: &str = "701_StillsRaw_full";
 const LABELS: &str = "LabeledApproved_full";
 
 impl CamVid {
@@ -86,13 +86,18 @@ impl CamVid {
         let mut listing = Listing::default();
         listing.add(list(root, split));
         let classes = Self::classes();
-        let colors = CAMVID_COLORS.iter();
-        let masks = MaskReader {
-            encoding: MaskEncoding::Color,
-            colors: colors.map(|class| (class.color, class.label)).collect(),
-            ..MaskReader::colors(&classes, &[])
-        };
+        let masks = color_masks(&classes);
         FileDataset::of_listing(listing, root, classes, masks)
+    }
+}
+
+/// A reader of the 32 colours.
+pub(super) fn color_masks(classes: &ClassTable) -> MaskReader {
+    let colors = CAMVID_COLORS.iter();
+    MaskReader {
+        encoding: MaskEncoding::Color,
+        colors: colors.map(|class| (class.color, class.label)).collect(),
+        ..MaskReader::colors(classes, &[])
     }
 }
 

@@ -3,14 +3,17 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_list};
+use crate::files::{
+    Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_list, read_names,
+};
 use crate::{Class, ClassTable, DatasetError, FileDataset, IGNORE_LABEL, MAX_CLASSES, Opened};
 
 /// Where the files of one split are: two folders, or a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CustomSplit {
-    /// A list of an image and its label a line, see [`read_list`].
+    /// A list of an image and its label a line, see [`read_list`]; beside [`images`](Self::images) a list of names, see
+    /// [`read_names`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub list: Option<PathBuf>,
     /// Folder of the images.
@@ -62,7 +65,7 @@ pub struct CustomDataset {
     pub ignored_colors: Vec<[u8; 3]>,
     /// The classes, by index.
     pub classes: Vec<Class>,
-    /// The splits, by name.
+    /// The splits, by name; `valid` and `validation` stand for `val`, `training` for `train`, `testing` for `test`.
     pub splits: BTreeMap<String, CustomSplit>,
 }
 
@@ -139,7 +142,11 @@ impl CustomDataset {
     /// `source` is what messages name.
     fn open_from(&self, root: &Path, source: &Path, split: &str) -> Opened<FileDataset> {
         let mut listing = Listing::default();
-        listing.add(match self.splits.get(split) {
+        let found = self.splits.get(split).or_else(|| {
+            let names = aliases(split).iter();
+            names.into_iter().find_map(|name| self.splits.get(*name))
+        });
+        listing.add(match found {
             Some(files) => files.list(root, source),
             None => Err(DatasetError::UnknownSplit {
                 path: source.to_path_buf(),
@@ -149,7 +156,9 @@ impl CustomDataset {
         });
         let classes = ClassTable::new(self.classes.clone());
         let masks = self.masks(&classes);
-        FileDataset::of_listing(listing, root, classes, masks)
+        let mut opened = FileDataset::of_listing(listing, root, classes, masks);
+        opened.dataset = opened.dataset.map(FileDataset::with_own_classes);
+        opened
     }
 
     fn masks(&self, classes: &ClassTable) -> MaskReader {
@@ -165,6 +174,13 @@ impl CustomDataset {
 
     fn check(&self) -> Result<(), String> {
         let count = self.classes.len();
+        if let [only] = &self.classes[..] {
+            return Err(format!(
+                "one class, `{}`: a class can only be told from another; list the background as a class too, and take \
+                 its value out of `ignored`",
+                only.name
+            ));
+        }
         if !(1..=MAX_CLASSES).contains(&count) {
             return Err(format!("{count} classes, expected 1 to {MAX_CLASSES}"));
         }
@@ -199,11 +215,21 @@ impl CustomDataset {
     }
 }
 
+/// What other tools call a split.
+fn aliases(split: &str) -> &'static [&'static str] {
+    match split {
+        "train" => &["training"],
+        "val" => &["valid", "validation"],
+        "test" => &["testing"],
+        _ => &[],
+    }
+}
+
 impl CustomSplit {
     fn list(&self, root: &Path, file: &Path) -> Result<Listing, DatasetError> {
         match (&self.list, &self.images) {
-            (Some(list), None) => Ok(read_list(&root.join(list), root)),
-            (None, Some(images)) => {
+            (Some(list), None) if self.labels.is_none() => Ok(read_list(&root.join(list), root)),
+            (list, Some(images)) => {
                 let images = root.join(images);
                 let own = self.image_suffix.as_deref().map(|suffix| [suffix]);
                 let labels = self.labels.as_ref().map(|labels| root.join(labels));
@@ -213,7 +239,10 @@ impl CustomSplit {
                     labels: labels.as_deref().unwrap_or(&images),
                     label_suffix: self.label_suffix.as_deref().unwrap_or(".png"),
                 };
-                Ok(if labels.is_some() {
+                let labelled = labels.is_some();
+                Ok(if let Some(list) = list {
+                    read_names(&root.join(list), &folders, labelled)
+                } else if labelled {
                     folders.pairs()
                 } else {
                     folders.unlabelled()
@@ -221,7 +250,7 @@ impl CustomSplit {
             }
             _ => Err(DatasetError::ClassTable {
                 path: file.to_path_buf(),
-                problem: "a split has either `list` or `images`".to_string(),
+                problem: "a split has `list`, `images`, or both: then the list picks names from the folder".to_string(),
             }),
         }
     }

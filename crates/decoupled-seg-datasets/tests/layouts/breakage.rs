@@ -126,7 +126,10 @@ impl Written {
                 let size = [WIDTH as u32, HEIGHT as u32];
                 let written = match self.layout {
                     Layout::CamVidColors => write_mask(&mask, &labels),
-                    Layout::Mapillary => write_image(&mask, &RgbImage::new(size[0], size[1])),
+                    Layout::Mapillary => {
+                        let color = image::Rgb([1, 2, 3]);
+                        write_image(&mask, &RgbImage::from_pixel(size[0], size[1], color))
+                    }
                     _ => write_index_mask(&mask, &labels, &[[9; 3]; 256]),
                 };
                 written.expect("writable");
@@ -155,6 +158,7 @@ impl Written {
                 E::ImageWithoutLabel {
                     image: found,
                     looked_for,
+                    ..
                 },
             ) => found == image && same_name(looked_for, mask),
             (
@@ -162,6 +166,7 @@ impl Written {
                 E::ImageWithoutLabel {
                     image: found,
                     looked_for,
+                    ..
                 },
             ) => self.layout.is_list() && found == image && same_name(looked_for, mask),
             (Break::NoImage, E::LabelWithoutImage { label, looked_for }) => {

@@ -130,6 +130,12 @@ fn unpack(packed: Vec<u8>, width: usize, bits: u8) -> Vec<u8> {
 }
 
 impl RawMask {
+    /// Whether all pixels are colours of three equal channels.
+    pub(crate) fn is_grey(&self) -> bool {
+        let grey = |[red, green, blue]: &[u8; 3]| red == green && green == blue;
+        matches!(&self.values, RawValues::Colors(colors) if colors.iter().all(grey))
+    }
+
     /// The values (or palette indices) in the file, with their pixel counts; none for colours.
     pub fn histogram(&self) -> BTreeMap<u16, u64> {
         let mut counts = BTreeMap::new();

@@ -5,6 +5,18 @@ use std::path::Path;
 use super::{IdMap, MaskEncoding, RawMask, RawValues};
 use crate::{ClassTable, DatasetError, IGNORE_LABEL, LabelMap, MaskFormat};
 
+/// So many values without a meaning are told one by one.
+const TOLD: usize = 4;
+
+fn many(path: &Path, values: usize, pixels: usize, expected: String) -> DatasetError {
+    DatasetError::ManyUnknown {
+        path: path.to_path_buf(),
+        values,
+        pixels,
+        expected,
+    }
+}
+
 /// Turns mask files into label maps.
 #[derive(Debug, Clone)]
 pub struct MaskReader {
@@ -55,6 +67,19 @@ impl MaskReader {
         self.labels(path, RawMask::read(path)?)
     }
 
+    /// The mask without its two idle channels, where grey is wanted and three equal channels say the same.
+    pub(crate) fn plain(&self, mut mask: RawMask) -> RawMask {
+        use MaskEncoding as E;
+        if matches!(self.encoding, E::Grey | E::GreyOrPaletteIndex)
+            && mask.is_grey()
+            && let RawValues::Colors(colors) = &mask.values
+        {
+            mask.values = RawValues::Bytes(colors.iter().map(|color| color[0]).collect());
+            mask.format = MaskFormat::Grey(8);
+        }
+        mask
+    }
+
     /// Looks up the values of a mask already decoded.
     ///
     /// # Errors
@@ -66,7 +91,7 @@ impl MaskReader {
             format,
             values,
             palette,
-        } = mask;
+        } = self.plain(mask);
         use MaskEncoding as E;
         let data = match (self.encoding, format, values) {
             (E::Grey | E::GreyOrPaletteIndex, MaskFormat::Grey(8), RawValues::Bytes(values))
@@ -78,7 +103,7 @@ impl MaskReader {
             (E::Grey16, MaskFormat::Grey(16), RawValues::Words(values)) => {
                 self.map_words(path, &values)?
             }
-            (E::Color, MaskFormat::Rgb(8), RawValues::Colors(values)) => {
+            (E::Color, MaskFormat::Rgb(8) | MaskFormat::Rgba(8), RawValues::Colors(values)) => {
                 self.map_colors(path, &values)?
             }
             (E::Color, MaskFormat::Palette(_), RawValues::Bytes(values)) => {
@@ -106,8 +131,8 @@ impl MaskReader {
         Ok(LabelMap::new(size, data))
     }
 
-    /// An error for every value of a mask that has no meaning, where reading stops at the first; of colours, of which a
-    /// smoothed mask has thousands, for the 16 with the most pixels.
+    /// An error for every value of a mask that has no meaning, where reading stops at the first; one for all of them
+    /// where there are more than a slip explains.
     pub fn unknown_values(&self, path: &Path, mask: &RawMask) -> Vec<DatasetError> {
         use MaskEncoding as E;
         match (self.encoding, mask.format, &mask.values) {
@@ -116,11 +141,18 @@ impl MaskReader {
             | (E::Grey16, MaskFormat::Grey(16), _) => {
                 let counts = mask.histogram().into_iter();
                 let unknown = counts.filter(|(id, _)| self.ids.get(*id).is_none());
+                let unknown: Vec<(u16, u64)> = unknown.collect();
+                if unknown.len() > TOLD {
+                    let pixels = unknown.iter().map(|&(_, count)| count as usize).sum();
+                    let expected = self.ids.expected().to_string();
+                    return vec![many(path, unknown.len(), pixels, expected)];
+                }
+                let unknown = unknown.into_iter();
                 unknown
                     .map(|(id, count)| self.unknown(path, id, count as usize))
                     .collect()
             }
-            (E::Color, MaskFormat::Rgb(8), RawValues::Colors(values)) => {
+            (E::Color, MaskFormat::Rgb(8) | MaskFormat::Rgba(8), RawValues::Colors(values)) => {
                 self.unknown_colors(path, values.iter().copied())
             }
             (E::Color, MaskFormat::Palette(_), RawValues::Bytes(indices)) => {
@@ -136,13 +168,17 @@ impl MaskReader {
         path: &Path,
         values: impl Iterator<Item = [u8; 3]>,
     ) -> Vec<DatasetError> {
-        const TOLD: usize = 16;
         let known: BTreeSet<[u8; 3]> = self.colors.iter().map(|&(color, _)| color).collect();
         let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
         values
             .filter(|color| !known.contains(color))
             .for_each(|color| *counts.entry(color).or_default() += 1);
         let mut unknown: Vec<([u8; 3], usize)> = counts.into_iter().collect();
+        if unknown.len() > TOLD {
+            let pixels = unknown.iter().map(|&(_, count)| count).sum();
+            let expected = format!("the colours of {} classes", self.num_classes);
+            return vec![many(path, unknown.len(), pixels, expected)];
+        }
         unknown.sort_by_key(|&(_, count)| Reverse(count));
         let problem = |(color, count)| DatasetError::UnknownColor {
             path: path.to_path_buf(),
@@ -150,7 +186,7 @@ impl MaskReader {
             count,
             num_classes: self.num_classes,
         };
-        unknown.into_iter().take(TOLD).map(problem).collect()
+        unknown.into_iter().map(problem).collect()
     }
 
     fn map_bytes(&self, path: &Path, mut values: Vec<u8>) -> Result<Vec<u8>, DatasetError> {
@@ -294,8 +330,8 @@ mod tests {
 
     #[rstest]
     #[case(ColorType::Indexed, BitDepth::Eight, &[0, 1, 2], "8-bit palette")]
-    #[case(ColorType::Rgb, BitDepth::Eight, &[0; 9], "8-bit RGB")]
-    #[case(ColorType::Rgba, BitDepth::Eight, &[0; 12], "8-bit RGBA")]
+    #[case(ColorType::Rgb, BitDepth::Eight, &[0, 1, 0, 0, 0, 0, 0, 0, 0], "8-bit RGB")]
+    #[case(ColorType::Rgba, BitDepth::Eight, &[1, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255], "8-bit RGBA")]
     #[case(ColorType::Grayscale, BitDepth::Sixteen, &[0; 6], "16-bit grey")]
     #[case(ColorType::Grayscale, BitDepth::Four, &[0x01, 0x20], "4-bit grey")]
     #[case(ColorType::GrayscaleAlpha, BitDepth::Eight, &[0; 6], "8-bit grey with alpha")]
