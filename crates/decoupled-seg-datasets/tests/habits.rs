@@ -1,0 +1,296 @@
+//! Forms of data sets that users bring: each test writes a tiny one as it was found in a public bug report.
+
+use std::fs;
+use std::path::Path;
+
+use decoupled_seg_datasets::check::{CheckReport, check_splits, unseen_classes};
+use decoupled_seg_datasets::files::{read_image, write_image, write_mask};
+use decoupled_seg_datasets::{
+    CAMVID_COLORS, CamVid, CustomDataset, Dataset, DatasetError, LabelMap, ResizedCacheConfig,
+    ResizedTo, SegmentationDataset, Size, Split,
+};
+use image::RgbImage;
+use tempfile::TempDir;
+
+const SIZE: Size = Size::new(4, 6);
+const CLASSES: &str = "[[classes]]\nname = \"background\"\ncolor = [0, 0, 0]\n\
+                       [[classes]]\nname = \"object\"\ncolor = [255, 0, 0]\n";
+const FOLDERS: &str = "[splits.train]\nimages = \"images/train\"\nlabels = \"masks/train\"\n\
+                       [splits.val]\nimages = \"images/val\"\nlabels = \"masks/val\"\n";
+
+/// Half background, half `object`.
+fn halves(object: u8) -> LabelMap {
+    let data = (0..SIZE.pixels()).map(|at| if at % 2 == 0 { 0 } else { object });
+    LabelMap::new(SIZE, data.collect())
+}
+
+/// Three training and two validation images, none like another, with masks of these labels.
+fn written(description: &str, labels: &LabelMap) -> TempDir {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    for (split, first, count) in [("train", 0, 3), ("val", 3, 2)] {
+        for number in 0..count {
+            let name = format!("{split}/p{number:02}.png");
+            let image = RgbImage::from_pixel(6, 4, image::Rgb([first + number; 3]));
+            write_image(root.path().join("images").join(&name), &image).expect("writable");
+            write_mask(root.path().join("masks").join(&name), labels).expect("writable");
+        }
+    }
+    fs::write(root.path().join("dataset.toml"), description).expect("writable");
+    root
+}
+
+fn report(root: &Path) -> CheckReport {
+    let open = |split: Split| {
+        let path = root.join("dataset.toml");
+        (
+            split,
+            CustomDataset::open_partially(path, split.as_str()).shared(),
+        )
+    };
+    check_splits(
+        [Split::Train, Split::Val, Split::Test].map(open).into(),
+        |_, _| {},
+    )
+}
+
+#[track_caller]
+fn assert_told(report: &CheckReport, parts: &[&str]) {
+    let text = report.to_string();
+    for part in parts {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    assert!(!report.is_ok(), "{text}");
+}
+
+/// A photo that its tag turns by half: its mask is drawn on the photo as shown.
+#[test]
+fn turned_photos() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let path = root.path().join("photo.jpg");
+    let image = RgbImage::from_fn(32, 16, |x, _| image::Rgb([if x < 16 { 250 } else { 5 }; 3]));
+    write_image(&path, &image).expect("writable");
+    let mut bytes = fs::read(&path).expect("just written");
+    let exif =
+        *b"\xFF\xE1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0";
+    bytes.splice(2..2, exif);
+    fs::write(&path, bytes).expect("writable");
+    let shown = read_image(&path).expect("a whole photo");
+    assert!(shown.get_pixel(2, 8).0[0] < 60 && shown.get_pixel(29, 8).0[0] > 190);
+}
+
+#[test]
+fn masks_of_0_and_255() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(255));
+    let report = report(root.path());
+    let hint = "value 255 is ignored; is it `object`? then set `id = 255`";
+    assert_told(&report, &["train: no pixel of object", hint]);
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    assert_eq!(unseen_classes(&train, Split::Train).expect("labelled"), [1]);
+}
+
+#[test]
+fn splits_without_labels() {
+    let unlabelled = FOLDERS.replace("labels = \"masks/train\"\n", "");
+    let root = written(&format!("{CLASSES}{unlabelled}"), &halves(1));
+    assert_told(
+        &report(root.path()),
+        &["train: the train images have no labels", "1 problems"],
+    );
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    let error = unseen_classes(&train, Split::Train).expect_err("nothing to learn from");
+    assert!(
+        matches!(
+            error,
+            DatasetError::Unlabelled {
+                split: Split::Train
+            }
+        ),
+        "{error}"
+    );
+
+    let all_ignored = written(&format!("{CLASSES}{FOLDERS}"), &LabelMap::filled(SIZE, 255));
+    let told = [
+        "train: every pixel of the train labels is ignored",
+        "val: every pixel",
+    ];
+    assert_told(&report(all_ignored.path()), &told);
+    let val = CustomDataset::open(all_ignored.path().join("dataset.toml"), "val").expect("whole");
+    let error = unseen_classes(&val, Split::Val).expect_err("nothing to measure");
+    assert!(
+        matches!(error, DatasetError::AllIgnored { split: Split::Val }),
+        "{error}"
+    );
+}
+
+#[test]
+fn one_class() {
+    let one = "ignored = [0, 255]\n[[classes]]\nname = \"crack\"\nid = 1\ncolor = [255, 0, 0]\n";
+    let root = written(&format!("{one}{FOLDERS}"), &halves(1));
+    assert_told(
+        &report(root.path()),
+        &["one class, `crack`", "list the background"],
+    );
+}
+
+#[test]
+fn masks_of_another_kind() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let mask = root.path().join("masks/train/p00.png");
+    write_image(root.path().join("a.jpg"), &RgbImage::new(6, 4)).expect("writable");
+    fs::copy(root.path().join("a.jpg"), &mask).expect("writable");
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    let error = train.get(0).expect_err("no PNG").to_string();
+    let told = "a JPEG image, expected a PNG mask (JPEG changes label values; save masks as PNG)";
+    assert!(error.ends_with(told), "{error}");
+}
+
+#[test]
+fn images_and_masks_in_one_folder() {
+    let split =
+        "[splits.train]\nimages = \"train\"\nlabels = \"train\"\nlabel_suffix = \"_mask.png\"\n";
+    let root = written(&format!("{CLASSES}{split}"), &halves(1));
+    for name in ["a", "b"] {
+        let path = |end: &str| root.path().join(format!("train/{name}{end}"));
+        write_image(path(".png"), &RgbImage::new(6, 4)).expect("writable");
+        write_mask(path("_mask.png"), &halves(1)).expect("writable");
+    }
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    assert_eq!((train.len(), train.name(1)), (2, "b".to_string()));
+}
+
+#[test]
+fn lists_of_names() {
+    let split = "[splits.train]\nlist = \"train.txt\"\nimages = \"images/train\"\nlabels = \"masks/train\"\n";
+    let root = written(&format!("{CLASSES}{split}"), &halves(1));
+    let open = |list: &str| {
+        fs::write(root.path().join("train.txt"), list).expect("writable");
+        CustomDataset::open(root.path().join("dataset.toml"), "train")
+    };
+    let train = open("p02\np00.png\n").expect("whole");
+    assert_eq!((train.name(0), train.name(1)), ("p02".into(), "p00".into()));
+    let error = open("p02\np77\n").expect_err("no such name").to_string();
+    assert!(error.contains("line 2: no image `p77` in"), "{error}");
+    // What is not listed does not matter.
+    fs::remove_file(root.path().join("masks/train/p01.png")).expect("there");
+    assert_eq!(open("p02\n").expect("whole").len(), 1);
+    let error = open("p01\n").expect_err("without label").to_string();
+    assert!(error.contains("image without label"), "{error}");
+}
+
+#[test]
+fn the_report_says_only_what_was_read_and_once() {
+    // Labels of another ending.
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    for number in 0..3 {
+        let path = |end: &str| root.path().join(format!("masks/train/p{number:02}.{end}"));
+        fs::rename(path("png"), path("jpg")).expect("there");
+    }
+    let report_ = report(root.path());
+    let told = [
+        "train: nothing of it can be used",
+        "no labels of 3 images",
+        "there is `",
+        "p00.jpg`",
+    ];
+    assert_told(&report_, &told);
+    assert!(
+        !report_.to_string().contains("train: 0 images"),
+        "{report_}"
+    );
+
+    // A typing error of the description, in all three splits.
+    let root = written(&format!("ignore = [255]\n{CLASSES}{FOLDERS}"), &halves(1));
+    let report_ = report(root.path());
+    assert_told(&report_, &["1 problems"]);
+    assert_eq!(
+        report_.to_string().matches("unknown field").count(),
+        1,
+        "{report_}"
+    );
+
+    // Masks that cannot be read say nothing of classes.
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    for number in 0..3 {
+        let path = root.path().join(format!("masks/train/p{number:02}.png"));
+        let one_bit =
+            image::codecs::png::PngEncoder::new(fs::File::create(&path).expect("writable"));
+        let pixels = [0, 0, 9, 0, 0, 0, 0, 0].repeat(6);
+        let color = image::ExtendedColorType::L16;
+        image::ImageEncoder::write_image(one_bit, &pixels[..48], 6, 4, color).expect("writable");
+    }
+    let report_ = report(root.path());
+    assert_told(&report_, &["mask stored as 16-bit grey"]);
+    assert!(
+        !report_.to_string().contains("train: no pixel of"),
+        "{report_}"
+    );
+
+    // Smoothed masks: one line each.
+    let smoothed = LabelMap::new(
+        SIZE,
+        (0..SIZE.pixels() as u8).map(|at| 10 * (at % 20)).collect(),
+    );
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &smoothed);
+    let report_ = report(root.path());
+    assert_told(
+        &report_,
+        &["19 other values on 22 pixels (smoothed, or saved as JPEG?)"],
+    );
+    assert!(report_.to_string().lines().count() < 24, "{report_}");
+}
+
+#[test]
+fn other_names_of_splits() {
+    let root = written(
+        &format!("{CLASSES}{}", FOLDERS.replace("splits.val", "splits.valid")),
+        &halves(1),
+    );
+    let open = |split| CustomDataset::open(root.path().join("dataset.toml"), split);
+    assert_eq!(open("val").expect("whole").len(), 2);
+    let error = open("test").expect_err("not there").to_string();
+    assert!(
+        error.ends_with("dataset.toml`: no split `test`; there are `train`, `valid`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn camvid_in_other_forms() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let colors = RgbImage::from_fn(32, 1, |x, _| image::Rgb(CAMVID_COLORS[x as usize].color));
+    let write = |path: &str, image: &RgbImage| {
+        write_image(root.path().join(path), image).expect("writable");
+    };
+    write("701_StillsRaw_full/0006R0_f00930.png", &colors);
+    write("LabeledApproved_full/0006R0_f00930_L.png", &colors);
+    let error = CamVid::open(root.path(), Split::Train)
+        .expect_err("the other release")
+        .to_string();
+    assert!(error.contains("`--variant original` reads it"), "{error}");
+    let expected: Vec<u8> = CAMVID_COLORS.iter().map(|class| class.label).collect();
+    write("train/0006R0_f00930.png", &colors);
+    write("train_labels/0006R0_f00930_L.png", &colors);
+    let kaggle = CamVid::open(root.path(), Split::Train).expect("whole");
+    assert_eq!(kaggle.labels(0).expect("known colours").data, expected);
+    write("trainannot/0006R0_f00930.png", &colors);
+    let colored = CamVid::open(root.path(), Split::Train).expect("whole");
+    assert_eq!(colored.labels(0).expect("known colours").data, expected);
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_written() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    // A file in the place of the folder stops the superuser too.
+    fs::write(root.path().join(".decoupled-seg"), "").expect("writable");
+    let folder = train.cache_folder().expect("files").join("resized");
+    let config = ResizedCacheConfig::new(folder, ResizedTo::Scale(0.5))
+        .with_fallback(root.path().join("run"));
+    for (made, read) in [(2, 0), (0, 2)] {
+        let cache = config.init(train.clone());
+        cache.get(0).expect("readable");
+        let state = cache.state();
+        assert_eq!((state.made, state.read), (made, read), "{state}");
+        assert!(state.unwritable.is_none(), "{state}");
+    }
+}
