@@ -1,0 +1,34 @@
+//! Pretrained weights by name: where they are, how to know that they are whole, under which licence they come, and how
+//! their network was fed. No Burn.
+//!
+//! - [`PretrainedWeights`]: one entry; [`PretrainedWeights::find`] looks one up by name, [`TABLE`] is all of them.
+//! - [`fetch`]: the file, from the cache or from its address. The file has its name only once its SHA-256 was checked.
+//!
+//! # Features
+//!
+//! - `fetch`: downloads over https; needs a C compiler (for `ring`). Without it [`fetch`] still finds cached files, and
+//!   its error names the address, the hash and the place where the file belongs.
+//! - `http`: downloads over plain http only, in pure Rust.
+//!
+//! # Example
+//!
+//! ```
+//! use decoupled_seg_pretrained::PretrainedWeights;
+//!
+//! let weights = PretrainedWeights::find("resnet18")?;
+//! assert_eq!(weights.file_name(), "resnet18-f37072fd.pth");
+//! assert_eq!(weights.preprocessing.mean, [0.485, 0.456, 0.406]);
+//! # Ok::<(), decoupled_seg_pretrained::PretrainedError>(())
+//! ```
+
+mod cache;
+#[cfg(feature = "http")]
+mod download;
+mod error;
+mod sha256;
+mod weights;
+
+pub use cache::{Progress, default_cache_folder, fetch};
+pub use error::PretrainedError;
+pub use sha256::Sha256Hex;
+pub use weights::{Preprocessing, PretrainedWeights, TABLE};
