@@ -1,0 +1,92 @@
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a study could not be read, run or reported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StudyError {
+    /// The file is no TOML, or has fields that a study does not have.
+    #[error("`{}` is no study: see the message of the parser and correct the file", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+
+    /// The file can be read, but makes no study.
+    #[error("the study's {field} is {found}, expected {expected}: correct the file")]
+    Invalid {
+        /// Where in the file.
+        field: String,
+        /// What stands there.
+        found: String,
+        /// What could stand there.
+        expected: &'static str,
+    },
+
+    /// The pattern of a fold.
+    #[error(
+        "the pattern `{pattern}` of the fold `{fold}` is none: write something like `0001TP_*`"
+    )]
+    Pattern {
+        /// Name of the fold.
+        fold: String,
+        /// Its pattern.
+        pattern: String,
+        /// What is wrong with it.
+        #[source]
+        source: glob::PatternError,
+    },
+
+    /// A result that the study wrote cannot be read.
+    #[error("`{}` is damaged: delete it, and `study run` trains the run again", path.display())]
+    Result {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+
+    /// A run failed. The others are as they were; what is done is not done again.
+    #[error(
+        "the run `{run}` failed: remove its cause and run the study again; finished runs are kept"
+    )]
+    Training {
+        /// Name of the run.
+        run: String,
+        /// What the training said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+
+    /// Another process runs the same study.
+    #[error("`{}` is in use: another process runs this study; wait until it has finished", path.display())]
+    Busy {
+        /// The locked file.
+        path: PathBuf,
+    },
+
+    /// The disk.
+    #[error("{doing} `{}` failed: check the folder and the space left", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried, such as "writing".
+        doing: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+pub(crate) fn at(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> StudyError {
+    move |source| StudyError::Io {
+        path: path.to_path_buf(),
+        doing,
+        source,
+    }
+}

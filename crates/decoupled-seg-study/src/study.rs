@@ -1,0 +1,292 @@
+use std::collections::HashSet;
+use std::error::Error;
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use decoupled_seg_types::write_atomic;
+
+use crate::error::at;
+use crate::{Plan, PlannedRun, RunResult, RunState, StudyError, StudyFile, StudyReport};
+
+const SETTINGS: &str = "settings.toml";
+const RESULT: &str = "result.json";
+
+/// A study and the folder with its runs.
+///
+/// A run is done when its folder has a `result.json`; nothing else is kept. So a study that was stopped, even by a power
+/// cut, goes on where it was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Study {
+    file: StudyFile,
+    runs: PathBuf,
+}
+
+/// What [`Study::run`] tells on its way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum StudyEvent<'a> {
+    /// A run begins or goes on.
+    Begin {
+        /// The run.
+        run: &'a PlannedRun,
+        /// Number of runs that are done.
+        done: usize,
+        /// Number of runs.
+        total: usize,
+    },
+    /// A run has its result.
+    End {
+        /// The run.
+        run: &'a PlannedRun,
+        /// Its result.
+        result: &'a RunResult,
+    },
+}
+
+impl Study {
+    /// A study whose runs are in `out/runs`.
+    ///
+    /// # Errors
+    ///
+    /// What [`StudyFile::check`] finds.
+    pub fn new(file: StudyFile, out: &Path) -> Result<Self, StudyError> {
+        file.check()?;
+        Ok(Self {
+            file,
+            runs: out.join("runs"),
+        })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &StudyFile {
+        &self.file
+    }
+
+    /// What is to be trained and what the disk has of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::Result`] for a damaged result, [`StudyError::Io`].
+    pub fn plan(&self) -> Result<Plan, StudyError> {
+        let mut runs = Vec::new();
+        for variant in &self.file.variants {
+            let settings = self.file.settings(variant);
+            let folds: Vec<_> = match &*self.file.folds {
+                [] => vec![None],
+                folds => folds.iter().map(Some).collect(),
+            };
+            for fold in folds {
+                for &seed in &self.file.seeds {
+                    let run =
+                        PlannedRun::new(&variant.name, seed, fold, settings.clone(), &self.runs);
+                    let state = state_of(&run)?;
+                    runs.push((run, state));
+                }
+            }
+        }
+        let planned: HashSet<&Path> = runs.iter().map(|(run, _)| &*run.folder).collect();
+        let mut outdated: Vec<PathBuf> = self
+            .folders()?
+            .into_iter()
+            .filter(|folder| !planned.contains(&**folder))
+            .collect();
+        outdated.sort();
+        Ok(Plan { runs, outdated })
+    }
+
+    fn folders(&self) -> Result<Vec<PathBuf>, StudyError> {
+        let entries = match fs::read_dir(&self.runs) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(at(&self.runs, "reading"))?,
+        };
+        let mut folders = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(at(&self.runs, "reading"))?.path();
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+        Ok(folders)
+    }
+
+    /// Trains what is missing, one run after another. `train` is given a run whose folder is there; it goes on where an
+    /// earlier attempt left off, if the folder has something of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StudyError::Training`] with what `train` returned; [`StudyError::Busy`]; what [`plan`](Study::plan) returns.
+    pub fn run<E: Into<Box<dyn Error + Send + Sync>>>(
+        &self,
+        mut train: impl FnMut(&PlannedRun) -> Result<RunResult, E>,
+        mut on_event: impl FnMut(StudyEvent<'_>),
+    ) -> Result<(), StudyError> {
+        let _lock = self.lock()?;
+        let plan = self.plan()?;
+        let total = plan.runs.len();
+        let mut done = total - plan.missing().count();
+        for run in plan.missing() {
+            on_event(StudyEvent::Begin { run, done, total });
+            begin(run)?;
+            let result = train(run).map_err(|error| StudyError::Training {
+                run: run.name(),
+                source: error.into(),
+            })?;
+            finish(run, &result)?;
+            done += 1;
+            on_event(StudyEvent::End {
+                run,
+                result: &result,
+            });
+        }
+        Ok(())
+    }
+
+    /// The report of what is there.
+    ///
+    /// # Errors
+    ///
+    /// What [`plan`](Study::plan) returns.
+    pub fn report(&self) -> Result<StudyReport, StudyError> {
+        Ok(StudyReport::new(&self.file, &self.plan()?))
+    }
+
+    /// Held by the system, so a killed process leaves no lock behind.
+    fn lock(&self) -> Result<File, StudyError> {
+        fs::create_dir_all(&self.runs).map_err(at(&self.runs, "creating"))?;
+        let path = self.runs.join("lock");
+        let file = File::create(&path).map_err(at(&path, "opening"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(StudyError::Busy { path }),
+            Err(TryLockError::Error(source)) => Err(at(&path, "locking")(source)),
+        }
+    }
+}
+
+fn state_of(run: &PlannedRun) -> Result<RunState, StudyError> {
+    let path = run.folder.join(RESULT);
+    match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(RunState::Done)
+            .map_err(|source| StudyError::Result { path, source }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(if run.folder.exists() {
+            RunState::Started
+        } else {
+            RunState::Missing
+        }),
+        Err(error) => Err(at(&path, "reading")(error)),
+    }
+}
+
+fn begin(run: &PlannedRun) -> Result<(), StudyError> {
+    fs::create_dir_all(&run.folder).map_err(at(&run.folder, "creating"))?;
+    let path = run.folder.join(SETTINGS);
+    let text = run.identity().to_string();
+    write_atomic(&path, |file| file.write_all(text.as_bytes())).map_err(at(&path, "writing"))
+}
+
+fn finish(run: &PlannedRun, result: &RunResult) -> Result<(), StudyError> {
+    let path = run.folder.join(RESULT);
+    write_atomic(&path, |file| {
+        Ok(serde_json::to_writer_pretty(file, result)?)
+    })
+    .map_err(at(&path, "writing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Score;
+
+    fn study(out: &Path, factor: &str) -> Study {
+        let text = format!(
+            "title = 't'\nbaseline = 'a'\nseeds = [1, 2]\n[base]\nfactor = 1\n[[variants]]\nname = 'a'\n\
+             [[variants]]\nname = 'b'\nchanges = {{ factor = {factor} }}\n"
+        );
+        Study::new(StudyFile::parse(&text).expect("a study"), out).expect("a study")
+    }
+
+    fn train(run: &PlannedRun) -> Result<RunResult, StudyError> {
+        let factor = run.settings["factor"].as_integer().expect("a number");
+        Ok(RunResult {
+            scores: vec![Score {
+                name: "score".into(),
+                value: Some((factor * 10 + run.seed as i64) as f64),
+            }],
+            ..RunResult::default()
+        })
+    }
+
+    fn trained(study: &Study) -> Vec<String> {
+        let mut names = Vec::new();
+        let note = |event: StudyEvent<'_>| {
+            if let StudyEvent::Begin { run, .. } = event {
+                names.push(format!("{} {}", run.variant, run.seed));
+            }
+        };
+        study.run(train, note).expect("all trained");
+        names
+    }
+
+    #[test]
+    fn a_finished_study_runs_nothing_and_a_changed_variant_alone_is_run_anew() {
+        let out = tempfile::tempdir().expect("a folder");
+        assert_eq!(
+            trained(&study(out.path(), "2")),
+            ["a 1", "a 2", "b 1", "b 2"]
+        );
+        assert_eq!(trained(&study(out.path(), "2")), [""; 0]);
+        let changed = study(out.path(), "3");
+        assert_eq!(trained(&changed), ["b 1", "b 2"]);
+        assert_eq!(changed.plan().expect("readable").outdated.len(), 2);
+        // The old variant is still there.
+        assert_eq!(trained(&study(out.path(), "2")), [""; 0]);
+    }
+
+    #[test]
+    fn a_failed_run_stops_the_study_and_keeps_what_is_done() {
+        let out = tempfile::tempdir().expect("a folder");
+        let study = study(out.path(), "2");
+        let error = study
+            .run(
+                |run| {
+                    if run.variant == "b" {
+                        Err("out of memory")
+                    } else {
+                        Ok(RunResult::default())
+                    }
+                },
+                |_| {},
+            )
+            .expect_err("b fails");
+        assert!(error.to_string().contains("`b-seed1-"), "{error}");
+        assert_eq!(
+            Error::source(&error).expect("a cause").to_string(),
+            "out of memory"
+        );
+        let plan = study.plan().expect("readable");
+        let states: Vec<_> = plan.runs.iter().map(|(_, state)| state.clone()).collect();
+        assert_eq!(states[2..], [RunState::Started, RunState::Missing]);
+        assert_eq!(trained(&study), ["b 1", "b 2"]);
+    }
+
+    #[test]
+    fn a_damaged_result_is_named() {
+        let out = tempfile::tempdir().expect("a folder");
+        let study = study(out.path(), "2");
+        trained(&study);
+        let run = study.plan().expect("readable").runs[0].0.clone();
+        fs::write(run.folder.join(RESULT), "{\"scores\": ").expect("writable");
+        let error = study.plan().expect_err("damaged").to_string();
+        assert!(error.contains("delete it"), "{error}");
+    }
+
+    #[test]
+    fn two_processes_do_not_run_one_study() {
+        let out = tempfile::tempdir().expect("a folder");
+        let study = study(out.path(), "2");
+        let _other = study.lock().expect("free");
+        let error = study.run(train, |_| {}).expect_err("locked");
+        assert!(matches!(error, StudyError::Busy { .. }), "{error}");
+    }
+}
