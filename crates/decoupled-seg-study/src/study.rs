@@ -123,8 +123,8 @@ impl Study {
         let _lock = self.lock()?;
         let plan = self.plan()?;
         let total = plan.runs.len();
-        let mut done = total - plan.missing().count();
-        for run in plan.missing() {
+        let finished = total - plan.missing().count();
+        for (done, run) in (finished..).zip(plan.missing()) {
             on_event(StudyEvent::Begin { run, done, total });
             begin(run)?;
             let result = train(run).map_err(|error| StudyError::Training {
@@ -132,7 +132,6 @@ impl Study {
                 source: error.into(),
             })?;
             finish(run, &result)?;
-            done += 1;
             on_event(StudyEvent::End {
                 run,
                 result: &result,
