@@ -1,0 +1,12 @@
+//! Label maps as polygons, exact to the pixel: [`trace`], then [`to_geojson`] or [`to_labelme`].
+//!
+//! Corners lie between pixels: the pixel in row 0 and column 0 is the square from (0, 0) to (1, 1). So a polygon drawn
+//! again gives the very pixels that it was made of. (Other crates trace the centres of border pixels or cut corners.)
+
+mod geojson;
+mod labelme;
+mod trace;
+
+pub use geojson::to_geojson;
+pub use labelme::to_labelme;
+pub use trace::{LabelPolygon, Ring, trace};
