@@ -1,0 +1,90 @@
+use std::io;
+
+use decoupled_seg_types::Size;
+
+/// Why a stream could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VideoError {
+    /// The stream does not begin as it must.
+    #[error(
+        "the stream begins with {found:?}, expected `YUV4MPEG2 `: make one with `ffmpeg -i in.mp4 -f yuv4mpegpipe -`"
+    )]
+    NotYuv4Mpeg {
+        /// Its first bytes.
+        found: String,
+    },
+
+    /// Nothing came at all.
+    #[error("the stream is empty: see what the program before the pipe says")]
+    Empty,
+
+    /// A line has no end.
+    #[error("the {line} line has no end within {limit} bytes: the stream is damaged")]
+    LongLine {
+        /// "header" or "frame".
+        line: &'static str,
+        /// Most bytes of a line.
+        limit: u64,
+    },
+
+    /// A parameter of the header.
+    #[error("the header has {name} = {found:?}, expected {expected}")]
+    Header {
+        /// What it says.
+        name: &'static str,
+        /// What stands there.
+        found: String,
+        /// What can stand there.
+        expected: String,
+    },
+
+    /// A frame is larger than is allowed.
+    #[error(
+        "a frame of {size} takes {bytes} bytes, at most {limit} are allowed: let ffmpeg make it smaller (`-vf scale=1920:-2`)"
+    )]
+    TooLarge {
+        /// Size of the picture.
+        size: Size,
+        /// Bytes of a frame; `u64::MAX` where they cannot be counted.
+        bytes: u64,
+        /// Most bytes of a frame.
+        limit: u64,
+    },
+
+    /// A frame does not begin as it must.
+    #[error(
+        "frame {frame} begins with {found:?}, expected `FRAME`: the stream is damaged there; {frame} whole frames came before"
+    )]
+    NoFrame {
+        /// Its number, from 0.
+        frame: u64,
+        /// Its first bytes.
+        found: String,
+    },
+
+    /// The stream ends inside the header or a frame.
+    #[error(
+        "the stream breaks off after {frames} whole frames, with {received} of {expected} bytes of the next: see what the program before the pipe says"
+    )]
+    Cut {
+        /// Whole frames before.
+        frames: u64,
+        /// Bytes that came of the next one.
+        received: u64,
+        /// Bytes that it has.
+        expected: u64,
+    },
+
+    /// The pipe or file.
+    #[error("{doing} frame {frame} failed: see whether the program at the other end still runs")]
+    Io {
+        /// "reading" or "writing".
+        doing: &'static str,
+        /// Its number, from 0.
+        frame: u64,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}

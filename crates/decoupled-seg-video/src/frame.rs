@@ -1,0 +1,249 @@
+use decoupled_seg_types::Size;
+
+use crate::{Chroma, Range, VideoHeader};
+
+/// One picture: brightness, and two planes of colour.
+///
+/// Colours are those of BT.601, which ffmpeg takes for a stream that does not say: so they come back as they went in,
+/// whatever the film was made with.
+///
+/// ```text
+/// Y = 0.299 R + 0.587 G + 0.114 B,  Cb = (B - Y) / 1.772,  Cr = (R - Y) / 1.402
+/// limited range: 16 + 219 Y,  128 + 224 Cb,  128 + 224 Cr    for R, G, B in 0..=1
+/// ```
+///
+/// Source: Rec. ITU-R BT.601-7, section 2.5.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frame {
+    planes: [Vec<u8>; 3],
+}
+
+/// Scale of brightness and colour, and what black is.
+struct Levels {
+    luma: f32,
+    chroma: f32,
+    black: f32,
+}
+
+impl Levels {
+    const fn of(range: Range) -> Self {
+        match range {
+            Range::Limited => Self {
+                luma: 219.0 / 255.0,
+                chroma: 224.0 / 255.0,
+                black: 16.0,
+            },
+            Range::Full => Self {
+                luma: 1.0,
+                chroma: 1.0,
+                black: 0.0,
+            },
+        }
+    }
+}
+
+impl Frame {
+    /// A frame for streams of this header, all bytes 0.
+    pub fn new(header: &VideoHeader) -> Self {
+        let mut frame = Self::default();
+        frame.resize(header);
+        frame
+    }
+
+    /// Brightness and the two planes of colour (Cb, Cr), row by row.
+    pub fn planes(&self) -> [&[u8]; 3] {
+        self.planes.each_ref().map(Vec::as_slice)
+    }
+
+    pub(crate) fn planes_mut(&mut self) -> &mut [Vec<u8>; 3] {
+        &mut self.planes
+    }
+
+    pub(crate) fn resize(&mut self, header: &VideoHeader) {
+        let colour = header.chroma.plane(header.size).pixels();
+        for (plane, bytes) in self
+            .planes
+            .iter_mut()
+            .zip([header.size.pixels(), colour, colour])
+        {
+            plane.resize(bytes, 0);
+        }
+    }
+
+    pub(crate) fn fits(&self, header: &VideoHeader) -> bool {
+        let colour = header.chroma.plane(header.size).pixels();
+        self.planes.each_ref().map(Vec::len) == [header.size.pixels(), colour, colour]
+    }
+
+    /// Writes the picture into `rgb`, whose memory is used again: three bytes a pixel, row by row. Pixels that share a
+    /// colour get the same one.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the frame is not of the header's size and chroma.
+    pub fn to_rgb(&self, header: &VideoHeader, rgb: &mut Vec<u8>) {
+        assert!(self.fits(header), "a frame must fit its header");
+        let Size { height, width } = header.size;
+        let colours = header.chroma.plane(header.size);
+        let levels = Levels::of(header.range);
+        let [luma, cb, cr] = self.planes();
+        rgb.clear();
+        rgb.reserve(3 * height * width);
+        for row in 0..height {
+            for column in 0..width {
+                let y = (f32::from(luma[row * width + column]) - levels.black) / levels.luma;
+                let (b_y, r_y) = if header.chroma == Chroma::Mono {
+                    (0.0, 0.0)
+                } else {
+                    let at = colour_row(row, height, colours) * colours.width
+                        + colour_column(column, width, colours);
+                    let colour = |plane: &[u8]| (f32::from(plane[at]) - 128.0) / levels.chroma;
+                    (1.772 * colour(cb), 1.402 * colour(cr))
+                };
+                let green = y - (0.299 * r_y + 0.114 * b_y) / 0.587;
+                rgb.extend([y + r_y, green, y + b_y].map(byte));
+            }
+        }
+    }
+
+    /// Takes the picture from `rgb`. Pixels that share a colour get the mean of theirs.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `rgb` is not three bytes a pixel of the header's size.
+    pub fn fill_from_rgb(&mut self, header: &VideoHeader, rgb: &[u8]) {
+        let Size { height, width } = header.size;
+        assert!(
+            rgb.len() == 3 * header.size.pixels(),
+            "rgb must be 3 bytes a pixel of {}, got {} bytes",
+            header.size,
+            rgb.len()
+        );
+        self.resize(header);
+        let levels = Levels::of(header.range);
+        for (luma, pixel) in self.planes[0].iter_mut().zip(rgb.chunks_exact(3)) {
+            *luma = byte(levels.black + levels.luma * brightness(pixel));
+        }
+        let colours = header.chroma.plane(header.size);
+        for row in 0..colours.height {
+            for column in 0..colours.width {
+                let [mut b_y, mut r_y, mut count] = [0.0; 3];
+                for y in shared(row, height, colours.height) {
+                    for x in shared(column, width, colours.width) {
+                        let pixel = &rgb[3 * (y * width + x)..][..3];
+                        let luma = brightness(pixel);
+                        b_y += f32::from(pixel[2]) - luma;
+                        r_y += f32::from(pixel[0]) - luma;
+                        count += 1.0;
+                    }
+                }
+                let at = row * colours.width + column;
+                self.planes[1][at] = byte(128.0 + levels.chroma * b_y / count / 1.772);
+                self.planes[2][at] = byte(128.0 + levels.chroma * r_y / count / 1.402);
+            }
+        }
+    }
+}
+
+fn brightness(pixel: &[u8]) -> f32 {
+    0.299 * f32::from(pixel[0]) + 0.587 * f32::from(pixel[1]) + 0.114 * f32::from(pixel[2])
+}
+
+fn byte(value: f32) -> u8 {
+    // The cast stops at 0 and 255.
+    value.round() as u8
+}
+
+fn colour_row(row: usize, height: usize, colours: Size) -> usize {
+    if colours.height == height {
+        row
+    } else {
+        row / 2
+    }
+}
+
+fn colour_column(column: usize, width: usize, colours: Size) -> usize {
+    if colours.width == width {
+        column
+    } else {
+        column / 2
+    }
+}
+
+/// The pixels of a side that share colour `at`.
+fn shared(at: usize, pixels: usize, colours: usize) -> std::ops::Range<usize> {
+    if colours == pixels {
+        at..at + 1
+    } else {
+        2 * at..(2 * at + 2).min(pixels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(size: Size, chroma: Chroma, range: Range) -> VideoHeader {
+        VideoHeader {
+            chroma,
+            range,
+            ..VideoHeader::new(size, 25)
+        }
+    }
+
+    #[test]
+    fn colours_are_those_of_the_recommendation() {
+        // BT.601: 100 % bars, and grey.
+        let header = header(Size::new(1, 1), Chroma::C444, Range::Limited);
+        for (rgb, yuv) in [
+            ([0, 0, 0], [16, 128, 128]),
+            ([255, 255, 255], [235, 128, 128]),
+            ([255, 0, 0], [81, 90, 240]),
+            ([0, 255, 0], [145, 54, 34]),
+            ([0, 0, 255], [41, 240, 110]),
+            ([128, 128, 128], [126, 128, 128]),
+        ] {
+            let mut frame = Frame::default();
+            frame.fill_from_rgb(&header, &rgb);
+            assert_eq!(frame.planes().concat(), yuv, "{rgb:?}");
+            let mut back = Vec::new();
+            frame.to_rgb(&header, &mut back);
+            for (back, there) in back.iter().zip(rgb) {
+                // One step of brightness is 1.16, one of blue 2.02; half a step may be lost.
+                assert!(
+                    back.abs_diff(there) <= 2,
+                    "{back}, expected {there} of {rgb:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn full_range_keeps_black_and_white() {
+        let header = header(Size::new(1, 2), Chroma::Mono, Range::Full);
+        let mut frame = Frame::default();
+        frame.fill_from_rgb(&header, &[0, 0, 0, 255, 255, 255]);
+        assert_eq!(frame.planes(), [&[0, 255][..], &[], &[]]);
+    }
+
+    #[test]
+    fn odd_sides_round_up() {
+        for chroma in Chroma::ALL {
+            let header = header(Size::new(3, 5), chroma, Range::Limited);
+            let rgb: Vec<u8> = [200, 100, 50].repeat(15);
+            let mut frame = Frame::default();
+            frame.fill_from_rgb(&header, &rgb);
+            let mut back = Vec::new();
+            frame.to_rgb(&header, &mut back);
+            assert_eq!(back.len(), rgb.len());
+            if chroma != Chroma::Mono {
+                assert!(
+                    back.iter()
+                        .zip(&rgb)
+                        .all(|(back, there)| back.abs_diff(*there) <= 2),
+                    "{chroma:?}"
+                );
+            }
+        }
+    }
+}
