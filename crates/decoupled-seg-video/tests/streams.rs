@@ -156,6 +156,7 @@ fn colours_are_ffmpegs() {
         ("yuv444p", Chroma::C444),
         ("yuv420p", Chroma::C420Jpeg),
         ("yuv422p", Chroma::C422),
+        ("yuvj420p", Chroma::C420Jpeg),
         ("gray", Chroma::Mono),
     ] {
         let source = format!("-f lavfi -i testsrc=size=64x48:rate=5:duration=1 -pix_fmt {format}");
@@ -167,6 +168,9 @@ fn colours_are_ffmpegs() {
         assert!(error.is_none() && frames.len() == 5, "{format}: {error:?}");
         let header = VideoReader::new(&*y4m).expect("a header").header().clone();
         assert_eq!((header.size, header.chroma), (Size::new(48, 64), chroma));
+        // ffmpeg makes grey pictures of the full range.
+        let full = matches!(format, "yuvj420p" | "gray");
+        assert_eq!(header.range == Range::Full, full, "{format}");
 
         let mut child = ffmpeg("-f yuv4mpegpipe -i - -f rawvideo -pix_fmt rgb24 -")
             .stdin(Stdio::piped())
