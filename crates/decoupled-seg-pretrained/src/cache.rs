@@ -6,16 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::at;
 use crate::sha256::{digits, hash_all};
-use crate::{PretrainedError, PretrainedWeights};
-
-/// How far a download is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes on the disk, those of an earlier attempt included.
-    pub received: u64,
-    /// Bytes of the whole file; about that many where the server does not say.
-    pub total: u64,
-}
+use crate::{PretrainedError, PretrainedWeights, Progress};
 
 /// The folder for downloads: `$XDG_CACHE_HOME/decoupled-seg`, else `~/.cache/decoupled-seg`; on Windows
 /// `%LOCALAPPDATA%\decoupled-seg`.

@@ -1,6 +1,14 @@
 use crate::StudyReport;
 
-pub(crate) fn write(report: &StudyReport) -> String {
+impl StudyReport {
+    /// The report as CSV, one row per score and run.
+    /// Columns: `variant,fold,seed,score,value`.
+    pub fn to_csv(&self) -> String {
+        write(self)
+    }
+}
+
+fn write(report: &StudyReport) -> String {
     let mut text = "variant,fold,seed,score,value\n".to_string();
     for variant in &report.variants {
         for score in &variant.scores {

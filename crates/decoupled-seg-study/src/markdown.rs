@@ -2,7 +2,14 @@ use std::fmt::Write;
 
 use crate::{PairedDifference, ScoreReport, StudyReport, Summary, VariantReport};
 
-pub(crate) fn write(report: &StudyReport) -> String {
+impl StudyReport {
+    /// The report as Markdown.
+    pub fn to_markdown(&self) -> String {
+        write(self)
+    }
+}
+
+fn write(report: &StudyReport) -> String {
     let mut text = format!("# {}\n\n", report.title);
     if !report.missing.is_empty() {
         line(

@@ -104,17 +104,6 @@ impl StudyReport {
         }
     }
 
-    /// The report as Markdown.
-    pub fn to_markdown(&self) -> String {
-        crate::markdown::write(self)
-    }
-
-    /// The report as CSV, one row per score and run.
-    /// Columns: `variant,fold,seed,score,value`.
-    pub fn to_csv(&self) -> String {
-        crate::csv::write(self)
-    }
-
     /// Names of the scores, in the order of their first appearance.
     pub(crate) fn score_names(&self) -> Vec<&str> {
         in_order(

@@ -137,7 +137,7 @@ pub enum WeightsError {
         /// What stood in front of all names.
         prefix: String,
         /// What does not fit.
-        mismatch: Mismatch,
+        mismatch: Box<Mismatch>,
     },
 }
 

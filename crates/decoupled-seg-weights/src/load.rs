@@ -85,7 +85,7 @@ pub fn load<M: Module>(
         return Err(WeightsError::Mismatch {
             path: file.path().to_path_buf(),
             prefix: plan.prefix,
-            mismatch: plan.mismatch,
+            mismatch: Box::new(plan.mismatch),
         });
     }
 

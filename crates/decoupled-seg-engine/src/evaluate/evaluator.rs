@@ -50,7 +50,7 @@ impl Evaluator {
     ///
     /// # Panics
     ///
-    /// Panics if the protocol is not [valid](Protocol::validate).
+    /// Panics if the protocol is not [valid](crate::Protocol::validate).
     pub fn new(recipe: EvaluationRecipe, normalization: Normalization, device: &Device) -> Self {
         let inference = Inference::new(recipe.protocol.clone(), normalization, device);
         Self { recipe, inference }

@@ -21,7 +21,7 @@ impl ClassUniformRecipe {
         }
     }
 
-    /// Also draws `classes` from extra items ([`SegmentationDataset::extra_from`]), until epoch `until`.
+    /// Also draws `classes` from extra items ([`extra_from`](decoupled_seg_datasets::SegmentationDataset::extra_from)), until epoch `until`.
     pub fn with_extra(mut self, classes: impl Into<Vec<u8>>, until: u64) -> Self {
         self.draw.extra_classes = classes.into();
         self.draw.extra_until = Some(until);
