@@ -228,6 +228,7 @@ fn features(network: &DecoupledSegNet, input: Tensor<4>) -> Vec<(&'static str, T
             ("mod5", stages.c3),
             ("mod7", stages.c4.clone()),
         ],
+        Backbone::MobileNetV3(_) => panic!("it has a fixture of its own, see mobilenet_v3.rs"),
     };
     if let Context::Aspp(aspp) = &network.context {
         features.push(("aspp", aspp.forward_branches(stages.c4.clone())));

@@ -1,7 +1,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_backbones::{
-    BackboneNames, Features, OutputStride, ResNet, ResNetConfig, WideResNet38, WideResNet38Config,
+    BackboneNames, Features, MobileNetV3, MobileNetV3Config, OutputStride, ResNet, ResNetConfig,
+    WideResNet38, WideResNet38Config,
 };
 use decoupled_seg_nn::{CostCounter, Fold, KeyMap, MapShape};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub enum BackboneConfig {
     /// WideResNet-38 (A2), the backbone of the paper's best results.
     #[serde(rename = "wide_resnet38")]
     WideResNet38(WideResNet38Config),
+    /// MobileNetV3-Large, for phones and the browser.
+    #[serde(rename = "mobilenet_v3")]
+    MobileNetV3(MobileNetV3Config),
 }
 
 /// The backbone of a network: an image in, the features of four stages out. Built by [`BackboneConfig`].
@@ -26,6 +30,8 @@ pub enum Backbone {
     ResNet(ResNet),
     /// WideResNet-38 (A2).
     WideResNet38(WideResNet38),
+    /// MobileNetV3-Large.
+    MobileNetV3(MobileNetV3),
 }
 
 impl From<ResNetConfig> for BackboneConfig {
@@ -40,12 +46,19 @@ impl From<WideResNet38Config> for BackboneConfig {
     }
 }
 
+impl From<MobileNetV3Config> for BackboneConfig {
+    fn from(config: MobileNetV3Config) -> Self {
+        Self::MobileNetV3(config)
+    }
+}
+
 impl BackboneConfig {
     /// Builds the backbone on `device`.
     pub fn init(&self, device: &Device) -> Backbone {
         match self {
             Self::ResNet(config) => Backbone::ResNet(config.init(device)),
             Self::WideResNet38(config) => Backbone::WideResNet38(config.init(device)),
+            Self::MobileNetV3(config) => Backbone::MobileNetV3(config.init(device)),
         }
     }
 
@@ -54,6 +67,7 @@ impl BackboneConfig {
         match self {
             Self::ResNet(config) => config.channels(),
             Self::WideResNet38(config) => config.channels(),
+            Self::MobileNetV3(config) => config.channels(),
         }
     }
 
@@ -62,6 +76,7 @@ impl BackboneConfig {
         match self {
             Self::ResNet(config) => config.output_stride,
             Self::WideResNet38(config) => config.output_stride,
+            Self::MobileNetV3(config) => config.output_stride,
         }
     }
 
@@ -70,6 +85,7 @@ impl BackboneConfig {
         match self {
             Self::ResNet(config) => config.official_keys(names),
             Self::WideResNet38(config) => config.official_keys(names),
+            Self::MobileNetV3(config) => config.official_keys(names),
         }
     }
 
@@ -78,6 +94,7 @@ impl BackboneConfig {
         match self {
             Self::ResNet(config) => config.cost(image, counter),
             Self::WideResNet38(config) => config.cost(image, counter),
+            Self::MobileNetV3(config) => config.cost(image, counter),
         }
     }
 }
@@ -97,6 +114,7 @@ impl Backbone {
         match self {
             Self::ResNet(backbone) => backbone.forward(images),
             Self::WideResNet38(backbone) => backbone.forward(images),
+            Self::MobileNetV3(backbone) => backbone.forward(images),
         }
     }
 }
@@ -106,6 +124,7 @@ impl Fold for Backbone {
         match self {
             Self::ResNet(backbone) => Self::ResNet(backbone.fold()),
             Self::WideResNet38(backbone) => Self::WideResNet38(backbone.fold()),
+            Self::MobileNetV3(backbone) => Self::MobileNetV3(backbone.fold()),
         }
     }
 }

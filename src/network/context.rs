@@ -1,7 +1,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_heads::{
-    Aspp, AsppConfig, FcnHead, FcnHeadConfig, PyramidPooling, PyramidPoolingConfig,
+    Aspp, AsppConfig, DenseAspp, DenseAsppConfig, FcnHead, FcnHeadConfig, PyramidPooling,
+    PyramidPoolingConfig,
 };
 use decoupled_seg_nn::{ConvInit, Cost, CostCounter, Fold, KeyMap, MapShape};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ pub enum ContextConfig {
     PyramidPooling(PyramidPoolingConfig),
     /// Dilated 3x3 convolutions side by side (DeepLabV3+).
     Aspp(AsppConfig),
+    /// Dilated 3x3 convolutions one behind another, each reading all before it.
+    DenseAspp(DenseAsppConfig),
 }
 
 /// The context head of a network: the last stage in, the context features `F` out. Built by [`ContextConfig`].
@@ -27,6 +30,8 @@ pub enum Context {
     PyramidPooling(PyramidPooling),
     /// Dilated 3x3 convolutions side by side (DeepLabV3+).
     Aspp(Aspp),
+    /// Dilated 3x3 convolutions one behind another, each reading all before it.
+    DenseAspp(DenseAspp),
 }
 
 impl From<FcnHeadConfig> for ContextConfig {
@@ -47,6 +52,12 @@ impl From<AsppConfig> for ContextConfig {
     }
 }
 
+impl From<DenseAsppConfig> for ContextConfig {
+    fn from(config: DenseAsppConfig) -> Self {
+        Self::DenseAspp(config)
+    }
+}
+
 impl ContextConfig {
     /// Builds the head on `device`.
     pub fn init(&self, device: &Device) -> Context {
@@ -54,6 +65,7 @@ impl ContextConfig {
             Self::Fcn(config) => Context::Fcn(config.init(device)),
             Self::PyramidPooling(config) => Context::PyramidPooling(config.init(device)),
             Self::Aspp(config) => Context::Aspp(config.init(device)),
+            Self::DenseAspp(config) => Context::DenseAspp(config.init(device)),
         }
     }
 
@@ -63,6 +75,7 @@ impl ContextConfig {
             Self::Fcn(config) => config.channels,
             Self::PyramidPooling(config) => config.channels,
             Self::Aspp(config) => config.channels,
+            Self::DenseAspp(config) => config.channels,
         }
     }
 
@@ -73,6 +86,7 @@ impl ContextConfig {
             Self::Fcn(config) => &mut config.channels,
             Self::PyramidPooling(config) => &mut config.channels,
             Self::Aspp(config) => &mut config.channels,
+            Self::DenseAspp(config) => &mut config.channels,
         };
         channels[0] = channels_in;
         self
@@ -85,6 +99,7 @@ impl ContextConfig {
             Self::Fcn(config) => config.with_conv_init(conv_init).into(),
             Self::PyramidPooling(config) => config.with_conv_init(conv_init).into(),
             Self::Aspp(config) => config.with_conv_init(conv_init).into(),
+            Self::DenseAspp(config) => config.with_conv_init(conv_init).into(),
         }
     }
 
@@ -94,6 +109,7 @@ impl ContextConfig {
             Self::Fcn(config) => config.official_keys(),
             Self::PyramidPooling(config) => config.official_keys(),
             Self::Aspp(config) => config.official_keys(),
+            Self::DenseAspp(config) => config.official_keys(),
         }
     }
 }
@@ -104,6 +120,7 @@ impl Cost for ContextConfig {
             Self::Fcn(config) => config.cost(input, counter),
             Self::PyramidPooling(config) => config.cost(input, counter),
             Self::Aspp(config) => config.cost(input, counter),
+            Self::DenseAspp(config) => config.cost(input, counter),
         }
     }
 }
@@ -125,6 +142,7 @@ impl Context {
             Self::Fcn(head) => head.forward(stage),
             Self::PyramidPooling(head) => head.forward(stage),
             Self::Aspp(head) => head.forward(stage),
+            Self::DenseAspp(head) => head.forward(stage),
         }
     }
 
@@ -134,6 +152,7 @@ impl Context {
             Self::Fcn(_) => 1,
             Self::PyramidPooling(head) => head.min_training_batch(),
             Self::Aspp(head) => head.min_training_batch(),
+            Self::DenseAspp(_) => 1,
         }
     }
 }
@@ -144,6 +163,7 @@ impl Fold for Context {
             Self::Fcn(head) => Self::Fcn(head.fold()),
             Self::PyramidPooling(head) => Self::PyramidPooling(head.fold()),
             Self::Aspp(head) => Self::Aspp(head.fold()),
+            Self::DenseAspp(head) => Self::DenseAspp(head.fold()),
         }
     }
 }

@@ -1,8 +1,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use decoupled_seg_backbones::{LowLevelStage, OutputStride, ResNetConfig, WideResNet38Config};
-use decoupled_seg_heads::{AsppConfig, FcnHeadConfig, PyramidPoolingConfig};
+use decoupled_seg_backbones::{
+    LowLevelStage, MobileNetV3Config, OutputStride, ResNetConfig, WideResNet38Config,
+};
+use decoupled_seg_heads::{AsppConfig, DenseAsppConfig, FcnHeadConfig, PyramidPoolingConfig};
 
 use super::decoupled_seg_net::DecoupledSegNetConfig;
 
@@ -51,6 +53,33 @@ impl DecoupledSegNetConfig {
     pub fn deeplabv3plus_wide_resnet38_stride4(num_classes: usize) -> Self {
         let backbone = WideResNet38Config::new().with_low_level(LowLevelStage::Stride4);
         deeplabv3plus_wide(num_classes, backbone)
+    }
+
+    /// FCN on a MobileNetV3-Large at output stride 16, as torchvision dilates it.
+    pub fn fcn_mobilenet_v3_large(num_classes: usize) -> Self {
+        let backbone = MobileNetV3Config::new();
+        let [.., last] = backbone.channels();
+        Self::new(num_classes, backbone, FcnHeadConfig::new([last, CHANNELS]))
+    }
+
+    /// DeepLabV3+ on a MobileNetV3-Large at output stride 16.
+    pub fn deeplabv3plus_mobilenet_v3_large(num_classes: usize) -> Self {
+        let backbone = MobileNetV3Config::new();
+        let [.., last] = backbone.channels();
+        let context = AsppConfig::new([last, CHANNELS])
+            .with_atrous_rates(atrous_rates(backbone.output_stride));
+        Self::new(num_classes, backbone, context)
+    }
+
+    /// DenseASPP on a ResNet-50, the rival of the paper's Table 3 as a context head.
+    pub fn dense_aspp_resnet50(num_classes: usize) -> Self {
+        let backbone = ResNetConfig::resnet50();
+        let [.., last] = backbone.channels();
+        Self::new(
+            num_classes,
+            backbone,
+            DenseAsppConfig::new([last, CHANNELS]),
+        )
     }
 
     /// An FCN small enough to learn on a CPU in minutes: a ResNet-18 an eighth as wide, 32 channels in the decoder.
@@ -158,6 +187,21 @@ pub const NETWORKS: &[NetworkPreset] = &[
         "deeplabv3plus-resnet101",
         "DeepLabV3+, ResNet-101",
         DecoupledSegNetConfig::deeplabv3plus_resnet101,
+    ),
+    preset(
+        "fcn-mobilenet-v3-large",
+        "FCN, MobileNetV3-Large",
+        DecoupledSegNetConfig::fcn_mobilenet_v3_large,
+    ),
+    preset(
+        "deeplabv3plus-mobilenet-v3-large",
+        "DeepLabV3+, MobileNetV3-Large",
+        DecoupledSegNetConfig::deeplabv3plus_mobilenet_v3_large,
+    ),
+    preset(
+        "dense-aspp-resnet50",
+        "DenseASPP, ResNet-50",
+        DecoupledSegNetConfig::dense_aspp_resnet50,
     ),
     preset(
         "deeplabv3plus-wide-resnet38",

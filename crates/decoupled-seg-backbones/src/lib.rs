@@ -1,4 +1,4 @@
-//! Dilated ResNets and WideResNet-38: an image in, one feature map a stage out.
+//! Dilated ResNets, WideResNet-38 and MobileNetV3: an image in, one feature map a stage out.
 //!
 //! Every backbone is a config with an `init`, and its `forward` returns [`Features`]: the outputs of four stages, the
 //! last two of which stay at the resolution that [`OutputStride`] asks for. There is no classifier. A backbone says
@@ -24,6 +24,7 @@
 
 mod backbone_names;
 mod features;
+mod mobile_net_v3;
 mod output_stride;
 mod pre_activation_block;
 mod residual_block;
@@ -32,6 +33,7 @@ mod wide_resnet38;
 
 pub use backbone_names::BackboneNames;
 pub use features::Features;
+pub use mobile_net_v3::{InvertedResidual, InvertedResidualConfig, MobileNetV3, MobileNetV3Config};
 pub use output_stride::OutputStride;
 pub use pre_activation_block::{PreActivationBlock, PreActivationBlockConfig};
 pub use residual_block::{ResidualBlock, ResidualBlockConfig, ResidualKind};

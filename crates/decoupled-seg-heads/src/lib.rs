@@ -1,6 +1,6 @@
 //! Context heads: the deepest stage of a backbone in, context features at the same resolution out.
 //!
-//! [`FcnHead`] (one 3x3 convolution), [`PyramidPooling`] (PSPNet) and [`Aspp`] (DeepLabV3+) all map
+//! [`FcnHead`] (one 3x3 convolution), [`PyramidPooling`] (PSPNet), [`Aspp`] (DeepLabV3+) and [`DenseAspp`] all map
 //! `[batch, channels_in, height, width]` to `[batch, channels_out, height, width]`. [`AuxiliaryHead`] predicts classes
 //! from an earlier stage, for an extra loss in training. A head says everything about itself in its own file: how it is
 //! built and runs, the names of its tensors, what it costs ([`Cost`](decoupled_seg_nn::Cost)), and its inference form
@@ -21,10 +21,12 @@
 
 mod aspp;
 mod auxiliary_head;
+mod dense_aspp;
 mod fcn_head;
 mod pyramid_pooling;
 
 pub use aspp::{Aspp, AsppConfig};
 pub use auxiliary_head::{AuxiliaryHead, AuxiliaryHeadConfig};
+pub use dense_aspp::{DenseAspp, DenseAsppBlock, DenseAsppConfig};
 pub use fcn_head::{FcnHead, FcnHeadConfig};
 pub use pyramid_pooling::{PyramidPooling, PyramidPoolingConfig, PyramidStage};
