@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decoupled_seg::datasets::augment::RandomScale;
 use decoupled_seg::datasets::{
-    ResizedCache, ResizedCacheConfig, ResizedTo, SegmentationDataset, Split,
+    DatasetError, ResizedCache, ResizedCacheConfig, ResizedTo, SegmentationDataset, Split,
 };
 use decoupled_seg::engine::{
     Interrupt, Progress, Recipe, RecipeError, RecipePreset, Resume, Stop, Trainer,
@@ -108,7 +108,13 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         Some(resized) => Arc::clone(resized) as Arc<dyn SegmentationDataset>,
         None => train,
     };
-    let validation = project.split(&args.data, Split::Val)?;
+    let validation = match project.split(&args.data, Split::Val) {
+        Err(CliError::Dataset(error @ DatasetError::UnknownSplit { .. })) => {
+            println!("no validation, the last weights are the best: {error}");
+            None
+        }
+        validation => Some(validation?),
+    };
     let mut network = args.network.config(train.classes().num_classes());
     if args.plain {
         network = network.plain();
@@ -132,7 +138,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     println!(
         "{}: {images} to train on, {} to validate; {} parameters on {device:?}",
         project.name,
-        validation.len(),
+        validation.as_ref().map_or(0, |it| it.len()),
         model.num_params()
     );
     // Another run's folder is refused below, and left as it is here.
@@ -153,7 +159,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     if let Some(cache) = &args.cache {
         trainer = trainer.with_cache_folder(cache);
     }
-    let trained = trainer.fit(train, Some(&*validation))?;
+    let trained = trainer.fit(train, validation.as_deref())?;
     if let Some(resized) = resized {
         println!("{}", resized.state());
     }

@@ -2,7 +2,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use decoupled_seg_datasets::{ClassTable, SegmentationDataset};
+use decoupled_seg_datasets::check::unseen_classes;
+use decoupled_seg_datasets::{ClassTable, SegmentationDataset, Split};
 use decoupled_seg_nn::SegmentationModel;
 
 use super::feed::Feed;
@@ -79,6 +80,11 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         validation: Option<&'a dyn SegmentationDataset>,
     ) -> Result<Self, EngineError> {
         plan.check(&*train, validation)?;
+        // Told before the first step: hours later it would be a score of nothing.
+        let unseen = unseen_classes(&*train, Split::Train)?;
+        if let Some(validation) = validation {
+            unseen_classes(validation, Split::Val)?;
+        }
         let checkpoint = plan.checkpoint()?;
         if let Some(folder) = &plan.run_folder {
             files::create_dir(folder)?;
@@ -125,8 +131,25 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             history,
             folder,
         };
+        session.warn_of(&unseen);
         session.announce(images, total_steps)?;
         Ok(session)
+    }
+
+    /// Names the classes that no training label shows.
+    fn warn_of(&self, unseen: &[u8]) {
+        if unseen.is_empty() {
+            return;
+        }
+        let names = self.classes.names();
+        let names: Vec<&str> = unseen
+            .iter()
+            .map(|&class| names[usize::from(class)])
+            .collect();
+        self.reporter.note(&format!(
+            "warning: no training label shows {}; `check` tells more",
+            names.join(", ")
+        ));
     }
 
     /// The first entry of the log.
