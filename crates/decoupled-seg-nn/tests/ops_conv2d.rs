@@ -1,4 +1,4 @@
-//! The convolution against its definition in double precision: outputs, gradients, and the same bits on every number of
+//! The CPU's convolution against its definition in double precision: outputs, gradients, and the same bits on every number of
 //! threads.
 
 mod common;
@@ -126,7 +126,7 @@ impl Case {
         let bias = noise(self.groups * self.channels[1], seed + 2);
         let upstream = noise(count(self.output_shape()), seed + 3);
 
-        let device = Device::default().autodiff();
+        let device = Device::flex().autodiff();
         let layer = self.layer(&weight, &bias, &device);
         let x = tensor(input.clone(), self.input_shape(), &device).require_grad();
         let output = conv2d(&layer, x.clone());
@@ -169,7 +169,7 @@ impl Case {
         }
 
         // One pass with addend and ReLU, where no gradient is asked for.
-        let device = Device::default();
+        let device = Device::flex();
         let layer = self.layer(&weight_of(&layer), &bias, &device);
         let x = tensor(input, self.input_shape(), &device);
         let addend = tensor(upstream, self.output_shape(), &device);
@@ -335,7 +335,7 @@ fn convolutions_of_real_networks_are_their_definition() {
 fn the_bits_do_not_depend_on_the_number_of_threads() {
     for case in real() {
         let run = || {
-            let device = Device::default().autodiff();
+            let device = Device::flex().autodiff();
             let count = |shape: [usize; 4]| shape.iter().product::<usize>();
             let weight = noise(count(case.weight_shape()), 1);
             let bias = noise(case.groups * case.channels[1], 2);
@@ -367,7 +367,7 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
 #[test]
 #[should_panic(expected = "axis 1 expected 4, got 3")]
 fn other_channels_are_refused() {
-    let device = Device::default();
+    let device = Device::flex();
     let layer = Conv2dConfig::new([4, 2], [1, 1]).init(&device);
     conv2d(&layer, Tensor::zeros([1, 3, 5, 5], &device));
 }
@@ -375,7 +375,7 @@ fn other_channels_are_refused() {
 #[test]
 #[should_panic(expected = "a kernel of 5 pixels does not fit into 4")]
 fn a_kernel_larger_than_the_map_is_refused() {
-    let device = Device::default();
+    let device = Device::flex();
     let layer = Conv2dConfig::new([1, 1], [5, 5]).init(&device);
     conv2d(&layer, Tensor::zeros([1, 1, 4, 6], &device));
 }
