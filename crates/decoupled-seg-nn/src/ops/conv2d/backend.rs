@@ -69,8 +69,14 @@ pub(in super::super) fn finish<B: Backend>(
 }
 
 /// Its gradients.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    Cube: cfg(feature = "cube"),
+    Fusion: cfg(feature = "fusion"),
+)]
 pub(crate) trait ConvGradients: Backend {
     /// The gradient of the input.
+    #[fusion(default)]
     fn convolve_input_gradient(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -81,6 +87,7 @@ pub(crate) trait ConvGradients: Backend {
     }
 
     /// The gradient of the weights.
+    #[fusion(default)]
     fn convolve_weight_gradient(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -95,5 +102,3 @@ pub(crate) trait ConvGradients: Backend {
 impl ConvBackend for burn_cubecl::CubeBackend {}
 #[cfg(feature = "cube")]
 impl ConvGradients for burn_cubecl::CubeBackend {}
-#[cfg(feature = "fusion")]
-impl<B: burn::backend::fusion::FusionBackend> ConvGradients for burn::backend::Fusion<B> {}
