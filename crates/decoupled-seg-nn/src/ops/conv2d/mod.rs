@@ -9,7 +9,9 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, activation};
 
-pub(super) use backend::{ConvBackend, ConvGradients, finish};
+pub(super) use backend::ConvBackend;
+#[cfg(feature = "flex")]
+pub(super) use backend::{ConvGradients, finish};
 
 /// Applies a convolution: the same result as [`Conv2d::forward`], faster on a CPU.
 ///
