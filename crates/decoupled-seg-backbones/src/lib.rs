@@ -44,6 +44,8 @@ pub use wide_resnet38::{LowLevelStage, WideResNet38, WideResNet38Config};
 mod tests {
     use burn::module::Module;
     use burn::store::ModuleSnapshot;
+    use burn::tensor::Tensor;
+    use decoupled_seg_fixtures::assert_close_to_largest;
     use decoupled_seg_nn::KeyMap;
 
     /// Every tensor of the module has exactly one name, and the other way round.
@@ -55,5 +57,15 @@ mod tests {
         paths.sort();
         named.sort();
         assert_eq!(paths, named);
+    }
+
+    /// Checks that features of a folded network are those of the network, to a share of the largest feature.
+    ///
+    /// Each convolution rounds to 6e-8 of its largest terms, and up to 50 follow each other. Per feature no such bound
+    /// holds: a small one is what large terms of either sign leave.
+    pub(crate) fn assert_same_features(folded: Tensor<4>, expected: Tensor<4>) {
+        let [folded, expected] =
+            [folded, expected].map(|features| features.try_into_vec_as::<f32>().expect("f32"));
+        assert_close_to_largest(&folded, &expected, 1e-5);
     }
 }

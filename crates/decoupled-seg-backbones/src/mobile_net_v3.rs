@@ -439,11 +439,11 @@ impl Fold for InvertedResidual {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Distribution, Tolerance};
+    use burn::tensor::Distribution;
     use rstest::rstest;
 
     use super::*;
-    use crate::tests::assert_named;
+    use crate::tests::{assert_named, assert_same_features};
 
     fn small() -> MobileNetV3Config {
         MobileNetV3Config::new().with_width(0.25)
@@ -523,9 +523,7 @@ mod tests {
         let images = Tensor::random([1, 3, 33, 49], Distribution::Normal(0.0, 1.0), &device);
         let expected = network.forward(images.clone()).c4;
         let folded = network.fold().forward(images).c4;
-        folded
-            .into_data()
-            .assert_approx_eq::<f32>(&expected.into_data(), Tolerance::rel_abs(1e-4, 1e-5));
+        assert_same_features(folded, expected);
     }
 
     #[test]

@@ -6,11 +6,13 @@
 //!
 //! Everything here panics on a bad set: it is test support, and a broken fixture must fail its test.
 
+mod close;
 mod group;
 pub mod label_maps;
 pub mod memory;
 mod tolerance;
 
+pub use close::assert_close_to_largest;
 pub use group::Group;
 pub use tolerance::Tolerance;
 
