@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use decoupled_seg_types::{FileKind, Size};
 
 use crate::MaskFormat;
+use crate::description_problem::DescriptionProblem;
 use crate::split::Split;
 
 /// Why a data set could not be opened, or one of its items not be read.
@@ -268,13 +269,21 @@ pub enum DatasetError {
         /// What the parser says.
         source: serde_json::Error,
     },
-    /// A class table or description that contradicts itself.
-    #[error("`{path}`: {problem}")]
-    ClassTable {
+    /// A description that is not UTF-8.
+    #[error("`{path}`: {source}; save it as UTF-8")]
+    Text {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what to do.
-        problem: String,
+        /// Where.
+        source: std::string::FromUtf8Error,
+    },
+    /// A class table or description that contradicts itself.
+    #[error("`{path}`: {source}")]
+    Description {
+        /// The file.
+        path: PathBuf,
+        /// In what.
+        source: DescriptionProblem,
     },
     /// A split that the data set does not have.
     #[error("`{path}`: no split `{split}`; there {}", listed(.there))]

@@ -21,6 +21,7 @@ pub mod augment;
 pub mod check;
 mod class_table;
 mod dataset;
+mod description_problem;
 mod error;
 mod file_dataset;
 pub mod files;
@@ -41,7 +42,8 @@ mod split;
 pub use burn_dataset::Dataset;
 pub use class_table::{Class, ClassTable, MAX_CLASSES};
 pub use dataset::SegmentationDataset;
-pub use decoupled_seg_types::{IGNORE_LABEL, Size};
+pub use decoupled_seg_types::{CITYSCAPES_LABELS, CityscapesLabel, IGNORE_LABEL, Size};
+pub use description_problem::DescriptionProblem;
 pub use error::{DatasetError, ListProblem};
 pub use file_dataset::FileDataset;
 pub use files::MAX_PIXELS;
@@ -51,9 +53,9 @@ pub use mask_format::MaskFormat;
 pub use opened::Opened;
 pub use point::Point;
 pub use readers::{
-    Annotation, Bdd100k, CAMVID_COLORS, CITYSCAPES_LABELS, CamVid, CamVidColor, Cityscapes,
-    CityscapesConfig, CityscapesLabel, CityscapesTruth, CustomDataset, CustomSplit, Kitti,
-    KittiConfig, LabelFiles, MapillaryVersion, MapillaryVistas,
+    Annotation, Bdd100k, CAMVID_COLORS, CamVid, CamVidColor, Cityscapes, CityscapesConfig,
+    CityscapesTruth, CustomDataset, CustomSplit, Kitti, KittiConfig, LabelFiles, MapillaryVersion,
+    MapillaryVistas,
 };
 pub use resized_cache::{ResizedCache, ResizedCacheConfig, ResizedCacheState, ResizedTo};
 pub use sample::Sample;

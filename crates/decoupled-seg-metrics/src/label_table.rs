@@ -1,5 +1,6 @@
 //! What a benchmark says of its labels.
 
+use decoupled_seg_types::{CITYSCAPES_CATEGORIES, CITYSCAPES_LABELS, CityscapesLabel};
 use serde::{Deserialize, Serialize};
 
 /// The labels of a benchmark, by value, and the categories they fall into.
@@ -24,88 +25,40 @@ pub struct EvaluationLabel {
     pub average_instance_size: Option<f64>,
 }
 
-const CITYSCAPES_CATEGORIES: [&str; 8] = [
-    "void",
-    "flat",
-    "construction",
-    "object",
-    "nature",
-    "sky",
-    "human",
-    "vehicle",
-];
-
-/// Name, category, evaluated, average instance size.
-type Row = (&'static str, usize, bool, Option<f64>);
-
-/// By label id.
-const CITYSCAPES_LABELS: [Row; 34] = [
-    ("unlabeled", 0, false, None),
-    ("ego vehicle", 0, false, None),
-    ("rectification border", 0, false, None),
-    ("out of roi", 0, false, None),
-    ("static", 0, false, None),
-    ("dynamic", 0, false, None),
-    ("ground", 0, false, None),
-    ("road", 1, true, None),
-    ("sidewalk", 1, true, None),
-    ("parking", 1, false, None),
-    ("rail track", 1, false, None),
-    ("building", 2, true, None),
-    ("wall", 2, true, None),
-    ("fence", 2, true, None),
-    ("guard rail", 2, false, None),
-    ("bridge", 2, false, None),
-    ("tunnel", 2, false, None),
-    ("pole", 3, true, None),
-    ("polegroup", 3, false, None),
-    ("traffic light", 3, true, None),
-    ("traffic sign", 3, true, None),
-    ("vegetation", 4, true, None),
-    ("terrain", 4, true, None),
-    ("sky", 5, true, None),
-    ("person", 6, true, Some(3462.4756337644)),
-    ("rider", 6, true, Some(3930.4788056518)),
-    ("car", 7, true, Some(12794.0202738185)),
-    ("truck", 7, true, Some(27855.1264367816)),
-    ("bus", 7, true, Some(35732.1511111111)),
-    ("caravan", 7, false, Some(36771.8241758242)),
-    ("trailer", 7, false, Some(16926.9763133609)),
-    ("train", 7, true, Some(67583.7075812274)),
-    ("motorcycle", 7, true, Some(6298.7200839748)),
-    ("bicycle", 7, true, Some(4672.3249222261)),
-];
+impl From<&CityscapesLabel> for EvaluationLabel {
+    fn from(label: &CityscapesLabel) -> Self {
+        Self {
+            name: label.name.to_string(),
+            category: label.category,
+            evaluated: label.is_evaluated(),
+            average_instance_size: label.average_instance_size,
+        }
+    }
+}
 
 impl LabelTable {
     /// The 34 label ids of Cityscapes (`*_labelIds.png`), of which 19 are evaluated. KITTI uses the same.
     ///
-    /// Source: Cordts et al., CVPR 2016, section 2 and the benchmark's published label definition.
+    /// Source: [`CITYSCAPES_LABELS`].
     pub fn cityscapes() -> Self {
-        Self::from_rows(CITYSCAPES_LABELS.iter())
+        // The last one, -1, is no value of a label file.
+        let labels = CITYSCAPES_LABELS.iter().filter(|label| label.id >= 0);
+        Self {
+            labels: labels.map(EvaluationLabel::from).collect(),
+            categories: CITYSCAPES_CATEGORIES.map(String::from).to_vec(),
+        }
     }
 
     /// The 19 evaluated labels of Cityscapes in the order of their train ids. Without `void` as a category, so that the
     /// seven categories are those of the benchmark's tables.
     pub fn cityscapes_train_ids() -> Self {
-        let mut table = Self::from_rows(CITYSCAPES_LABELS.iter().filter(|row| row.2));
+        let mut table = Self::cityscapes();
+        table.labels.retain(|label| label.evaluated);
         table.categories.remove(0);
         for label in &mut table.labels {
             label.category -= 1;
         }
         table
-    }
-
-    fn from_rows<'a>(rows: impl Iterator<Item = &'a Row>) -> Self {
-        let label = |&(name, category, evaluated, average_instance_size): &Row| EvaluationLabel {
-            name: name.to_string(),
-            category,
-            evaluated,
-            average_instance_size,
-        };
-        Self {
-            labels: rows.map(label).collect(),
-            categories: CITYSCAPES_CATEGORIES.map(String::from).to_vec(),
-        }
     }
 
     /// The category of each label, `None` where it is not evaluated: what

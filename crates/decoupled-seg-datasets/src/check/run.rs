@@ -95,7 +95,7 @@ fn is_described(problem: &DatasetError) -> bool {
     use DatasetError as E;
     matches!(
         problem,
-        E::Toml { .. } | E::Json { .. } | E::ClassTable { .. }
+        E::Toml { .. } | E::Json { .. } | E::Text { .. } | E::Description { .. }
     )
 }
 

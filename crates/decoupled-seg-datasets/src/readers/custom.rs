@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::files::{
     Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_list, read_names,
 };
-use crate::{Class, ClassTable, DatasetError, FileDataset, IGNORE_LABEL, MAX_CLASSES, Opened};
+use crate::{
+    Class, ClassTable, DatasetError, DescriptionProblem, FileDataset, IGNORE_LABEL, MAX_CLASSES,
+    Opened,
+};
 
 /// Where the files of one split are: two folders, or a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -86,12 +89,10 @@ impl CustomDataset {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| DatasetError::io(path, source))?;
-        let problem = |problem: String| DatasetError::ClassTable {
+        let text = String::from_utf8(bytes).map_err(|source| DatasetError::Text {
             path: path.to_path_buf(),
-            problem,
-        };
-        let text = String::from_utf8(bytes)
-            .map_err(|_| problem("not UTF-8 text; save it as UTF-8".to_string()))?;
+            source,
+        })?;
         let description: Self = match toml::from_str(&text) {
             Ok(description) => description,
             Err(source) => {
@@ -99,7 +100,7 @@ impl CustomDataset {
                 return Err(DatasetError::Toml { path, source });
             }
         };
-        description.check().map_err(problem)?;
+        description.check(path)?;
         Ok(description)
     }
 
@@ -132,10 +133,7 @@ impl CustomDataset {
     ///
     /// As [`open`](Self::open).
     pub fn open_split(&self, root: &Path, split: &str) -> Result<FileDataset, DatasetError> {
-        self.check().map_err(|problem| DatasetError::ClassTable {
-            path: root.to_path_buf(),
-            problem,
-        })?;
+        self.check(root)?;
         self.open_from(root, root, split).whole()
     }
 
@@ -172,17 +170,25 @@ impl CustomDataset {
         MaskReader::new(self.encoding, ids, classes.num_classes())
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Refuses what contradicts itself; messages name `source`.
+    fn check(&self, source: &Path) -> Result<(), DatasetError> {
+        match self.problem() {
+            None => Ok(()),
+            Some(problem) => Err(DatasetError::Description {
+                path: source.to_path_buf(),
+                source: problem,
+            }),
+        }
+    }
+
+    fn problem(&self) -> Option<DescriptionProblem> {
         let count = self.classes.len();
         if let [only] = &self.classes[..] {
-            return Err(format!(
-                "one class, `{}`: a class can only be told from another; list the background as a class too, and take \
-                 its value out of `ignored`",
-                only.name
-            ));
+            let class = only.name.clone();
+            return Some(DescriptionProblem::OneClass { class });
         }
         if !(1..=MAX_CLASSES).contains(&count) {
-            return Err(format!("{count} classes, expected 1 to {MAX_CLASSES}"));
+            return Some(DescriptionProblem::ClassCount { found: count });
         }
         let table = ClassTable::new(self.classes.clone());
         for (index, class) in (0_u8..).zip(&self.classes) {
@@ -192,26 +198,25 @@ impl CustomDataset {
                 same_name || table.id(other) == id && self.encoding != MaskEncoding::Color
             });
             if let Some(other) = earlier {
-                let other = &self.classes[usize::from(other)].name;
-                return Err(format!(
-                    "classes `{other}` and `{}` (id {id}) share their name or id",
-                    class.name
-                ));
+                return Some(DescriptionProblem::Shared {
+                    first: self.classes[usize::from(other)].name.clone(),
+                    second: class.name.clone(),
+                    id,
+                });
             }
             if self.encoding == MaskEncoding::Color {
                 let clash = self.ignored_colors.contains(&class.color)
                     || (0..index).any(|other| table.color(other) == class.color);
                 if clash {
-                    return Err(format!(
-                        "the colour of `{}` stands for two labels",
-                        class.name
-                    ));
+                    let class = class.name.clone();
+                    return Some(DescriptionProblem::SharedColor { class });
                 }
             } else if self.ignored.contains(&id) {
-                return Err(format!("id {id} is both `{}` and ignored", class.name));
+                let class = class.name.clone();
+                return Some(DescriptionProblem::Ignored { id, class });
             }
         }
-        Ok(())
+        None
     }
 }
 
@@ -248,9 +253,9 @@ impl CustomSplit {
                     folders.unlabelled()
                 })
             }
-            _ => Err(DatasetError::ClassTable {
+            _ => Err(DatasetError::Description {
                 path: file.to_path_buf(),
-                problem: "a split has `list`, `images`, or both: then the list picks names from the folder".to_string(),
+                source: DescriptionProblem::Split,
             }),
         }
     }

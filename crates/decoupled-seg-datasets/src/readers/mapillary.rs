@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{first_folder, list_parts};
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
-use crate::{Class, ClassTable, DatasetError, FileDataset, MAX_CLASSES, Opened, Split};
+use crate::{
+    Class, ClassTable, DatasetError, DescriptionProblem, FileDataset, MAX_CLASSES, Opened, Split,
+};
 
 /// Mapillary Vistas (research edition), for pre-training: 18,000 training, 2000 validation and 5000 test images of
 /// many sizes.
@@ -141,10 +143,6 @@ fn read_config(root: &Path, version: &str) -> Result<ClassTable, DatasetError> {
             looked_for: format!("the class table `{}`", usable.join("` or `")),
         });
     };
-    let problem = |problem: String| DatasetError::ClassTable {
-        path: path.clone(),
-        problem,
-    };
     let bytes = std::fs::read(&path).map_err(|source| DatasetError::io(&path, source))?;
     let config: Config = match serde_json::from_slice(&bytes) {
         Ok(config) => config,
@@ -152,10 +150,10 @@ fn read_config(root: &Path, version: &str) -> Result<ClassTable, DatasetError> {
     };
     let count = config.labels.len();
     if !(2..=MAX_CLASSES + 1).contains(&count) {
-        return Err(problem(format!(
-            "{count} labels, expected 2 to {}",
-            MAX_CLASSES + 1
-        )));
+        return Err(DatasetError::Description {
+            path,
+            source: DescriptionProblem::LabelCount { found: count },
+        });
     }
     let class = |label: &Label| {
         let mut class = Class::new(&label.readable, label.color).with_instances(label.instances);

@@ -14,7 +14,6 @@ pub use bdd100k::Bdd100k;
 pub use camvid::CamVid;
 pub use camvid_colors::{CAMVID_COLORS, CamVidColor};
 pub use cityscapes::{Annotation, Cityscapes, CityscapesConfig, LabelFiles};
-pub use cityscapes_labels::{CITYSCAPES_LABELS, CityscapesLabel};
 pub use cityscapes_truth::CityscapesTruth;
 pub use custom::{CustomDataset, CustomSplit};
 pub use kitti::{Kitti, KittiConfig};

@@ -155,7 +155,7 @@ fn cityscapes_tells_objects_apart_where_the_files_are_there() {
             assert_eq!(label, u16::from(id));
             assert_eq!(
                 number >= 1000,
-                CITYSCAPES_LABELS[usize::from(id)].has_instances
+                CITYSCAPES_LABELS[usize::from(id)].has_instances()
             );
         }
     }

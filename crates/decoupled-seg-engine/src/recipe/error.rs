@@ -1,6 +1,9 @@
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
+use decoupled_seg_datasets::DatasetError;
+use decoupled_seg_losses::{LossConfigError, TargetsOptionsError};
+
 use crate::files::FileError;
 
 /// Why a recipe cannot be read or used.
@@ -62,14 +65,15 @@ pub enum RecipeError {
         /// What would do, in words.
         expected: &'static str,
     },
-    /// A part that cannot be trained with, alone or on this data set.
-    #[error("{field}: {reason}")]
-    Part {
-        /// The part of the recipe.
-        field: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// An augmentation that cannot be applied.
+    #[error("augmentation: {0}")]
+    Augmentation(#[source] Box<DatasetError>),
+    /// A loss that cannot be trained with, alone or on this data set.
+    #[error("loss: {0}")]
+    Loss(#[source] LossConfigError),
+    /// Targets that cannot be made, alone or for this data set.
+    #[error("targets: {0}")]
+    Targets(#[source] TargetsOptionsError),
 }
 
 fn in_file(path: &Option<PathBuf>) -> String {

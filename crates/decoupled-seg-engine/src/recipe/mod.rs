@@ -333,14 +333,10 @@ impl Recipe {
                 return Err(refused("rate_groups.factor", group.factor, "at least 0"));
             }
         }
-        part(
-            "augmentation",
-            self.augmentation
-                .validate()
-                .map_err(|error| error.to_string()),
-        )?;
-        part("loss", self.loss.validate())?;
-        part("targets", self.targets.validate())?;
+        let augmentation = self.augmentation.validate();
+        augmentation.map_err(|error| RecipeError::Augmentation(Box::new(error)))?;
+        self.loss.validate().map_err(RecipeError::Loss)?;
+        self.targets.validate().map_err(RecipeError::Targets)?;
         self.validation.protocol.validate()
     }
 
@@ -350,19 +346,19 @@ impl Recipe {
         dataset: &dyn SegmentationDataset,
     ) -> Result<(), RecipeError> {
         let classes = dataset.classes().num_classes();
-        part("loss", self.loss.validate_for(classes))?;
-        part("targets", self.targets.validate_for(classes))?;
+        let loss = self.loss.validate_for(classes);
+        loss.map_err(RecipeError::Loss)?;
+        let targets = self.targets.validate_for(classes);
+        targets.map_err(RecipeError::Targets)?;
         let extra = self
             .class_uniform
             .as_ref()
             .and_then(|it| it.draw.extra_from);
         if let Some(first) = extra.filter(|&first| first > dataset.len()) {
-            return Err(RecipeError::Part {
+            return Err(RecipeError::Value {
                 field: "class_uniform.draw.extra_from",
-                reason: format!(
-                    "extra images from {first} on, but there are {}",
-                    dataset.len()
-                ),
+                found: format!("{first} of {} images", dataset.len()),
+                expected: "at most the number of images",
             });
         }
         Ok(())
@@ -390,13 +386,6 @@ impl Recipe {
         fields.dedup();
         fields
     }
-}
-
-fn part<E: ToString>(field: &'static str, valid: Result<(), E>) -> Result<(), RecipeError> {
-    valid.map_err(|error| RecipeError::Part {
-        field,
-        reason: error.to_string(),
-    })
 }
 
 fn refused(field: &'static str, found: f64, expected: &'static str) -> RecipeError {
@@ -495,7 +484,7 @@ mod tests {
             ),
             (
                 "[class_uniform.draw]\nextra_from = 3",
-                "class_uniform.draw.extra_from: extra images from 3 on, but there are 2",
+                "class_uniform.draw.extra_from: 3 of 2 images, expected at most the number of images",
             ),
         ] {
             assert_eq!(message(text), Err(expected.to_string()));

@@ -147,7 +147,7 @@ fn write_cities(
         let has_instances = |id: u8| {
             CITYSCAPES_LABELS
                 .get(usize::from(id))
-                .is_some_and(|label| label.has_instances)
+                .is_some_and(|label| label.has_instances())
         };
         write_instances(
             labels.join(format!("{name}_{kind}_instanceIds.png")),
