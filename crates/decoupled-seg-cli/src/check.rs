@@ -1,6 +1,6 @@
 use clap::Args;
 use decoupled_seg::datasets::{Split, check};
-use decoupled_seg::engine::{EngineError, Progress};
+use decoupled_seg::engine::{EngineError, Progress, write_label_overlays};
 
 use crate::args::DataArgs;
 use crate::{CliError, Project};
@@ -39,7 +39,7 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
     let folder = project.out(args.data.out.as_deref()).join("check");
     for (name, split) in readable.iter().filter(|(_, split)| split.is_labelled()) {
         let folder = folder.join(name.as_str());
-        for path in check::write_overlays(&**split, &folder, args.overlays)? {
+        for path in write_label_overlays(&**split, &folder, args.overlays)? {
             println!("{}", path.display());
         }
     }

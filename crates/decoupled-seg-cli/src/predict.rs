@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use decoupled_seg::datasets::DatasetError;
 use decoupled_seg::engine::{PredictionKind, find_images};
 
 use crate::args::ProtocolArgs;
@@ -75,14 +76,24 @@ pub(crate) fn run(project: &Project, args: &PredictArgs) -> Result<(), CliError>
         predicted.images.len(),
         to.display()
     );
-    if predicted.failed.is_empty() {
-        return Ok(());
+    not_predicted(
+        predicted.failed.iter().map(|failed| &failed.source),
+        images.len(),
+    )
+}
+
+/// Names the images that could not be read, and fails if there are any.
+pub(crate) fn not_predicted<'a>(
+    failed: impl IntoIterator<Item = &'a DatasetError>,
+    images: usize,
+) -> Result<(), CliError> {
+    let mut count = 0;
+    for error in failed {
+        eprintln!("error: {error}");
+        count += 1;
     }
-    for failed in &predicted.failed {
-        eprintln!("error: {}", failed.source);
+    match count {
+        0 => Ok(()),
+        failed => Err(CliError::NotPredicted { failed, images }),
     }
-    Err(CliError::NotPredicted {
-        failed: predicted.failed.len(),
-        images: images.len(),
-    })
 }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::args::{DataArgs, ProtocolArgs, SplitName};
 use crate::checkpoint::CheckpointArgs;
+use crate::predict::not_predicted;
 use crate::{CliError, Project, variant_file};
 
 #[derive(Args)]
@@ -35,7 +36,7 @@ pub(crate) fn run(project: &Project, mut args: SubmitArgs) -> Result<(), CliErro
     let mut predictor = predictor.with_protocol(args.protocol.apply(protocol)?);
     let to = args.to.clone().unwrap_or_else(|| out.join("submission"));
     let images = project.split(&args.data, args.split.into())?;
-    let written = submission.write(&mut predictor, &*images, &to)?;
-    println!("{} files in {}", written.len(), to.display());
-    Ok(())
+    let submitted = submission.write(&mut predictor, &*images, &to)?;
+    println!("{} files in {}", submitted.written.len(), to.display());
+    not_predicted(&submitted.failed, images.len())
 }

@@ -9,9 +9,7 @@ use decoupled_seg::datasets::augment::RandomScale;
 use decoupled_seg::datasets::{
     DatasetError, ResizedCache, ResizedCacheConfig, ResizedTo, SegmentationDataset, Split,
 };
-use decoupled_seg::engine::{
-    Interrupt, Progress, Recipe, RecipeError, RecipePreset, Resume, Stop, Trainer,
-};
+use decoupled_seg::engine::{Interrupt, Progress, Recipe, RecipePreset, Resume, Stop, Trainer};
 use decoupled_seg::network::NetworkPreset;
 use decoupled_seg_types::Size;
 
@@ -118,8 +116,6 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     let mut network = args.network.config(train.classes().num_classes());
     if args.plain {
         network = network.plain();
-    } else {
-        large_enough(&recipe)?;
     }
     let start = args.start.as_deref().map(Start::open).transpose()?;
     if let Some(start) = &start {
@@ -232,18 +228,5 @@ impl TrainArgs {
         }
         recipe.validate()?;
         Ok(recipe)
-    }
-}
-
-/// The module's strided steps have to be left with something of an eighth of the crop.
-fn large_enough(recipe: &Recipe) -> Result<(), RecipeError> {
-    const LEAST: usize = 49;
-    match recipe.augmentation.crop {
-        Some(crop) if crop.width.min(crop.height) < LEAST => Err(RecipeError::Value {
-            field: "augmentation.crop",
-            found: crop.to_string(),
-            expected: "at least 49 pixels a side for the body/edge module, or `--plain`",
-        }),
-        _ => Ok(()),
     }
 }

@@ -237,7 +237,7 @@ fn mistakes_are_named() {
         "{error}"
     );
     let error = message(&["train", "--synthetic", "--crop", "64x48"]);
-    assert!(error.contains("augmentation.crop: 64x48"), "{error}");
+    assert!(error.starts_with("images of 64x48"), "{error}");
     let error = message(&["train", "--set", "batches=2"]);
     assert!(error.contains("unknown key `batches`"), "{error}");
     let error = run(&["check"]).expect_err("no data");

@@ -78,6 +78,11 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
         None
     }
 
+    /// The files that the items are read from, which nothing may be written over; none where the data are no files.
+    fn files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// The item from which on all are extra (coarsely labelled), to be drawn for some classes only
     /// ([`ClassUniformConfig`](crate::sampling::ClassUniformConfig)); `None` where no item is.
     fn extra_from(&self) -> Option<usize> {
@@ -186,6 +191,10 @@ macro_rules! forward_segmentation {
 
             fn cache_folder(&self) -> Option<PathBuf> {
                 self.as_ref().cache_folder()
+            }
+
+            fn files(&self) -> Vec<PathBuf> {
+                self.as_ref().files()
             }
 
             fn extra_from(&self) -> Option<usize> {

@@ -257,6 +257,14 @@ impl SegmentationDataset for FileDataset {
         self.root.as_ref().map(|root| root.join(".decoupled-seg"))
     }
 
+    fn files(&self) -> Vec<PathBuf> {
+        let of_pair = |pair: &Pair| {
+            let labels = [pair.labels.clone(), pair.instances.clone()];
+            [Some(pair.image.clone())].into_iter().chain(labels)
+        };
+        self.pairs.iter().flat_map(of_pair).flatten().collect()
+    }
+
     fn has_own_classes(&self) -> bool {
         self.own_classes
     }

@@ -195,7 +195,7 @@ impl<D: SegmentationDataset> ResizedCache<D> {
         }
     }
 
-    fn files(&self, index: usize) -> Result<Option<Files>, DatasetError> {
+    fn cached(&self, index: usize) -> Result<Option<Files>, DatasetError> {
         let Some(key) = self.dataset.item_key(index)? else {
             return Ok(None);
         };
@@ -270,7 +270,7 @@ fn read_labels(file: &Path) -> Option<LabelMap> {
 
 impl<D: SegmentationDataset> Dataset<Sample, DatasetError> for ResizedCache<D> {
     fn get(&self, index: usize) -> Result<Sample, DatasetError> {
-        let files = self.files(index)?;
+        let files = self.cached(index)?;
         let kept = files.as_ref().and_then(|files| {
             let (image, labels) = (read_image(&files.image).ok()?, read_labels(&files.labels)?);
             let size = Size::new(image.height() as usize, image.width() as usize);
@@ -310,7 +310,7 @@ impl<D: SegmentationDataset> SegmentationDataset for ResizedCache<D> {
     }
 
     fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {
-        let file = self.files(index)?.map(|files| files.labels);
+        let file = self.cached(index)?.map(|files| files.labels);
         if let Some(labels) = file.as_deref().and_then(read_labels) {
             self.count_read(1);
             return Ok(labels);
@@ -335,6 +335,10 @@ impl<D: SegmentationDataset> SegmentationDataset for ResizedCache<D> {
 
     fn is_labelled(&self) -> bool {
         self.dataset.is_labelled()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.dataset.files()
     }
 
     fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {

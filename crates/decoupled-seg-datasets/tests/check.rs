@@ -5,7 +5,7 @@ mod layouts;
 
 use std::fs;
 
-use decoupled_seg_datasets::check::{CheckReport, check, check_splits, write_overlays};
+use decoupled_seg_datasets::check::{CheckReport, check, check_splits};
 use decoupled_seg_datasets::files::{write_image, write_index_mask, write_mask};
 use decoupled_seg_datasets::{CamVid, DatasetError, IGNORE_LABEL, LabelMap, Opened, Size, Split};
 use image::RgbImage;
@@ -314,24 +314,6 @@ fn all_mistakes_are_listed() {
     }
     assert_eq!(report.leaks().count(), 1);
     assert_eq!(report.splits[0].problems.len(), 7);
-}
-
-#[test]
-fn overlays_are_written() {
-    let written = Layout::CamVid.write(6);
-    let train = CamVid::open(written.root(), Split::Train).expect("a whole layout");
-    let folder = written.root().join("overlays");
-    // Of each pair of images the first that can be read.
-    written.break_item(Break::CutImage, 2);
-    written.break_item(Break::EmptyMask, 4);
-    written.break_item(Break::EmptyMask, 5);
-    let files = write_overlays(&train, &folder, 3).expect("writable");
-    let names = [0, 3].map(|item| folder.join(written.image(item).file_name().expect("a file")));
-    assert_eq!(files, names);
-    for file in files {
-        let picture = decoupled_seg_datasets::files::read_image(&file).expect("written by us");
-        assert_eq!(picture.dimensions(), (24, 16));
-    }
 }
 
 /// Facts of the SegNet release: fence is absent from 194 of 367 training images.

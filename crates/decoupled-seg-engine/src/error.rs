@@ -47,6 +47,28 @@ pub enum EngineError {
         /// Its name.
         class: String,
     },
+    /// A batch norm would see a single value a channel: it has no spread, and its running variance would fall to 0.
+    #[error(
+        "batches of {batch}: the network has a batch norm behind a pooling to one pixel, which learns nothing from a \
+         single value; use a batch of at least {least} (--batch), or `batch_norm = \"frozen_statistics\"`"
+    )]
+    SmallBatch {
+        /// Images of a batch.
+        batch: usize,
+        /// Images that the network needs.
+        least: usize,
+    },
+    /// Images are smaller than the network can take.
+    #[error(
+        "images of {size} (height x width): the network needs {least} pixels a side; take larger crops \
+         (`augmentation.crop`, --crop) or a network without the body/edge module (--plain)"
+    )]
+    SmallImages {
+        /// Their size.
+        size: Size,
+        /// Pixels that the network needs.
+        least: usize,
+    },
     /// There are fewer images than fill one batch, and a partial one is not trained on.
     #[error("{images} images do not fill a batch of {batch}; make `batch` or `accumulate` smaller")]
     TooFewImages {
@@ -250,6 +272,14 @@ pub enum EngineError {
         output: PathBuf,
         /// The input.
         input: PathBuf,
+    },
+    /// Two images of a data set have one name. Nothing was written.
+    #[error("two images are called `{name}`: both would be written to `{output}`")]
+    SameName {
+        /// The name.
+        name: String,
+        /// The file.
+        output: PathBuf,
     },
     /// Two inputs would be written to the same file.
     #[error("`{first}` and `{second}` would both be written to `{output}`")]

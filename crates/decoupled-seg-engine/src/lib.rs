@@ -94,7 +94,7 @@ pub use evaluate::{
 pub use files::FileError;
 pub use predict::{
     FailedPrediction, Predicted, Prediction, PredictionKind, Predictor, Protected, Submission,
-    find_images,
+    Submitted, find_images, write_label_overlays,
 };
 pub use recipe::{
     BatchNormMode, BestMetric, CheckpointRecipe, ClassUniformRecipe, EmaRecipe, EvaluationRecipe,

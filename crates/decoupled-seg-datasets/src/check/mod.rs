@@ -1,10 +1,8 @@
 //! Finds label mistakes before the training does.
 
-mod overlay;
 mod report;
 mod run;
 
 pub use crate::item_check::ItemCheck;
-pub use overlay::{overlay, write_overlays};
 pub use report::{CheckReport, Duplicate, SplitReport};
 pub use run::{check, check_splits, unseen_classes};

@@ -165,7 +165,7 @@ impl Inference {
     pub fn inspect<M: SegmentationModel>(&self, model: &M, image: &RgbImage) -> Option<Inspection> {
         let images = self.normalised(image);
         let [_, _, height, width] = images.dims();
-        let images = self.padded(images);
+        let images = self.padded(images, model.min_image_side());
         let [_, _, padded_height, padded_width] = images.dims();
         let inspection = model.inspect(images)?;
         let cut = |map: Tensor<4>| {
@@ -283,7 +283,7 @@ impl Inference {
     fn forward<M: SegmentationModel>(&mut self, model: &M, images: Tensor<4>) -> Tensor<4> {
         let start = self.tick();
         let [_, _, height, width] = images.dims();
-        let logits = model.predict(self.padded(images));
+        let logits = model.predict(self.padded(images, model.min_image_side()));
         let logits = if logits.dims()[2..] == [height, width] {
             logits
         } else {
@@ -293,16 +293,16 @@ impl Inference {
         logits
     }
 
-    /// Images with as many pixels as the protocol asks for.
-    fn padded(&self, images: Tensor<4>) -> Tensor<4> {
+    /// Images with as many pixels as the protocol asks for, and the network, which takes `least` a side.
+    fn padded(&self, images: Tensor<4>, least: usize) -> Tensor<4> {
         let [batch, channels, height, width] = images.dims();
         let Protocol {
             pad_to_multiple,
             min_size,
             ..
         } = self.protocol;
-        let padded =
-            [height, width].map(|side| side.max(min_size).next_multiple_of(pad_to_multiple));
+        let least = least.max(min_size);
+        let padded = [height, width].map(|side| side.max(least).next_multiple_of(pad_to_multiple));
         if padded == [height, width] {
             return images;
         }

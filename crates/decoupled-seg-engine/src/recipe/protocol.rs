@@ -77,8 +77,8 @@ pub struct Protocol {
     pub tile_batch: usize,
     /// Sides are padded at the right and bottom to a multiple of this, and the logits cut back; 1: as they are.
     pub pad_to_multiple: usize,
-    /// Sides are padded to at least this many pixels: the body/edge module needs features of 7x7, which are 49 pixels
-    /// at stride 8.
+    /// Sides are padded at the right and bottom to at least this many pixels; to those that the network needs
+    /// ([`SegmentationModel::min_image_side`](decoupled_seg_nn::SegmentationModel::min_image_side)) in any case.
     pub min_size: usize,
 }
 
@@ -92,7 +92,7 @@ impl Default for Protocol {
             merge: Merge::Logits,
             tile_batch: 1,
             pad_to_multiple: 1,
-            min_size: 64,
+            min_size: 0,
         }
     }
 }

@@ -1,14 +1,15 @@
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 use decoupled_seg_datasets::loader::Batch;
+use decoupled_seg_losses::LossTerms;
 use decoupled_seg_nn::SegmentationModel;
+use decoupled_seg_types::Size;
 
 use super::criterion::Criterion;
 use super::feed::upload;
 use super::gradients::{clip_global_norm, divide};
+use super::plan::large_enough;
 use super::rates::Rates;
-use decoupled_seg_losses::LossTerms;
-
 use super::{ema, losses};
 use crate::EngineError;
 use crate::checkpoint::{Checkpoint, CheckpointState, FiniteCheck, Snapshot};
@@ -69,6 +70,11 @@ impl<M: SegmentationModel> ModelInTraining<M> {
             steps_per_epoch,
             optimizer,
         })
+    }
+
+    /// Refuses a batch of images that the network cannot take: without a crop they are as large as their files.
+    pub fn check_size(&self, batch: &Batch) -> Result<(), EngineError> {
+        large_enough(self.model(), Size::new(batch.height, batch.width))
     }
 
     /// One optimizer step, after `done` of them, enqueued without reading anything back. Returns the losses, still on

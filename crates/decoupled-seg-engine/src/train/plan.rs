@@ -5,13 +5,14 @@ use burn::tensor::Device;
 use decoupled_seg_datasets::SegmentationDataset;
 use decoupled_seg_datasets::loader::Sampling;
 use decoupled_seg_nn::SegmentationModel;
+use decoupled_seg_types::Size;
 
 use super::run_folder::RunFolder;
 use super::sampling::class_uniform;
 use super::{Interrupt, Progress, Resume};
 use crate::EngineError;
 use crate::checkpoint::Checkpoint;
-use crate::recipe::Recipe;
+use crate::recipe::{BatchNormMode, Recipe};
 use crate::record::EpochRecord;
 
 /// Called with what an epoch measured and the network as it was validated.
@@ -51,7 +52,21 @@ impl<M: SegmentationModel> Plan<M> {
                 return Err(EngineError::Classes { model, dataset });
             }
         }
-        Ok(self.recipe.validate_for(train)?)
+        self.recipe.validate_for(train)?;
+        self.check_batches()
+    }
+
+    /// Refuses batches that the network would panic on at the first step.
+    fn check_batches(&self) -> Result<(), EngineError> {
+        let batch = self.recipe.batch;
+        let least = self.model.min_training_batch();
+        if self.recipe.batch_norm == BatchNormMode::Train && batch < least {
+            return Err(EngineError::SmallBatch { batch, least });
+        }
+        match self.recipe.augmentation.crop {
+            Some(crop) => large_enough(&self.model, crop),
+            None => Ok(()),
+        }
     }
 
     /// The checkpoint to go on from, if there is one and that is wanted.
@@ -79,4 +94,13 @@ impl<M: SegmentationModel> Plan<M> {
         };
         Ok(Some(class_uniform(recipe, train, &folders, self.progress)?))
     }
+}
+
+/// Refuses images of a size that the network cannot take.
+pub(super) fn large_enough<M: SegmentationModel>(model: &M, size: Size) -> Result<(), EngineError> {
+    let least = model.min_image_side();
+    if size.height.min(size.width) < least {
+        return Err(EngineError::SmallImages { size, least });
+    }
+    Ok(())
 }

@@ -221,6 +221,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                 let batch = batches
                     .next()
                     .expect("the feed has as many batches as it says")?;
+                self.model.check_size(&batch)?;
                 group.push(batch);
             }
             let start = Instant::now();

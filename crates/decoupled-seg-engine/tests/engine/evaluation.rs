@@ -274,7 +274,11 @@ fn a_protocol_without_scales_is_refused() {
 #[test]
 fn a_small_image_is_enlarged_for_the_network_only() {
     let image = RgbImage::from_pixel(5, 3, image::Rgb([250, 10, 10]));
-    let labels = Inference::new(Protocol::default(), normalization(), &Device::default())
+    let protocol = Protocol {
+        min_size: 64,
+        ..Protocol::default()
+    };
+    let labels = Inference::new(protocol, normalization(), &Device::default())
         .labels(&ByColor { stride: 64 }, &image);
     assert_eq!(labels, LabelMap::filled(Size::new(3, 5), 1));
 }

@@ -3,8 +3,12 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_datasets::augment::Normalization;
-use decoupled_seg_engine::{EngineError, PredictionKind, Predictor, Submission};
+use decoupled_seg_datasets::{CamVid, FileDataset, SegmentationDataset, Size, Split};
+use decoupled_seg_engine::{
+    EngineError, PredictionKind, Predictor, Submission, write_label_overlays,
+};
 use decoupled_seg_nn::{Inspection, SegmentationModel, SegmentationOutput};
+use decoupled_seg_synthetic::{SyntheticConfig, write_camvid};
 use image::{GenericImageView, ImageReader};
 
 use super::common::*;
@@ -237,7 +241,8 @@ fn submissions_are_what_the_servers_take() {
     let mut write = |submission: Submission, name: &str| {
         let written = submission
             .write(&mut predictor, &data, folder.path().join(name))
-            .expect("writable");
+            .expect("writable")
+            .written;
         assert_eq!(written.len(), 2);
         gray(&written[0])
     };
@@ -253,6 +258,80 @@ fn submissions_are_what_the_servers_take() {
     assert_eq!(ids, kitti);
     assert!(ids.iter().all(|id| [7, 11, 26].contains(id)));
     assert!(indices.iter().all(|index| *index < 3));
+}
+
+/// A CamVid of three small images, of which the first cannot be read.
+fn broken_camvid(root: &Path) -> FileDataset {
+    let config = SyntheticConfig {
+        train: 3,
+        val: 1,
+        test: 1,
+        size: Size::new(24, 32),
+        seed: 0,
+    };
+    write_camvid(root, &config).expect("writable");
+    let dataset = CamVid::open(root, Split::Train).expect("just written");
+    fs::write(&dataset.pairs()[0].image, b"no picture").expect("writable");
+    dataset
+}
+
+#[test]
+fn one_unreadable_image_does_not_end_a_submission() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dataset = broken_camvid(folder.path());
+    let mut predictor = Predictor::new(
+        Shows { flow: false },
+        Rectangles::new(1, 24).classes().clone(),
+        Normalization::default(),
+        &Device::default(),
+    );
+
+    let submitted = Submission::Bdd100k
+        .write(&mut predictor, &dataset, folder.path().join("submission"))
+        .expect("writable");
+
+    assert_eq!(submitted.written.len(), 2);
+    let [error] = &submitted.failed[..] else {
+        panic!("{:?}", submitted.failed);
+    };
+    let name = dataset.pairs()[0].image.display().to_string();
+    assert!(error.to_string().contains(&name), "{error}");
+}
+
+#[test]
+fn nothing_is_written_over_a_data_set() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dataset = broken_camvid(folder.path());
+    let labels = dataset.pairs()[1].labels.clone().expect("labelled");
+    let before = fs::read(&labels).expect("there");
+    let over = labels.parent().expect("in a folder");
+
+    let error = Submission::Bdd100k
+        .write(&mut predictor(false), &dataset, over)
+        .expect_err("the labels are there");
+    assert!(matches!(error, EngineError::OverInput { .. }), "{error:?}");
+    let error = write_label_overlays(&dataset, over, 3).expect_err("the labels are there");
+    assert!(matches!(error, EngineError::OverInput { .. }), "{error:?}");
+
+    assert_eq!(fs::read(&labels).expect("still there"), before);
+}
+
+#[test]
+fn overlays_are_of_images_that_can_be_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dataset = broken_camvid(folder.path());
+    let overlays = folder.path().join("overlays");
+
+    let files = write_label_overlays(&dataset, &overlays, 2).expect("writable");
+
+    // The first image has a part of the list for itself: nothing takes its place.
+    assert_eq!(files, [overlays.join(format!("{}.png", dataset.name(1)))]);
+    let size = ImageReader::open(&files[0])
+        .expect("written")
+        .decode()
+        .expect("a picture")
+        .dimensions();
+    assert_eq!(size, (32, 24));
 }
 
 #[test]

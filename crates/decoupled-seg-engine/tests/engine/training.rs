@@ -5,10 +5,12 @@ use burn::tensor::{Device, Tensor};
 use decoupled_seg_datasets::augment::Augmentation;
 use decoupled_seg_datasets::files::{IdMap, MaskEncoding, MaskReader, Pair};
 use decoupled_seg_datasets::files::{write_image, write_mask};
-use decoupled_seg_datasets::{Class, ClassTable, FileDataset, IGNORE_LABEL, SegmentationDataset};
+use decoupled_seg_datasets::{
+    Class, ClassTable, FileDataset, IGNORE_LABEL, SegmentationDataset, Size,
+};
 use decoupled_seg_engine::{
     BatchNormMode, CheckpointStore, ClassUniformRecipe, EmaRecipe, EngineError, EvaluationRecipe,
-    Evaluator, LossTerm, Precision, RateGroup, Recipe, Resume, Stop, Trainer,
+    Evaluator, LossTerm, Precision, RateGroup, Recipe, Resume, Stop, Trained, Trainer,
 };
 use decoupled_seg_metrics::BoundaryThreshold;
 use decoupled_seg_nn::{SegmentationModel, SegmentationOutput};
@@ -394,4 +396,61 @@ fn the_class_index_lies_beside_the_data_or_where_it_can() {
     assert_eq!((in_run, in_data, &losses), (0, 1, &first));
     let (_, in_data, losses) = run("read_back", None);
     assert_eq!((in_data, &losses), (1, &first));
+}
+
+/// A network that says what it needs, and panics without it.
+#[derive(burn::module::Module, Debug)]
+struct Demanding {
+    net: TinyNet,
+}
+
+impl SegmentationModel for Demanding {
+    fn num_classes(&self) -> usize {
+        self.net.num_classes()
+    }
+
+    fn forward(&self, images: Tensor<4>) -> SegmentationOutput {
+        let [_, _, height, width] = images.dims();
+        assert!(
+            height.min(width) >= self.min_image_side(),
+            "{height}x{width}"
+        );
+        self.net.forward(images)
+    }
+
+    fn min_training_batch(&self) -> usize {
+        3
+    }
+
+    fn min_image_side(&self) -> usize {
+        28
+    }
+}
+
+fn fit_demanding(recipe: Recipe) -> Result<Trained<Demanding>, EngineError> {
+    let device = Device::default().autodiff();
+    let net = TinyNet::new(8, true, &device);
+    Trainer::new(recipe, Demanding { net }, &device).fit(train_set(), Some(&Rectangles::new(2, 24)))
+}
+
+#[test]
+fn what_the_network_cannot_take_is_refused_before_the_first_step() {
+    let _turn = alone();
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    let error = fit_demanding(recipe.clone()).expect_err("batches of 2");
+    let few = matches!(error, EngineError::SmallBatch { batch: 2, least: 3 });
+    assert!(few, "{error:?}");
+
+    recipe.batch_norm = BatchNormMode::FrozenStatistics;
+    for crop in [Some(Size::new(16, 40)), None] {
+        // Without a crop, images are the 24x24 pixels of their files.
+        recipe.augmentation = Augmentation::default().with_crop(crop);
+        let error = fit_demanding(recipe.clone()).expect_err("small images");
+        let small = matches!(error, EngineError::SmallImages { least: 28, .. });
+        assert!(small, "{error:?}");
+    }
+
+    recipe.augmentation = Augmentation::default().with_crop(Some(Size::square(28)));
+    fit_demanding(recipe).expect("validated on images padded to what the network needs");
 }
