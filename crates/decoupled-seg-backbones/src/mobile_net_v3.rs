@@ -9,7 +9,7 @@ use decoupled_seg_nn::{
 
 use crate::{BackboneNames, Features, OutputStride};
 
-/// A block of the table in the paper.
+/// One row (one block) of the paper's table.
 struct Row {
     kernel: usize,
     expanded: usize,
@@ -63,7 +63,7 @@ const LARGE: [Row; 15] = {
 /// Where the stages at stride 4, 8 and 16 end, and where the fourth begins.
 const STAGE_ENDS: [usize; 3] = [3, 6, 12];
 
-/// Channels of the stem, before `width`.
+/// Channels of the stem, before they are multiplied by `width`.
 const STEM: usize = 16;
 
 /// Configuration of a [`MobileNetV3`]; [`init`](MobileNetV3Config::init) builds it.
@@ -78,11 +78,11 @@ pub struct MobileNetV3Config {
     pub width: f64,
 }
 
-/// MobileNetV3-Large without classifier, dilated in its last stages: the small network for phones and the browser.
+/// MobileNetV3-Large without a classifier, dilated in its last stages: the small network for phones and the browser.
 ///
-/// Source: Howard et al., ICCV 2019, [arXiv:1905.02244](https://arxiv.org/abs/1905.02244), table 1; epsilon 1e-3 and
-/// momentum 0.01 of the norms as in torchvision's. `c4` is what the last 1x1 convolution returns, six times as wide as the
-/// blocks before it. Built by [`MobileNetV3Config`].
+/// Source: Howard et al., ICCV 2019, [arXiv:1905.02244](https://arxiv.org/abs/1905.02244), table 1; the norms' epsilon
+/// (1e-3) and momentum (0.01) are torchvision's. `c4` is the output of the last 1x1 convolution, six times as wide as
+/// the blocks before it. Built by [`MobileNetV3Config`].
 #[derive(Module, Debug)]
 pub struct MobileNetV3 {
     /// 3x3 convolution of stride 2.
@@ -100,9 +100,9 @@ pub struct InvertedResidualConfig {
     pub channels: [usize; 3],
     /// Side of the depthwise kernel, in pixels.
     pub kernel: usize,
-    /// Whether channels are weighed by what the whole map shows.
+    /// Whether the block weighs its channels by their means over the whole map (squeeze and excitation).
     pub squeeze: bool,
-    /// What the expanding and the depthwise convolution end in.
+    /// Activation behind the expanding and the depthwise convolution.
     pub activation: Activation,
     /// Whether the input is added to the output.
     pub residual: bool,
@@ -114,7 +114,7 @@ pub struct InvertedResidualConfig {
     pub dilation: usize,
 }
 
-/// Expands the channels, convolves each by itself, weighs them, and brings them together again.
+/// Expands the channels, convolves each of them alone, weighs them, and projects them to the channels out.
 ///
 /// ```text
 /// x      = depthwise(expand(input))
@@ -125,11 +125,11 @@ pub struct InvertedResidualConfig {
 /// Source: Howard et al., ICCV 2019, figure 4. Built by [`InvertedResidualConfig`].
 #[derive(Module, Debug)]
 pub struct InvertedResidual {
-    /// 1x1 convolution; `None` where the channels stay.
+    /// 1x1 convolution; `None` where the channels in are as many as the expanded ones.
     pub expand: Option<ConvNormAct>,
     /// Depthwise convolution.
     pub depthwise: ConvNormAct,
-    /// The two 1x1 convolutions that weigh the channels, if they are weighed.
+    /// The two 1x1 convolutions that compute the channels' weights, if the block weighs them.
     pub squeeze: Option<[ConvNormAct; 2]>,
     /// 1x1 convolution without activation.
     pub project: ConvNormAct,
@@ -137,7 +137,7 @@ pub struct InvertedResidual {
     pub residual: bool,
 }
 
-/// `channels` rounded to a multiple of 8, at least 8, and never by more than a tenth downwards.
+/// Rounds `channels` to a multiple of 8. The result is at least 8, and at least nine tenths of `channels`.
 fn divisible(channels: f64) -> usize {
     let rounded = (((channels + 4.0) as usize) / 8 * 8).max(8);
     match (rounded as f64) < 0.9 * channels {
@@ -199,7 +199,7 @@ impl MobileNetV3Config {
         let blocks = LARGE.iter().enumerate().map(|(index, row)| {
             let channels = [channels_in, self.scaled(row.expanded), self.scaled(row.out)];
             channels_in = channels[2];
-            // The first block of a stage changes the resolution; all of a dilated stage are dilated.
+            // Only the first block of a stage changes the resolution; every block of a dilated stage is dilated.
             let (stage_stride, dilation) = match index {
                 index if index >= STAGE_ENDS[2] => fourth,
                 index if index >= STAGE_ENDS[1] => third,
@@ -219,7 +219,7 @@ impl MobileNetV3Config {
         conv([channels, 6 * channels], 1, Some(Activation::HardSwish))
     }
 
-    /// torchvision's names of its tensors: those of its segmentation networks, or of its classifiers.
+    /// torchvision's names of the network's tensors, inside its segmentation networks or inside its classifiers.
     pub fn official_keys(&self, names: BackboneNames) -> KeyMap {
         let mut keys = KeyMap::new().conv_norm_act("0.0", "0.1", "stem", &self.stem());
         let blocks = self.blocks();
@@ -240,7 +240,7 @@ impl MobileNetV3Config {
         }
     }
 
-    /// Counts what it takes for an image, a part a stage; returns the shapes of `c1` to `c4`.
+    /// Counts the network's cost for an image, one part a stage; returns the shapes of `c1` to `c4`.
     pub fn cost(&self, image: MapShape, counter: &mut CostCounter) -> [MapShape; 4] {
         let mut map = self.stem().cost(image, counter);
         let blocks = self.blocks();
@@ -350,7 +350,7 @@ impl InvertedResidualConfig {
         conv([expanded, out], 1, None)
     }
 
-    /// torchvision's names of its tensors.
+    /// torchvision's names of the block's tensors.
     pub fn official_keys(&self) -> KeyMap {
         let mut keys = KeyMap::new();
         let mut place = 0;

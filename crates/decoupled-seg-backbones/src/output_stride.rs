@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-/// How many times smaller than the image the last stage is.
+/// How many times smaller the last stage is than the image.
 ///
-/// Below 32, the last stages keep their resolution and dilate their 3x3 convolutions instead, every block alike, the
-/// first one included.
+/// Below 32, the last stages keep their resolution and dilate their 3x3 convolutions instead. All blocks of a stage
+/// have the same dilation, the first one too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputStride {

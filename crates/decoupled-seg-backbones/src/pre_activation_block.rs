@@ -14,7 +14,7 @@ use decoupled_seg_nn::{
 pub struct PreActivationBlockConfig {
     /// Channels in.
     pub channels_in: usize,
-    /// Channels behind each convolution: two 3x3 ones, or 1x1, 3x3 and 1x1.
+    /// Channels out of each convolution. Two entries mean two 3x3 convolutions, three mean 1x1, 3x3 and 1x1.
     pub channels: Vec<usize>,
     /// Stride of the block, on its first convolution, in pixels.
     #[config(default = 1)]
@@ -34,14 +34,14 @@ pub struct PreActivationBlockConfig {
 /// result = convs(a) + shortcut       shortcut = conv1x1(a), or x where the shape stays
 /// ```
 ///
-/// With norm and ReLU between the convolutions, none behind the last, and none behind the sum.
+/// Norm and ReLU stand between the convolutions, but neither behind the last convolution nor behind the sum.
 ///
 /// Source: He et al., ECCV 2016, [arXiv:1603.05027](https://arxiv.org/abs/1603.05027), figure 4(e). Built by
 /// [`PreActivationBlockConfig`].
 #[doc(alias = "IdentityResidualBlock")]
 #[derive(Module, Debug)]
 pub struct PreActivationBlock {
-    /// The norm in front of everything.
+    /// The norm at the start of the block.
     pub norm: BatchNorm,
     /// Two or three convolutions; all but the last have norm and ReLU behind them.
     pub convs: Vec<ConvNormAct>,
@@ -113,7 +113,7 @@ impl PreActivationBlockConfig {
         })
     }
 
-    /// The authors' names of its tensors.
+    /// The authors' names of the block's tensors.
     pub fn official_keys(&self) -> KeyMap {
         let mut keys = KeyMap::new().norm("bn1.0", "norm");
         for (index, conv) in self.convs().iter().enumerate() {
@@ -170,7 +170,7 @@ impl PreActivationBlock {
     }
 }
 
-/// The first norm stays: it stands behind a sum, not behind a convolution.
+/// The first norm stays: no convolution stands in front of it that could take it in.
 impl Fold for PreActivationBlock {
     fn fold(self) -> Self {
         Self {

@@ -79,7 +79,7 @@ impl ResidualBlockConfig {
         self.channels_mid * self.kind.expansion()
     }
 
-    /// The convolutions on the residual path, in order. The ReLU behind the last one waits for the sum.
+    /// The convolutions on the residual path, in order. The last one has no ReLU: the block applies it to the sum.
     fn convs(&self) -> Vec<ConvNormActConfig> {
         let mid = self.channels_mid;
         let spatial = |channels_in, stride| {
@@ -109,7 +109,7 @@ impl ResidualBlockConfig {
         })
     }
 
-    /// torchvision's names of its tensors, which are the authors' too.
+    /// torchvision's names of the block's tensors, which the authors use too.
     pub fn official_keys(&self) -> KeyMap {
         let mut keys = KeyMap::new();
         for (index, conv) in self.convs().iter().enumerate() {
@@ -128,7 +128,7 @@ impl ResidualBlockConfig {
     }
 }
 
-/// A square convolution with norm and ReLU, padded to keep the size, started by the ResNets' own rule.
+/// A square convolution with norm and ReLU, padded to keep the size, initialised as ResNets are.
 pub(crate) fn conv(channels: [usize; 2], side: usize, dilation: usize) -> ConvNormActConfig {
     ConvNormActConfig::new(channels, [side; 2])
         .with_dilation([dilation; 2])

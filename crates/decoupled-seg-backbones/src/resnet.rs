@@ -17,7 +17,7 @@ use crate::{
 pub enum Stem {
     /// Three 3x3 convolutions to 64, 64 and 128 channels, the first of stride 2: what the paper's networks use.
     Deep,
-    /// One 7x7 convolution of stride 2 to 64 channels: the original, and torchvision's weights.
+    /// One 7x7 convolution of stride 2 to 64 channels: the original stem, which torchvision's weights have.
     Torchvision,
 }
 
@@ -42,9 +42,9 @@ pub struct ResNetConfig {
 
 /// A ResNet without classifier, dilated in its last stages.
 ///
-/// Source: He et al., CVPR 2016, [arXiv:1512.03385](https://arxiv.org/abs/1512.03385), table 1; dilation as in Zhao
-/// et al., CVPR 2017, [arXiv:1612.01105](https://arxiv.org/abs/1612.01105). The shortcut is the plain strided 1x1
-/// convolution, also with the deep stem. Built by [`ResNetConfig`].
+/// Source: He et al., CVPR 2016, [arXiv:1512.03385](https://arxiv.org/abs/1512.03385), table 1; dilation as in Zhao et
+/// al., CVPR 2017, [arXiv:1612.01105](https://arxiv.org/abs/1612.01105). The shortcut is the plain strided 1x1
+/// convolution, with the deep stem too. Built by [`ResNetConfig`].
 #[derive(Module, Debug)]
 pub struct ResNet {
     /// One or three convolutions; see [`Stem`].
@@ -159,7 +159,7 @@ impl ResNetConfig {
         (0..self.blocks[index]).map(block).collect()
     }
 
-    /// The names of its tensors.
+    /// The names of the network's tensors.
     pub fn official_keys(&self, names: BackboneNames) -> KeyMap {
         let (conv1, bn1) = match names {
             BackboneNames::Segmentation => ("layer0.0", "layer0.1"),
@@ -194,7 +194,8 @@ impl ResNetConfig {
         }
     }
 
-    /// Counts what it takes for an image, a part for each of `layer0` to `layer4`; returns the shapes of `c1` to `c4`.
+    /// Counts the network's cost for an image, one part for each of `layer0` to `layer4`; returns the shapes of `c1` to
+    /// `c4`.
     pub fn cost(&self, image: MapShape, counter: &mut CostCounter) -> [MapShape; 4] {
         let stem = self.stem_convs().cost(image, counter);
         let mut map = counter.max_pool(stem);
@@ -228,7 +229,7 @@ impl ResNet {
         Features { c1, c2, c3, c4 }
     }
 
-    /// The part before the first stage, max pooling included: stride 4.
+    /// Runs the stem and the max pooling, which come before the first stage: stride 4.
     ///
     /// # Shapes
     ///

@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BackboneNames, Features, OutputStride, PreActivationBlock, PreActivationBlockConfig};
 
-/// Where a [`WideResNet38`] takes [`Features::c1`] from: 128 channels of its second stage either way.
+/// Where a [`WideResNet38`] takes [`Features::c1`] from. It is 128 channels of the second stage either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LowLevelStage {
-    /// The stage's output, at stride 2: what the authors' code uses. The decoder then works on maps four times as large
-    /// as behind a ResNet.
+    /// The stage's output, at stride 2, as in the authors' code. The decoder then works on maps with four times as many
+    /// pixels as behind a ResNet.
     Stride2,
-    /// The same behind the max pooling that follows, at stride 4 like the ResNets. Weights for the other fit this one
-    /// too; the paper's operation counts fit only this one.
+    /// The output of the max pooling behind that stage, at stride 4 as in the ResNets. Both choices take the same
+    /// weights; the paper's operation counts fit only this one.
     Stride4,
 }
 
@@ -40,7 +40,7 @@ pub struct WideResNet38Config {
 
 /// The wide residual network with 38 layers of In-Place-ABN, variant A2, with plain batch norm and ReLU.
 ///
-/// Its output has neither norm nor ReLU behind it: the classifier's last norm is not part of the segmentation
+/// The output is the last block's sum, without norm or ReLU: the classifier's last norm is not part of the segmentation
 /// networks.
 ///
 /// Source: Wu et al., [arXiv:1611.10080](https://arxiv.org/abs/1611.10080), table 1 (model A2); Rota Bulò et al., CVPR
@@ -122,7 +122,7 @@ impl WideResNet38Config {
             6 => (16 * width, vec![8 * width, 16 * width, 32 * width], 1),
             _ => (32 * width, vec![16 * width, 32 * width, 64 * width], 1),
         };
-        // Max pooling strides in front of the first two.
+        // `mod2` and `mod3` need no stride: max pooling in front of them halves the resolution.
         let (stride, dilation) = match number {
             4 => (2, 1),
             5 => third,
@@ -150,7 +150,7 @@ impl WideResNet38Config {
         (0..blocks).map(block).collect()
     }
 
-    /// The names of its tensors.
+    /// The names of the network's tensors.
     pub fn official_keys(&self, names: BackboneNames) -> KeyMap {
         let mut keys = KeyMap::new().conv("mod1.conv1", "mod1", false);
         for number in 2..=7 {
@@ -178,7 +178,8 @@ impl WideResNet38Config {
         }
     }
 
-    /// Counts what it takes for an image, a part for each of `mod1` to `mod7`; returns the shapes of `c1` to `c4`.
+    /// Counts the network's cost for an image, one part for each of `mod1` to `mod7`; returns the shapes of `c1` to
+    /// `c4`.
     pub fn cost(&self, image: MapShape, counter: &mut CostCounter) -> [MapShape; 4] {
         let full = self.first_conv().cost(image, counter);
         counter.end_part("mod1", full);
