@@ -2,8 +2,9 @@ use serde_json::{Value, json};
 
 use crate::{LabelPolygon, Ring};
 
-/// A GeoJSON `FeatureCollection`: a `Polygon` a region, with the properties `label`, `class` and `area` (pixels).
-/// Coordinates are pixels, x to the right and y down. Regions whose label `name_of` does not know are left out.
+/// Makes a GeoJSON `FeatureCollection` with one `Polygon` for each region. A polygon has the properties `label`,
+/// `class` and `area` (in pixels). Coordinates are pixels, x to the right and y down. Regions whose label `name_of`
+/// does not know are left out.
 pub fn to_geojson(polygons: &[LabelPolygon], name_of: impl Fn(u8) -> Option<String>) -> Value {
     let features: Vec<Value> = polygons
         .iter()

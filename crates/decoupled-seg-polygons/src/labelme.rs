@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use crate::LabelPolygon;
 use crate::trace::double_area;
 
-/// LabelMe's name for pixels that take no part.
+/// LabelMe's name for ignored pixels.
 const IGNORE: &str = "__ignore__";
 
-/// The annotation file of LabelMe 5 for the picture `picture`, a path relative to the file.
+/// Makes the annotation file of LabelMe 5 for the picture `picture`, a path relative to the file.
 ///
-/// LabelMe knows no holes, but draws a later shape over an earlier one. So regions are sorted by what their outer lines
-/// enclose, the largest first, and what lies in a hole is drawn into it. Regions whose label `name_of` does not know are
-/// called `__ignore__`.
+/// LabelMe has no holes, but draws a later shape over an earlier one. So regions are sorted by the area inside their
+/// outer lines, the largest first, and a region that lies in a hole is drawn over the hole. Regions whose label
+/// `name_of` does not know are called `__ignore__`.
 pub fn to_labelme(
     polygons: &[LabelPolygon],
     size: Size,

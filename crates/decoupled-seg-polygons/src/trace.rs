@@ -10,9 +10,10 @@ pub struct LabelPolygon {
     pub label: u8,
     /// Number of pixels, without the holes.
     pub area: usize,
-    /// The outer line. x runs to the right, y runs down; seen so, it runs clockwise.
+    /// The outer line. With x to the right and y down, it runs clockwise.
     pub exterior: Ring,
-    /// The lines of the holes; each runs the other way. No line crosses or meets itself, but two may meet in a corner.
+    /// The lines of the holes; each runs counter-clockwise. No line crosses or meets itself, but two may meet in a
+    /// corner.
     pub holes: Vec<Ring>,
 }
 
@@ -20,7 +21,7 @@ pub struct LabelPolygon {
 ///
 /// # Panics
 ///
-/// Panics if `labels` are not `size.pixels()` many, or if a side is longer than `u32` counts.
+/// Panics if `labels` does not hold `size.pixels()` labels, or if a side is longer than `u32::MAX`.
 pub fn trace(labels: &[u8], size: Size) -> Vec<LabelPolygon> {
     assert!(
         labels.len() == size.pixels(),
@@ -51,7 +52,7 @@ pub fn trace(labels: &[u8], size: Size) -> Vec<LabelPolygon> {
 struct Tracer<'a> {
     labels: &'a [u8],
     size: Size,
-    /// Number of the region of each pixel, from 1; 0 is not filled yet.
+    /// Number of the region of each pixel, from 1; 0 for a pixel without a region yet.
     regions: Vec<usize>,
     /// Whether the line along the upper side of a pixel has been walked.
     passed: Vec<bool>,
@@ -86,8 +87,8 @@ impl Tracer<'_> {
     fn polygon(&mut self, pixels: &[usize]) -> LabelPolygon {
         let region = self.regions[pixels[0]];
         let mut rings = Vec::new();
-        // Every closed line has a piece along the upper side of one of the pixels, or along the lower side of a hole; the
-        // latter is the upper side of the pixel below the hole.
+        // Every closed line passes along the upper side of one of the region's pixels. For the line of a hole that is a
+        // pixel just below the hole.
         for &pixel in pixels {
             let corner = [
                 (pixel % self.size.width) as i64,
@@ -136,7 +137,8 @@ impl Tracer<'_> {
             at = [at[0] + step[0], at[1] + step[1]];
             let [dx, dy] = step;
             let right = [-dy, dx];
-            // Pixels ahead, at the right and at the left hand: those that have the corner `at` and the direction.
+            // The two pixels ahead of the corner `at`: one on the right-hand side of the direction, one on the
+            // left-hand side.
             let pixel = |side: [i64; 2]| {
                 [
                     at[0] + (dx + side[0] - 1) / 2,
@@ -146,7 +148,8 @@ impl Tracer<'_> {
             let ahead_right = self.inside(region, pixel(right));
             let ahead_left = self.inside(region, pixel([dy, -dx]));
             step = match (ahead_right, ahead_left) {
-                // The pixel at the right ends here; where another one touches in the corner only, this one is followed.
+                // The region ends ahead on the right. Where another of its pixels touches in this corner only, stay
+                // with this pixel.
                 (false, _) => right,
                 (true, false) => step,
                 (true, true) => [dy, -dx],
@@ -158,7 +161,7 @@ impl Tracer<'_> {
     }
 }
 
-/// Cuts a line at corners that it passes twice, and leaves out the corners where it goes straight on.
+/// Cuts a line at the corners that it passes twice, and leaves out the grid points where it goes straight on.
 fn split(line: &[[i64; 2]], rings: &mut Vec<Ring>) {
     let mut open: Vec<[i64; 2]> = Vec::new();
     let mut position = std::collections::HashMap::new();
@@ -207,7 +210,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Whether the centre of a pixel lies inside: an odd number of upright pieces at its left.
+    /// Whether the centre of a pixel lies inside: then the number of vertical pieces to its left is odd.
     pub(crate) fn encloses(ring: &Ring, row: usize, column: usize) -> bool {
         let crossed = (0..ring.len()).filter(|&i| {
             let ([x0, y0], [x1, y1]) = (ring[i], ring[(i + 1) % ring.len()]);
