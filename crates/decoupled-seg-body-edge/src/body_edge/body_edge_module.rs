@@ -17,17 +17,17 @@ use super::propagation_generator::PropagationGenerator;
 pub struct BodyEdgeModuleConfig {
     /// Channels of the feature map to split.
     pub channels: usize,
-    /// How the body is made. What follows concerns [`BodyGeneration::Flow`] only.
+    /// How the body is made. The settings below concern [`BodyGeneration::Flow`] only.
     #[config(default = "BodyGeneration::Flow")]
     pub generation: BodyGeneration,
     /// How the coarse view of the features is made.
     #[config(default = "Downsampling::DepthwiseConv")]
     pub downsampling: Downsampling,
-    /// How often it is halved, 1 to 4.
+    /// How often the coarse view is halved, 1 to 4 times.
     #[config(default = 2)]
     pub strided_steps: usize,
-    /// Zeros that the strided convolutions add on each side. The authors add none, which costs a margin of the map and
-    /// asks for 7x7 pixels with two steps; 1, the only other choice, takes any size.
+    /// Zeros that the strided convolutions add on each side: 0 or 1. With 0, as the authors have it, the coarse view
+    /// loses a margin, and two steps need at least 7x7 pixels. With 1, a map of any size will do.
     #[config(default = 0)]
     pub padding: usize,
     /// How the coarse view comes back to the size of the features.
@@ -91,10 +91,10 @@ pub enum BodyGenerator {
 pub struct BodyEdgeDetail {
     /// The smooth part, `[batch, channels, height, width]`.
     pub body: Tensor<4>,
-    /// What the body leaves of the features, `[batch, channels, height, width]`.
+    /// The features minus the body, `[batch, channels, height, width]`.
     pub edge: Tensor<4>,
     /// The flow `[batch, 2, height, width]`, channel 0 along the width, in the unit of the configured warp; `None` if
-    /// the body is made without one.
+    /// the body is made without a flow.
     pub flow: Option<Tensor<4>>,
     /// The coarse view of the features; `None` if there is none.
     pub down: Option<Tensor<4>>,
@@ -138,11 +138,11 @@ impl BodyEdgeModuleConfig {
         if self.generation != BodyGeneration::Flow || self.downsampling == Downsampling::Bilinear {
             return 1;
         }
-        // A convolution that shall return n pixels needs 2 * (n - 1) + 3 of them, padding included.
+        // A convolution returns n pixels from 2 * (n - 1) + 3, padding included.
         (0..self.strided_steps).fold(1, |size, _| 2 * size + 1 - 2 * self.padding)
     }
 
-    /// The authors' names of the module's tensors, below `squeeze_body_edge`.
+    /// The authors' names of the module's tensors, without the leading `squeeze_body_edge`.
     pub fn official_keys(&self) -> KeyMap {
         let keys = match self.generation {
             BodyGeneration::Flow => FlowGenerator::official_keys(self),
@@ -177,14 +177,14 @@ impl BodyEdgeModule {
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not `channels`, or if the map is smaller than
-    /// [`min_size`](BodyEdgeModuleConfig::min_size), where the strided convolutions leave nothing.
+    /// Panics if axis 1 is not `channels`, or if the map is smaller than [`min_size`](BodyEdgeModuleConfig::min_size):
+    /// the strided convolutions would leave no pixel.
     pub fn forward(&self, features: Tensor<4>) -> BodyEdge {
         let BodyEdgeDetail { body, edge, .. } = self.forward_detailed(features);
         BodyEdge { body, edge }
     }
 
-    /// As [`forward`](Self::forward), with what happened on the way.
+    /// As [`forward`](Self::forward), and also returns the flow and the coarse view.
     ///
     /// # Shapes
     ///

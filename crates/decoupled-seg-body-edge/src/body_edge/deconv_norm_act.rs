@@ -47,7 +47,7 @@ impl DeconvNormAct {
     }
 
     pub(super) fn official_keys(index: usize) -> KeyMap {
-        // Not part of the authors' code: named after the `nn.Sequential` that their `down` is.
+        // The authors' code has no such layer. The names follow its `down`, which is an `nn.Sequential`.
         KeyMap::new()
             .conv(
                 &format!("up.{}", 3 * index),
@@ -61,7 +61,7 @@ impl DeconvNormAct {
     }
 }
 
-/// The norm stays: it stands behind a transposed convolution.
+/// The norm stays: folding does not cover transposed convolutions.
 impl Fold for DeconvNormAct {
     fn fold(self) -> Self {
         Self {

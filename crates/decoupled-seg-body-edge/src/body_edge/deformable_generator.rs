@@ -9,7 +9,7 @@ use super::body_edge_module::{BodyEdgeDetail, BodyEdgeModuleConfig};
 /// Horizontal and vertical displacement of each of the 3x3 taps.
 const OFFSETS: usize = 2 * 9;
 
-/// Keeps the size.
+/// Padding that keeps the size.
 const PADDING: PaddingConfig2d = PaddingConfig2d::Explicit(1, 1, 1, 1);
 
 /// The body by deformable convolution, the rival "DCN" of the paper's Table 1(f).
@@ -20,7 +20,8 @@ const PADDING: PaddingConfig2d = PaddingConfig2d::Explicit(1, 1, 1, 1);
 /// F_edge = F - F_body
 /// ```
 ///
-/// The offsets start at 0, as its authors have them. The paper gives no more than the name; this is our reading.
+/// The offsets start at 0, as in the work on deformable convolutions. The paper gives only the name of this rival; the
+/// layout is our reading of it.
 ///
 /// Source: Dai et al., ICCV 2017, [arXiv:1703.06211](https://arxiv.org/abs/1703.06211), section 2.1.
 #[derive(Module, Debug)]
@@ -67,7 +68,7 @@ impl DeformableGenerator {
     }
 
     pub(super) fn official_keys() -> KeyMap {
-        // Not part of the authors' code.
+        // The authors' code has no such generator.
         KeyMap::new()
             .conv("offset", "offset", true)
             .conv("conv", "conv", false)

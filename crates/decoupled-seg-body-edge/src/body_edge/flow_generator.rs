@@ -173,7 +173,7 @@ fn flow_conv(config: &BodyEdgeModuleConfig) -> Conv2dConfig {
         .with_bias(false)
 }
 
-/// One strided step, or `None` where interpolation does it.
+/// One strided convolution, or `None` where interpolation does the halving.
 fn strided_conv(config: &BodyEdgeModuleConfig) -> Option<ConvNormActConfig> {
     let groups = match config.downsampling {
         Downsampling::Bilinear => return None,
@@ -184,7 +184,7 @@ fn strided_conv(config: &BodyEdgeModuleConfig) -> Option<ConvNormActConfig> {
         .with_stride([2, 2])
         .with_padding([config.padding; 2])
         .with_groups(groups)
-        // Redundant in front of a norm, but the authors' checkpoints hold one.
+        // The norm makes this bias redundant, but the authors' checkpoints hold one.
         .with_bias(true);
     Some(conv)
 }

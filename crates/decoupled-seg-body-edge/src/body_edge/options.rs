@@ -17,7 +17,7 @@ pub enum BodyGeneration {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Downsampling {
-    /// Halved by bilinear interpolation, nothing learned.
+    /// Bilinear interpolation, without learned weights.
     Bilinear,
     /// Dense 3x3 convolutions of stride 2, each with norm and ReLU.
     Conv,
@@ -35,7 +35,7 @@ pub enum Upsampling {
     Bilinear,
     /// The nearest coarse pixel.
     Nearest,
-    /// One depthwise transposed convolution of stride 2 for each step down, with norm and ReLU. What rounding leaves of
-    /// the size is bilinear.
+    /// One depthwise transposed convolution of stride 2 for each step down, with norm and ReLU. Bilinear interpolation
+    /// makes up the pixels by which rounding misses the size.
     Deconv,
 }

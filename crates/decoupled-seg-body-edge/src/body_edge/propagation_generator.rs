@@ -21,9 +21,9 @@ const NEIGHBOURS: usize = 3;
 /// F_edge   = F - F_body
 /// ```
 ///
-/// `w` is shared by the channels; neighbours outside the map have weight 0. The scan takes one step a line, so its cost
-/// grows with the side of the map, not in operations but in their number: slow on a GPU. The paper gives no more than
-/// the name; this is our reading.
+/// All channels share `w`; neighbours outside the map have weight 0. A scan takes one step for each line, one after the
+/// other, so a large map means many small steps: slow on a GPU. The paper gives only the name of this rival; the layout
+/// is our reading of it.
 ///
 /// Source: Liu et al., NeurIPS 2017, [arXiv:1710.01020](https://arxiv.org/abs/1710.01020), sections 3.1 and 3.2.
 #[derive(Module, Debug)]
@@ -58,7 +58,7 @@ impl PropagationGenerator {
 
         let rightward = scan(features.clone(), next());
         let leftward = flipped(features.clone(), next());
-        // The vertical scans are the horizontal ones of the map on its side.
+        // A vertical scan is a horizontal scan of the transposed map.
         let (upright, weights) = (features.clone().swap_dims(2, 3), next().swap_dims(2, 3));
         let downward = scan(upright.clone(), weights).swap_dims(2, 3);
         let upward = flipped(upright, next().swap_dims(2, 3)).swap_dims(2, 3);
@@ -76,7 +76,7 @@ impl PropagationGenerator {
     }
 
     pub(super) fn official_keys() -> KeyMap {
-        // Not part of the authors' code.
+        // The authors' code has no such generator.
         KeyMap::new().conv("weights", "weights", true)
     }
 }
@@ -112,7 +112,8 @@ fn scan(features: Tensor<4>, weights: Tensor<4>) -> Tensor<4> {
     Tensor::cat(columns, 3)
 }
 
-/// Weights whose absolute values sum to at most 1, and that ask for nothing outside the map.
+/// Scales the weights so that their absolute values sum to at most 1, and sets the weights of neighbours outside the
+/// map to 0.
 fn stable(weights: Tensor<4>, height: usize) -> Tensor<4> {
     let device = weights.device();
     let dtype = weights.dtype();
@@ -127,7 +128,7 @@ fn stable(weights: Tensor<4>, height: usize) -> Tensor<4> {
     weights / sum.clamp_min(1.0)
 }
 
-/// A column moved down (1) or up (-1) by a pixel. What comes in at the end has weight 0.
+/// A column moved down (1) or up (-1) by a pixel. The value that fills the free end has weight 0.
 fn shifted(column: &Tensor<4>, by: i64) -> Tensor<4> {
     let height = column.dims()[2];
     let column = column.clone();

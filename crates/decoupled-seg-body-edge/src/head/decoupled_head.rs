@@ -19,13 +19,13 @@ pub struct DecoupledHeadConfig {
     /// Body generation; its `channels` are those of the context features.
     #[config(default = "BodyEdgeModuleConfig::new(256)")]
     pub body_edge: BodyEdgeModuleConfig,
-    /// Channels `[in, out]` of the 1x1 convolution of the low-level features, `None` to go without them.
+    /// Channels `[in, out]` of the 1x1 convolution of the low-level features; `None` for a head without them.
     #[config(default = "None")]
     pub fine: Option<[usize; 2]>,
     /// Hidden channels of the edge prediction.
     #[config(default = 48)]
     pub edge_channels: usize,
-    /// How the convolutions of the three predictions and of edge preservation start. The authors use
+    /// How the convolutions of the three predictions and of edge preservation are initialised. The authors use
     /// [`ConvInit::Uniform`] with ResNets.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
@@ -41,8 +41,8 @@ pub struct DecoupledHeadConfig {
 /// logits      = up(segmentation([up(F) ; e + up(F_body)]))      F first
 /// ```
 ///
-/// `up` is bilinear with aligned corners. The edge output is a logit: the authors' network ends in a sigmoid and their
-/// loss applies a second one, which here is an option of the loss.
+/// `up` is bilinear with aligned corners. The edge output is a logit. The authors' network ends in a sigmoid and their
+/// loss applies a second one; here the second sigmoid is an option of the loss.
 ///
 /// Source: Li et al., ECCV 2020, [arXiv:2007.10035](https://arxiv.org/abs/2007.10035), section 3 and figure 2; the
 /// decoupled networks of the authors' code. Built by [`DecoupledHeadConfig`].
@@ -114,7 +114,7 @@ impl DecoupledHeadConfig {
             .with_conv_init(self.conv_init)
     }
 
-    /// The authors' names of its tensors.
+    /// The authors' names of the head's tensors.
     pub fn official_keys(&self) -> KeyMap {
         KeyMap::new()
             .nest(
@@ -136,7 +136,7 @@ impl DecoupledHeadConfig {
             )
     }
 
-    /// Counts what it takes for an image, a part for each of the authors' names.
+    /// Counts the head's cost for an image, one part for each of the authors' names.
     pub fn cost(
         &self,
         context: MapShape,
@@ -180,8 +180,8 @@ impl DecoupledHead {
     ///
     /// # Panics
     ///
-    /// Panics as [`BodyEdgeModule::forward`], and if `low_level` is missing where the config asks for it or the other
-    /// way round.
+    /// Panics as [`BodyEdgeModule::forward`] does, and if `low_level` is missing where the config asks for it or given
+    /// where it does not.
     pub fn forward(
         &self,
         context: Tensor<4>,
@@ -193,7 +193,7 @@ impl DecoupledHead {
         SegmentationOutput::decoupled(logits, body_logits, edge_logits)
     }
 
-    /// Predicts the segmentation only: at inference the other two are computed for nothing.
+    /// Predicts the segmentation only. Inference needs no more: body and edge predictions serve the supervision.
     ///
     /// # Shapes
     ///
@@ -348,7 +348,8 @@ mod tests {
     #[test]
     fn the_edge_output_is_a_logit() {
         let device = Device::default();
-        // A sigmoid's output is never negative; a logit of one untrained head may not be either, by chance.
+        // A sigmoid's output is never negative, a logit may be. One untrained head may have no negative logit by
+        // chance, so several are tried.
         let negative = (0..16).any(|_| {
             let head = config(None).init(&device);
             let output = head.forward(random([2, 8, 8, 9], &device), None, SIZE);

@@ -10,15 +10,15 @@ use decoupled_seg_nn::{ConvInit, Cost, CostCounter, KeyMap, MapShape, conv2d, ma
 pub struct EdgePreservationConfig {
     /// Channels of the edge features.
     pub channels: usize,
-    /// Channels `[in, out]` of the 1x1 convolution of the low-level features, `None` to go without them.
+    /// Channels `[in, out]` of the 1x1 convolution of the low-level features; `None` for a module without them.
     #[config(default = "None")]
     pub fine: Option<[usize; 2]>,
-    /// How the convolutions start.
+    /// How the convolutions are initialised.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
 }
 
-/// Gives the edge features back the detail that the backbone's stride cost them.
+/// Adds the detail to the edge features that the backbone's stride has lost.
 ///
 /// ```text
 /// fine   = conv1x1(low_level)
@@ -54,12 +54,13 @@ impl EdgePreservationConfig {
         pointwise(channels, self.conv_init)
     }
 
-    /// The authors' names of its tensors.
+    /// The authors' names of the module's tensors.
     pub fn official_keys(&self) -> KeyMap {
         fine_keys(self.fine).conv("edge_fusion", "fuse", false)
     }
 
-    /// Counts what it takes, a part for each of `bot_fine` and `edge_fusion`; returns the shape of the refined edge.
+    /// Counts the module's cost, one part for each of `bot_fine` and `edge_fusion`; returns the shape of the refined
+    /// edge.
     pub(super) fn cost(
         &self,
         edge: MapShape,
@@ -116,8 +117,8 @@ impl EdgePreservation {
     ///
     /// # Panics
     ///
-    /// Panics if `low_level` is missing where the config asks for it or the other way round, or if axis 1 of an input
-    /// has another length than configured.
+    /// Panics if `low_level` is missing where the config asks for it, if it is given where the config does not ask for
+    /// it, or if axis 1 of an input has another length than configured.
     pub fn forward(&self, edge: Tensor<4>, low_level: Option<Tensor<4>>) -> Tensor<4> {
         let fused = match fine_features(self.fine.as_ref(), low_level) {
             Some(fine) => {

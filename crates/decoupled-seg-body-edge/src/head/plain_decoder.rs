@@ -17,17 +17,17 @@ pub struct PlainDecoderConfig {
     /// Channels of the context features, and of the hidden layers.
     #[config(default = 256)]
     pub channels: usize,
-    /// Channels `[in, out]` of the 1x1 convolution of the low-level features, `None` to go without them.
+    /// Channels `[in, out]` of the 1x1 convolution of the low-level features; `None` for a decoder without them.
     #[config(default = "None")]
     pub fine: Option<[usize; 2]>,
-    /// How the convolutions start. The authors' plain ResNet networks use [`ConvInit::HeNormal`], their decoupled ones
-    /// [`ConvInit::Uniform`]; the default is the latter for both, so that twins differ in the module only.
+    /// How the convolutions are initialised. The authors use [`ConvInit::HeNormal`] in plain ResNet networks and
+    /// [`ConvInit::Uniform`] in decoupled ones. The default is [`ConvInit::Uniform`] in both, so that twins differ in
+    /// the module only.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
 }
 
-/// The decoder of a network without body and edge: the twin that a [`DecoupledHead`](super::DecoupledHead) is compared
-/// with.
+/// The decoder of a network without body and edge: the twin to compare a [`DecoupledHead`](super::DecoupledHead) with.
 ///
 /// ```text
 /// logits = conv1x1(conv3x3(conv3x3([fine ; up(context)])))      fine first
@@ -67,13 +67,13 @@ impl PlainDecoderConfig {
         .with_conv_init(self.conv_init)
     }
 
-    /// The authors' names of its tensors.
+    /// The authors' names of the decoder's tensors.
     pub fn official_keys(&self) -> KeyMap {
         let segmentation = self.segmentation().official_keys();
         fine_keys(self.fine).nest("final", "segmentation", segmentation)
     }
 
-    /// Counts what it takes for an image, a part for each of `bot_fine` and `final`.
+    /// Counts the decoder's cost for an image, one part for each of `bot_fine` and `final`.
     pub fn cost(
         &self,
         context: MapShape,
@@ -105,8 +105,8 @@ impl PlainDecoder {
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 of an input has another length than configured, or if `low_level` is missing where the config
-    /// asks for it or the other way round.
+    /// Panics if axis 1 of an input has another length than configured, if `low_level` is missing where the config asks
+    /// for it, or if it is given where the config does not ask for it.
     pub fn forward(
         &self,
         context: Tensor<4>,

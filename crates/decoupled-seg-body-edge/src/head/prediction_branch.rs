@@ -12,15 +12,15 @@ use decoupled_seg_nn::{
 pub struct PredictionBranchConfig {
     /// Channels `[in, hidden, out]`.
     pub channels: [usize; 3],
-    /// Number of 3x3 convolutions in front of the last one.
+    /// Number of 3x3 convolutions in front of the 1x1 convolution.
     #[config(default = 1)]
     pub layers: usize,
-    /// How the convolutions start.
+    /// How the convolutions are initialised.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
 }
 
-/// A few 3x3 convolutions with norm and ReLU, then a 1x1 convolution to one map a class, all without bias.
+/// A few 3x3 convolutions with norm and ReLU, then a 1x1 convolution to one map for each class. None has a bias.
 ///
 /// Every branch of the authors' heads that ends in a prediction is one of these. Built by [`PredictionBranchConfig`].
 #[derive(Module, Debug)]
@@ -44,7 +44,7 @@ impl PredictionBranchConfig {
         }
     }
 
-    /// Channels in of a layer, or of the classifier behind them.
+    /// Input channels of layer `index`, or of the classifier if `index` is the number of layers.
     fn channels_in(&self, index: usize) -> usize {
         let [input, hidden, _] = self.channels;
         if index == 0 { input } else { hidden }
@@ -65,7 +65,7 @@ impl PredictionBranchConfig {
             .with_initializer(self.conv_init.weight())
     }
 
-    /// The authors' names of its tensors: an `nn.Sequential` where each layer takes three places.
+    /// The authors' names of the branch's tensors: an `nn.Sequential` in which each layer takes three places.
     pub fn official_keys(&self) -> KeyMap {
         let mut keys = KeyMap::new();
         for (index, layer) in self.layers().iter().enumerate() {
