@@ -1,27 +1,27 @@
 use decoupled_seg_types::Size;
 
-/// Which pixels share their colour, and where that colour was taken. Eight bits a sample.
+/// Which pixels share one colour sample, and where in the group the sample lies. Samples have eight bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Chroma {
-    /// 2x2 pixels, taken in their middle; what a stream without the parameter has.
+    /// 2x2 pixels, sample in their middle. A stream without the parameter has this one.
     #[default]
     C420Jpeg,
-    /// 2x2 pixels, taken between the two at the left.
+    /// 2x2 pixels, sample between the two left ones.
     C420Mpeg2,
-    /// 2x2 pixels, as PAL DV takes them.
+    /// 2x2 pixels, samples where PAL DV has them.
     C420Paldv,
-    /// 2x2 pixels, place unsaid.
+    /// 2x2 pixels, place of the sample not given.
     C420,
-    /// Two pixels of a row.
+    /// Two neighbours in a row.
     C422,
-    /// Each pixel has its own.
+    /// Every pixel has a colour of its own.
     C444,
     /// No colour.
     Mono,
 }
 
 impl Chroma {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 7] = [
         Self::C420Jpeg,
         Self::C420Mpeg2,
@@ -32,7 +32,7 @@ impl Chroma {
         Self::Mono,
     ];
 
-    /// The word in the stream, without its `C`.
+    /// The word in the stream's header, without the leading `C`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::C420Jpeg => "420jpeg",
@@ -45,7 +45,7 @@ impl Chroma {
         }
     }
 
-    /// Size of each of the two planes of colour of a picture.
+    /// Size of each of the two colour planes of a picture of `size`.
     pub const fn plane(self, size: Size) -> Size {
         let Size { height, width } = size;
         match self {

@@ -6,7 +6,7 @@ use decoupled_seg_types::Size;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VideoError {
-    /// The stream does not begin as it must.
+    /// The stream does not begin with the word `YUV4MPEG2`.
     #[error(
         "the stream begins with {found:?}, expected `YUV4MPEG2 `: make one with `ffmpeg -i in.mp4 -f yuv4mpegpipe -`"
     )]
@@ -15,11 +15,11 @@ pub enum VideoError {
         found: String,
     },
 
-    /// Nothing came at all.
+    /// The stream has no bytes.
     #[error("the stream is empty: see what the program before the pipe says")]
     Empty,
 
-    /// A line has no end.
+    /// A line is longer than the limit.
     #[error("the {line} line has no end within {limit} bytes: the stream is damaged")]
     LongLine {
         /// "header" or "frame".
@@ -28,14 +28,14 @@ pub enum VideoError {
         limit: u64,
     },
 
-    /// A parameter of the header.
+    /// A parameter of the header that cannot be used.
     #[error("the header has {name} = {found:?}, expected {expected}")]
     Header {
-        /// What it says.
+        /// What the parameter says, in words.
         name: &'static str,
-        /// What stands there.
+        /// Its text in the header.
         found: String,
-        /// What can stand there.
+        /// The texts that would be right.
         expected: String,
     },
 
@@ -52,7 +52,7 @@ pub enum VideoError {
         limit: u64,
     },
 
-    /// A frame does not begin as it must.
+    /// A frame does not begin with `FRAME`.
     #[error(
         "frame {frame} begins with {found:?}, expected `FRAME`: the stream is damaged there; {frame} whole frames came before"
     )]
@@ -70,13 +70,13 @@ pub enum VideoError {
     Cut {
         /// Whole frames before.
         frames: u64,
-        /// Bytes that came of the next one.
+        /// Bytes of the next frame that came.
         received: u64,
-        /// Bytes that it has.
+        /// Bytes of a whole frame.
         expected: u64,
     },
 
-    /// The pipe or file.
+    /// The pipe or file could not be read or written.
     #[error("{doing} frame {frame} failed: see whether the program at the other end still runs")]
     Io {
         /// "reading" or "writing".

@@ -2,10 +2,10 @@ use decoupled_seg_types::Size;
 
 use crate::{Chroma, Range, VideoHeader};
 
-/// One picture: brightness, and two planes of colour.
+/// One picture: a plane of brightness and two planes of colour.
 ///
-/// Colours are those of BT.601, which ffmpeg takes for a stream that does not say: so they come back as they went in,
-/// whatever the film was made with.
+/// Colours follow BT.601, which ffmpeg assumes for a stream that does not name its colours. So colours come out as they
+/// went in, whatever the film was made with.
 ///
 /// ```text
 /// Y = 0.299 R + 0.587 G + 0.114 B,  Cb = (B - Y) / 1.772,  Cr = (R - Y) / 1.402
@@ -18,7 +18,7 @@ pub struct Frame {
     planes: [Vec<u8>; 3],
 }
 
-/// Scale of brightness and colour, and what black is.
+/// Scale of brightness and of colour, and the brightness of black.
 struct Levels {
     luma: f32,
     chroma: f32,
@@ -75,8 +75,8 @@ impl Frame {
         self.planes.each_ref().map(Vec::len) == [header.size.pixels(), colour, colour]
     }
 
-    /// Writes the picture into `rgb`, whose memory is used again: three bytes a pixel, row by row. Pixels that share a
-    /// colour get the same one.
+    /// Writes the picture into `rgb`, three bytes a pixel, row by row. The vector's memory is reused. Pixels that share
+    /// a colour sample get the same one.
     ///
     /// # Panics
     ///
@@ -106,7 +106,7 @@ impl Frame {
         }
     }
 
-    /// Takes the picture from `rgb`. Pixels that share a colour get the mean of theirs.
+    /// Takes the picture from `rgb`. Pixels that share a colour sample get the mean of their colours.
     ///
     /// # Panics
     ///
@@ -170,7 +170,7 @@ fn colour_column(column: usize, width: usize, colours: Size) -> usize {
     }
 }
 
-/// The pixels of a side that share colour `at`.
+/// The pixels along one side that share colour sample `at`.
 fn shared(at: usize, pixels: usize, colours: usize) -> std::ops::Range<usize> {
     if colours == pixels {
         at..at + 1

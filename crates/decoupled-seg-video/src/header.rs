@@ -26,13 +26,13 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// What black and white are.
+/// Whether brightness uses all 256 values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Range {
-    /// 16 and 235, colours from 16 to 240; what a stream without the parameter has.
+    /// Black is 16, white is 235, colours go from 16 to 240. A stream without the parameter has this range.
     #[default]
     Limited,
-    /// 0 and 255.
+    /// Black is 0, white is 255.
     Full,
 }
 
@@ -43,20 +43,20 @@ pub struct VideoHeader {
     pub size: Size,
     /// Frames a second.
     pub frame_rate: Ratio,
-    /// Width of a pixel by its height.
+    /// Width of a pixel divided by its height.
     pub pixel_aspect: Ratio,
     /// `p` for whole pictures; `t`, `b` and `m` for half pictures, `?` for unknown.
     pub interlacing: char,
-    /// How colours are shared.
+    /// Which pixels share a colour sample.
     pub chroma: Chroma,
-    /// What black and white are.
+    /// Whether brightness uses all 256 values.
     pub range: Range,
 }
 
 const MAGIC: &str = "YUV4MPEG2 ";
 
 impl VideoHeader {
-    /// A header for pictures of `size`, shown `frames` times a second, with 2x2 pixels sharing a colour.
+    /// A header for pictures of `size` at `frames` pictures a second, in which 2x2 pixels share a colour.
     pub fn new(size: Size, frames: u32) -> Self {
         Self {
             size,
@@ -88,7 +88,7 @@ impl VideoHeader {
                 found: text.chars().take(MAGIC.len()).collect(),
             });
         };
-        // ffmpeg's defaults.
+        // The defaults that ffmpeg has.
         let mut header = Self::new(Size::new(0, 0), 25);
         for parameter in parameters
             .split(' ')

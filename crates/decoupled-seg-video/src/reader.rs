@@ -2,10 +2,10 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use crate::{Frame, VideoError, VideoHeader};
 
-/// Most bytes of a line.
+/// Largest number of bytes in a line.
 const LINE: u64 = 4096;
 
-/// Most bytes of a frame, if nothing else is said: 8K with full colour.
+/// Largest number of bytes in a frame unless the caller sets another limit: 8K with full colour.
 const FRAME_BYTES: u64 = 3 * 7680 * 4320;
 
 /// Reads a stream frame by frame.
@@ -44,7 +44,7 @@ impl<R: Read> VideoReader<R> {
                     expected: line.len() as u64 + 1,
                 });
             }
-            // Something else altogether: the parser says what.
+            // Not such a stream: the parser reports what came instead.
             Line::Cut(line) => line,
             Line::Long(line) if line.starts_with(b"YUV4MPEG2 ") => {
                 return Err(VideoError::LongLine {
@@ -81,11 +81,12 @@ impl<R: Read> VideoReader<R> {
         self.frames
     }
 
-    /// Reads the next frame into `frame`, whose memory is used again; `false` at the end of the stream.
+    /// Reads the next frame into `frame`, whose memory is reused. Returns `false` at the end of the stream.
     ///
     /// # Errors
     ///
-    /// [`VideoError::Cut`] where the stream ends inside a frame; all whole ones came before.
+    /// [`VideoError::Cut`] if the stream ends inside a frame; all whole frames came before it. Otherwise see
+    /// [`VideoError`].
     pub fn read(&mut self, frame: &mut Frame) -> Result<bool, VideoError> {
         let line = match read_line(&mut self.reader).map_err(reading(self.frames))? {
             Line::Whole(line) => line,
@@ -139,13 +140,13 @@ impl<R: Read> VideoReader<R> {
 }
 
 enum Line {
-    /// Without its end.
+    /// A line, without its newline.
     Whole(Vec<u8>),
-    /// The stream is at its end.
+    /// The stream ended before the line.
     None,
-    /// The stream ended.
+    /// The stream ended inside the line.
     Cut(Vec<u8>),
-    /// There was no end in time.
+    /// The line did not end within the limit.
     Long(Vec<u8>),
 }
 

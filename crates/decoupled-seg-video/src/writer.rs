@@ -2,7 +2,8 @@ use std::io::{self, Write};
 
 use crate::{Frame, VideoError, VideoHeader};
 
-/// Writes a stream frame by frame. Give it a pipe as it is: a frame is written at once.
+/// Writes a stream frame by frame. The pipe needs no buffer around it: the writer passes whole planes and flushes
+/// behind each frame.
 #[derive(Debug)]
 pub struct VideoWriter<W> {
     writer: W,
@@ -25,7 +26,7 @@ impl<W: Write> VideoWriter<W> {
         })
     }
 
-    /// Writes a frame, and hands it to the other end.
+    /// Writes a frame and flushes the pipe.
     ///
     /// # Errors
     ///
