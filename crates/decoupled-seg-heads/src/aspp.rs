@@ -19,7 +19,7 @@ pub struct AsppConfig {
     /// [`ATROUS_RATES_OS16`](AsppConfig::ATROUS_RATES_OS16).
     #[config(default = "AsppConfig::ATROUS_RATES_OS8.to_vec()")]
     pub atrous_rates: Vec<usize>,
-    /// How the convolutions start.
+    /// How the convolutions are initialised.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
 }
@@ -32,11 +32,11 @@ pub struct AsppConfig {
 /// result   = conv1x1([image ; features ...])        no norm, no ReLU
 /// ```
 ///
-/// In training the image branch normalises one value a channel for every image of the batch, so a batch needs two
-/// images, or frozen norms: with a single image the norm would see no spread at all.
+/// In training, the norm of the image branch sees one value a channel for each image. With a single image it would see
+/// no spread at all, so training needs batches of two, or frozen norms.
 ///
 /// Source: Chen et al., ECCV 2018, [arXiv:1802.02611](https://arxiv.org/abs/1802.02611), figure 2; `aspp` and
-/// `bot_aspp` in the authors' code, whose order of branches this is. Built by [`AsppConfig`].
+/// `bot_aspp` in the authors' code. The order of the branches is theirs. Built by [`AsppConfig`].
 #[doc(alias = "_AtrousSpatialPyramidPoolingModule")]
 #[derive(Module, Debug)]
 pub struct Aspp {
@@ -53,7 +53,7 @@ pub struct Aspp {
 impl AsppConfig {
     /// Rates for features at stride 8.
     pub const ATROUS_RATES_OS8: [usize; 3] = [12, 24, 36];
-    /// Rates for features at stride 16: the same reach in the image.
+    /// Rates for features at stride 16; they reach as far in the image.
     pub const ATROUS_RATES_OS16: [usize; 3] = [6, 12, 18];
 
     /// Builds the head on `device`.
@@ -80,7 +80,7 @@ impl AsppConfig {
             .with_conv_init(self.conv_init)
     }
 
-    /// The branches at the features' resolution: 1x1, then the dilated ones.
+    /// The branches at the features' resolution: the 1x1 branch, then the dilated branches.
     fn branches(&self) -> Vec<ConvNormActConfig> {
         assert!(
             self.atrous_rates.iter().all(|&rate| rate > 0),
@@ -104,7 +104,7 @@ impl AsppConfig {
             .with_initializer(self.conv_init.weight())
     }
 
-    /// The authors' names of its tensors.
+    /// The authors' names of the head's tensors.
     pub fn official_keys(&self) -> KeyMap {
         let mut aspp = KeyMap::new();
         for (index, branch) in self.branches().iter().enumerate() {
@@ -156,7 +156,7 @@ impl Aspp {
         conv2d(&self.project, self.forward_branches(features))
     }
 
-    /// The branches before the last convolution, image first.
+    /// Runs the branches, without the last convolution; the image branch comes first.
     ///
     /// # Shapes
     ///
@@ -183,7 +183,7 @@ impl Aspp {
         Tensor::cat(maps, 1)
     }
 
-    /// The smallest batch that can be trained on: 2, or 1 with frozen norms.
+    /// The smallest batch for training: 2, or 1 with frozen norms.
     pub fn min_training_batch(&self) -> usize {
         self.image.min_pooled_batch()
     }

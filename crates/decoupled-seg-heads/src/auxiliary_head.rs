@@ -11,14 +11,14 @@ use decoupled_seg_nn::{
 /// Configuration of an [`AuxiliaryHead`]; [`init`](AuxiliaryHeadConfig::init) builds it.
 #[derive(Config, Debug)]
 pub struct AuxiliaryHeadConfig {
-    /// Channels of the stage it reads; a quarter of them stay in the middle.
+    /// Channels of the stage that the head reads. The hidden layer has a quarter of them.
     pub channels: usize,
     /// Number of classes.
     pub num_classes: usize,
-    /// Share of the middle channels dropped in training.
+    /// Share of the hidden channels dropped in training.
     #[config(default = 0.1)]
     pub dropout: f64,
-    /// How the convolutions start.
+    /// How the convolutions are initialised.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
 }
@@ -76,7 +76,8 @@ impl AuxiliaryHeadConfig {
             .with_initializer(self.conv_init.weight())
     }
 
-    /// Names of its tensors in a PyTorch checkpoint: torchvision's `aux_classifier`, for lack of official ones.
+    /// Names of the head's tensors in a PyTorch checkpoint. The authors have no such head, so these are torchvision's
+    /// (`aux_classifier`).
     pub fn official_keys(&self) -> KeyMap {
         let keys = KeyMap::new()
             .conv_norm_act("0", "1", "conv", &self.conv())

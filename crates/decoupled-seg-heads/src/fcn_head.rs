@@ -10,7 +10,7 @@ use decoupled_seg_nn::{
 pub struct FcnHeadConfig {
     /// Channels `[in, out]`; published networks have 256 out.
     pub channels: [usize; 2],
-    /// How the convolution starts.
+    /// How the convolution is initialised.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
 }
@@ -41,7 +41,7 @@ impl FcnHeadConfig {
             .with_conv_init(self.conv_init)
     }
 
-    /// The authors' names of its tensors.
+    /// The authors' names of the head's tensors.
     pub fn official_keys(&self) -> KeyMap {
         let conv = KeyMap::new().conv_norm_act("0", "1", "conv", &self.conv());
         KeyMap::new().nest("fcn_head", "", conv)

@@ -1,4 +1,4 @@
-//! Context heads: the deepest stage of a backbone in, context features at the same resolution out.
+//! Context heads: they read the deepest stage of a backbone and return context features of the same resolution.
 //!
 //! [`FcnHead`] (one 3x3 convolution), [`PyramidPooling`] (PSPNet), [`Aspp`] (DeepLabV3+) and [`DenseAspp`] all map
 //! `[batch, channels_in, height, width]` to `[batch, channels_out, height, width]`. [`AuxiliaryHead`] predicts classes

@@ -16,13 +16,13 @@ pub struct PyramidPoolingConfig {
     /// Channels of each stage.
     #[config(default = "channels[1]")]
     pub stage_channels: usize,
-    /// Bins a side of each stage's grid.
+    /// Bins along each side of a stage's grid, one number for each stage.
     #[config(default = "vec![1, 2, 3, 6]")]
     pub bins: Vec<usize>,
     /// Share of the output's channels dropped in training.
     #[config(default = 0.1)]
     pub dropout: f64,
-    /// How the convolutions start.
+    /// How the convolutions are initialised.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
 }
@@ -34,16 +34,16 @@ pub struct PyramidPoolingConfig {
 /// result = dropout(relu(norm(conv1x1([stages ... ; features]))))
 /// ```
 ///
-/// Neighbouring bins overlap by a row where the size is no multiple of the bins, as in PyTorch's adaptive pooling. In
-/// training the one-bin stage normalises one value a channel for every image, so that a batch needs two images, as with
-/// an [`Aspp`](crate::Aspp).
+/// Neighbouring bins overlap by a row where the number of bins does not divide the size, as in PyTorch's adaptive
+/// pooling. In training, the norm of the one-bin stage sees one value a channel for each image, so training needs
+/// batches of two, as with an [`Aspp`](crate::Aspp).
 ///
 /// Source: Zhao et al., CVPR 2017, [arXiv:1612.01105](https://arxiv.org/abs/1612.01105), section 3.2; `ppm` in the
 /// authors' code, which leaves out the stages' ReLU. Built by [`PyramidPoolingConfig`].
 #[doc(alias("PSPModule", "PPM"))]
 #[derive(Module, Debug)]
 pub struct PyramidPooling {
-    /// One stage a grid, as in [`PyramidPoolingConfig::bins`].
+    /// One stage for each entry of [`PyramidPoolingConfig::bins`].
     pub stages: Vec<PyramidStage>,
     /// 1x1 convolution over stages and features.
     pub bottleneck: ConvNormAct,
@@ -103,7 +103,7 @@ impl PyramidPoolingConfig {
             .with_conv_init(self.conv_init)
     }
 
-    /// The authors' names of its tensors.
+    /// The authors' names of the head's tensors.
     pub fn official_keys(&self) -> KeyMap {
         let mut ppm = KeyMap::new();
         for index in 0..self.bins.len() {
@@ -162,7 +162,7 @@ impl PyramidPooling {
         channel_dropout(&self.dropout, output)
     }
 
-    /// The smallest batch that can be trained on: 2 where the norm of a one-bin stage is trained.
+    /// The smallest batch for training: 2 if the norm of a one-bin stage is trained, else 1.
     pub fn min_training_batch(&self) -> usize {
         let one_bin = |stage: &&PyramidStage| stage.pool.output_size == [1, 1];
         let stages = self.stages.iter().filter(one_bin);
@@ -233,11 +233,11 @@ mod tests {
             .init(&device);
         let ones = |shape| Param::from_tensor(Tensor::<4>::ones(shape, &device));
         head.stages[0].conv.conv.weight = ones([1, 1, 1, 1]).map(|weight| -weight);
-        // Reads the stage only, and turns its sign.
+        // The bottleneck reads the stage only, and negates it.
         head.bottleneck.conv.weight =
             Param::from_tensor(Tensor::<4>::from_floats([[[[-1.0]], [[0.0]]]], &device));
         let output = head.forward(Tensor::full([1, 1, 2, 2], 3.0, &device));
-        // -(-3) after two norms with variance 1 and epsilon 1e-5.
+        // The result is -(-3) after two norms with variance 1 and epsilon 1e-5.
         output.into_data().assert_approx_eq::<f32>(
             &TensorData::from([[[[3.0; 2]; 2]]]),
             Tolerance::absolute(1e-4),
