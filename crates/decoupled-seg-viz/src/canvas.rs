@@ -2,7 +2,7 @@
 
 use image::{Rgb, RgbImage};
 
-/// Fills `width x height` pixels from `(x, y)` on, as far as they are on the picture.
+/// Fills `width x height` pixels from `(x, y)` on; pixels outside the picture are left out.
 pub(crate) fn fill_rect(
     image: &mut RgbImage,
     [x, y]: [u32; 2],

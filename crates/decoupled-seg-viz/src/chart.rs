@@ -166,7 +166,7 @@ impl Stroke {
     }
 }
 
-/// Where the curves are drawn, and what the axes span.
+/// Where the curves are drawn, and the spans of the axes.
 struct Plot {
     left: f64,
     right: f64,
@@ -177,7 +177,7 @@ struct Plot {
 }
 
 impl Plot {
-    /// The room below `top` that the numbers and names of the axes leave.
+    /// A plot in the space below `top`, minus the space for the numbers and names of the axes.
     fn new([x_name, y_name]: &[String; 2], top: f64, x: Axis, y: Axis) -> Self {
         let longest = y.ticks().map(|tick| y.label(tick).len()).max().unwrap_or(0);
         let room = |name: &str| if name.is_empty() { 0.0 } else { LINE };

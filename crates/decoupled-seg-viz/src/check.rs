@@ -1,4 +1,4 @@
-//! The checks every picture starts with.
+//! Checks of the arguments that pictures are made from.
 
 use decoupled_seg_types::Size;
 use image::RgbImage;

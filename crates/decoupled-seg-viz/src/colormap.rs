@@ -3,21 +3,21 @@
 pub enum Colormap {
     /// Black to white.
     Grey,
-    /// White to dark blue, as the confusion matrix is drawn.
+    /// White to dark blue: the colours of the confusion matrix.
     Blues,
 }
 
-/// Which numbers take the two ends of a [`Colormap`].
+/// The numbers at the two ends of a [`Colormap`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ValueRange {
-    /// The least and the greatest finite number of the map. A constant map takes the lower end throughout.
+    /// The smallest and the largest finite number of the map. A constant map has the colour of the lower end.
     MinMax,
-    /// These two; numbers outside take the nearer end.
+    /// These two numbers. Numbers outside get the colour of the nearer end.
     Fixed(f32, f32),
 }
 
 impl ValueRange {
-    /// `0..=1`: probabilities.
+    /// `0..=1`, for probabilities.
     pub const UNIT: Self = Self::Fixed(0.0, 1.0);
 
     /// The two ends for `values`.

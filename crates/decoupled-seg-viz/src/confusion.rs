@@ -5,25 +5,26 @@ use crate::colormap::Colormap;
 use crate::text::TextStyle;
 use crate::theme::{INK, MUTED, PAPER, RULE};
 
-/// Pixels of a cell.
+/// Side of a cell, in pixels.
 const CELL: u32 = 44;
-/// Pixels between parts.
+/// Space between the parts, in pixels.
 const GAP: u32 = 12;
-/// Width of the scale.
+/// Width of the scale, in pixels.
 const BAR: u32 = 18;
-/// Names of classes.
+/// Style of the names of classes.
 const NAME: TextStyle = TextStyle::new(20, INK);
-/// Names of the axes and of the scale.
+/// Style of the names of the axes and of the scale.
 const TITLE: TextStyle = TextStyle::new(20, MUTED);
 
 /// Draws a confusion matrix: for each true class (row), how its pixels are spread over the predicted classes (columns).
 ///
-/// `counts` are `names.len()` squared, row by row. Each row is divided by its sum and shown in percent; the diagonal
-/// shows the recall. Shares below half a percent are left blank, and the row of a class without pixels shows dashes.
+/// `counts` holds `names.len()` rows of `names.len()` counts. Each row is divided by its sum and shown in percent, so
+/// the diagonal shows the recall. Shares below half a percent are left blank, and the row of a class without pixels
+/// shows dashes.
 ///
 /// # Panics
 ///
-/// Panics if `names` is empty or `counts` has another length.
+/// Panics if `names` is empty or the length of `counts` is not `names.len()` squared.
 pub fn confusion_picture<S: AsRef<str>>(counts: &[u64], names: &[S]) -> RgbImage {
     let classes = names.len();
     assert!(classes > 0, "a confusion matrix needs a class, got none");
@@ -51,10 +52,10 @@ pub fn confusion_picture<S: AsRef<str>>(counts: &[u64], names: &[S]) -> RgbImage
     sheet.image
 }
 
-/// The picture, and where the matrix stands on it.
+/// The picture, and the place of the matrix on it.
 struct Sheet {
     image: RgbImage,
-    /// The upper left corner of the matrix: as far to the right as down.
+    /// Column and row of the matrix's upper left corner, which are equal.
     start: u32,
     /// Width and height of the matrix.
     side: u32,

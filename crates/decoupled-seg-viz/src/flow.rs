@@ -8,7 +8,7 @@ use crate::check::{assert_planes, picture};
 /// Vectors with a component beyond this are unknown, by the convention of the Middlebury flow data.
 const UNKNOWN: f32 = 1e7;
 
-/// A vector for each pixel, in any unit.
+/// A field of flow vectors, one for each pixel, in any unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlowField {
     /// `[2, height, width]`: the x components, then the y components.
@@ -17,13 +17,13 @@ pub struct FlowField {
     pub size: Size,
 }
 
-/// Which length of a flow vector is drawn in full colour.
+/// The length of a flow vector that is drawn in full colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum FlowScale {
     /// The longest vector of the field, as in the authors' pictures.
     #[default]
     PerImage,
-    /// A fixed length, so that fields can be compared; longer vectors are drawn darker.
+    /// A fixed length, in the field's unit, so that several fields can be compared. Longer vectors are drawn darker.
     MaxRadius(f32),
 }
 
@@ -41,7 +41,7 @@ impl FlowField {
     /// The vectors, row by row; `None` where one is unknown.
     fn vectors(&self) -> impl Iterator<Item = Option<[f64; 2]>> {
         let (us, vs) = self.data.split_at(self.size.pixels());
-        // Written so that NaN is unknown too.
+        // The comparison is false for NaN, so NaN is unknown too.
         let known = |u: f32, v: f32| u.abs() <= UNKNOWN && v.abs() <= UNKNOWN;
         us.iter()
             .zip(vs)
@@ -49,8 +49,8 @@ impl FlowField {
     }
 }
 
-/// Shows a flow field by colour: the hue is the direction, the saturation is the length. No flow is white; flow to the
-/// right is red, down yellow, to the left cyan, up violet.
+/// Shows a flow field by colour: the hue is the direction, the saturation is the length. Pixels without flow are white.
+/// Flow to the right is red, down yellow, to the left cyan, up violet.
 ///
 /// Vectors that are unknown (a component beyond 1e7, or not a number) are black and do not count for
 /// [`FlowScale::PerImage`].
@@ -184,8 +184,8 @@ mod tests {
         assert_eq!(wheel[54], [255, 0, 43]);
     }
 
-    // Values of the authors' code. The longest vector has length 1, so a fixed radius of 1 gives the same; so does another
-    // unit, if the scale follows the image.
+    // Values of the authors' code. The longest vector has length 1, so a fixed radius of 1 gives the same colours.
+    // Another unit gives them too if the scale follows the image.
     #[rstest]
     #[case(1.0, FlowScale::PerImage)]
     #[case(1.0, FlowScale::MaxRadius(1.0))]

@@ -6,7 +6,7 @@ use image::RgbImage;
 use crate::check::{assert_planes, picture};
 use crate::colormap::{Colormap, ValueRange, fraction};
 
-/// The probability from which a pixel belongs to the edge prior: `t_b` of the paper.
+/// The smallest probability with which a pixel belongs to the edge prior: `t_b` of the paper.
 pub const EDGE_PRIOR_THRESHOLD: f32 = 0.8;
 
 /// Paints a map of numbers in colours, row by row. Numbers that are not finite are black.
@@ -25,7 +25,8 @@ pub fn heat_map(values: &[f32], size: Size, colormap: Colormap, range: ValueRang
     picture(size, values.iter().map(color))
 }
 
-/// White where an edge probability reaches `threshold`, else black. The authors' demo takes [`EDGE_PRIOR_THRESHOLD`].
+/// Paints pixels white where the edge probability is at least `threshold`, and black elsewhere. The authors' demo takes
+/// [`EDGE_PRIOR_THRESHOLD`].
 ///
 /// # Panics
 ///

@@ -47,10 +47,11 @@ pub fn overlay(image: &RgbImage, labels: &[u8], palette: &Palette, alpha: f32) -
     blend
 }
 
-/// Shows `blend` where the prediction is wrong, and white where it is right or the label is [`IGNORE_LABEL`].
+/// Shows `blend` at the pixels with a wrong prediction, and white at all others, those labelled [`IGNORE_LABEL`]
+/// included.
 ///
-/// The `diff` pictures of the authors take the half-and-half [`overlay`] of image and prediction for `blend`; the
-/// [`colorize`]d prediction shows what was predicted instead.
+/// For `blend`, the `diff` pictures of the authors take the half-and-half [`overlay`] of image and prediction. The
+/// [`colorize`]d prediction as `blend` shows which class was predicted instead.
 ///
 /// # Panics
 ///

@@ -7,8 +7,8 @@ use crate::canvas::{fill_rect, frame};
 use crate::text::TextStyle;
 use crate::theme::{INK, MUTED, PAPER};
 
-/// Draws a strip of `width` pixels with a swatch and the name of each class, in as many rows as it takes, in text of
-/// `text_size`. A name longer than the strip is shortened.
+/// Draws a strip of `width` pixels with a swatch and the name of each class, in as many rows as needed. The text is
+/// `text_size` pixels high. A name longer than the strip is shortened.
 pub(crate) fn legend(names: &[String], palette: &Palette, width: u32, text_size: u32) -> RgbImage {
     let style = TextStyle::new(text_size, INK);
     let swatch = [text_size * 5 / 4, text_size * 3 / 4];

@@ -20,7 +20,7 @@ impl Palette {
     ///
     /// # Panics
     ///
-    /// Panics without a colour, and with more than 255: label 255 is void.
+    /// Panics if there is no colour, or if there are more than 255: label 255 is void.
     pub fn new(colors: impl Into<Vec<[u8; 3]>>) -> Self {
         let colors = colors.into();
         assert!(

@@ -11,12 +11,13 @@ use crate::text::TextStyle;
 use crate::theme::{INK, MUTED, PAPER, RULE};
 use crate::{Palette, VizError, save_png};
 
-/// How a picture is brought to the size of its cell.
+/// How a picture is resized to its cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scaling {
-    /// Each pixel takes the nearest one: for pictures of classes, where mixed colours would mean nothing.
+    /// Each pixel takes the colour of the nearest source pixel. For pictures of classes, in which mixed colours would
+    /// mean nothing.
     Nearest,
-    /// Linear between pixels; the mean over the covered pixels where the picture shrinks.
+    /// Linear interpolation between pixels; the mean over the covered pixels where the picture shrinks.
     Bilinear,
 }
 
@@ -29,7 +30,7 @@ pub struct Picture {
     pub caption: String,
     /// The pixels.
     pub image: RgbImage,
-    /// How they are brought to the size of the panel's cells.
+    /// How the picture is resized to the panel's cells.
     pub scaling: Scaling,
 }
 
@@ -110,8 +111,8 @@ impl Panel {
         self
     }
 
-    /// Sets the size of every picture; without it, the largest height and width among the pictures. A picture whose shape
-    /// is far from the shape of the cell keeps its shape. Cells narrower than 240 pixels have small text.
+    /// Sets the size of the cells. The default is the largest height and width among the pictures. A picture whose
+    /// shape differs much from the cell's keeps its shape. Cells narrower than 240 pixels have small text.
     ///
     /// # Panics
     ///
@@ -199,7 +200,7 @@ impl Panel {
     }
 }
 
-/// Where everything stands on a panel.
+/// The place of each part on a panel.
 struct Layout {
     /// Width and height of a picture.
     cell: [u32; 2],
@@ -238,7 +239,7 @@ impl Layout {
         }
         let mut tops = vec![top];
         for row in captions.chunks(columns) {
-            // A row is as high as its longest caption wants.
+            // The longest caption determines the height of a row.
             let lines = row.iter().map(Vec::len).max().unwrap_or(0) as u32;
             top += title.line() + cell[1] + lines * caption.line() + margin;
             tops.push(top);
@@ -284,7 +285,7 @@ impl Layout {
         let image = imageops::resize(&picture.image, w, h, filter);
         let [x, y] = [left + (width - w) / 2, top + (height - h) / 2];
         imageops::replace(sheet, &image, x.into(), y.into());
-        // Around the picture, not over it.
+        // The frame lies around the picture and covers none of it.
         frame(sheet, [left - 1, top - 1], [width + 2, height + 2], RULE);
 
         for (line, text) in (0..).zip(&self.captions[i]) {
@@ -294,8 +295,9 @@ impl Layout {
     }
 }
 
-/// The width and height of `image` in its cell. The picture fills the cell unless that distorts it visibly; then it keeps
-/// its shape. A feature map of few pixels seldom has exactly the shape of its image, and is meant to cover it.
+/// The width and height of `image` in its cell. The picture fills the cell, unless that distorts it visibly; then it
+/// keeps its shape. Small distortions are allowed because a feature map of few pixels seldom has exactly the shape of
+/// its image, and should cover the same area.
 fn fitted(image: &RgbImage, [width, height]: [u32; 2]) -> [u32; 2] {
     const DISTORTION: f64 = 1.2;
 

@@ -25,8 +25,8 @@ pub struct FeaturePca {
 }
 
 impl FeaturePca {
-    /// Finds the components of `features`, `[channels, height, width]`. Each pixel is a sample; pixels with a feature that
-    /// is not finite are left out.
+    /// Finds the components of `features`, `[channels, height, width]`. Each pixel is a sample; pixels with NaN or
+    /// infinite features are left out.
     ///
     /// # Panics
     ///
@@ -56,12 +56,13 @@ impl FeaturePca {
     /// Colours `features`, `[channels, height, width]`, by their scores: the first component in blue, the second in green,
     /// the third in red, as in the authors' pictures.
     ///
-    /// The scores of the three components are stretched to `0..=255` together, so the first, which varies most, also
-    /// shows most. A pixel with a score that is not finite is black; so is a constant map.
+    /// The scores of the three components are stretched to `0..=255` together, so the first component, which varies
+    /// most, shows most. Pixels with NaN or infinite scores are black; a constant map is black too.
     ///
     /// # Panics
     ///
-    /// Panics if `features` does not hold `channels` planes of `size`, or `channels` is another number than at the fit.
+    /// Panics if `features` does not hold `channels` planes of `size`, or if `channels` differs from the number at the
+    /// fit.
     pub fn picture(&self, features: &[f32], channels: usize, size: Size) -> RgbImage {
         assert!(
             channels == self.mean.len(),
@@ -178,7 +179,7 @@ mod tests {
         assert!(image.pixels().all(|pixel| pixel.0 == [0; 3]));
     }
 
-    // As many channels as the heads of the networks have.
+    // The networks' heads have this many channels.
     #[test]
     fn the_components_of_a_large_map_are_orthonormal_and_uncorrelated() {
         let (channels, size) = (256, Size::new(30, 41));

@@ -8,7 +8,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 
 use crate::VizError;
 
-/// Writes `image` as a PNG file. Missing folders are made; `path` then holds the whole picture or what it held before.
+/// Writes `image` as a PNG file, and makes missing folders. On an error, `path` holds what it held before.
 ///
 /// # Errors
 ///
@@ -16,7 +16,7 @@ use crate::VizError;
 pub fn save_png(image: &RgbImage, path: impl AsRef<Path>) -> Result<(), VizError> {
     let path = path.as_ref();
     let mut bytes = Cursor::new(Vec::new());
-    // The encoder's default is made for speed; pictures for a README should be small.
+    // The encoder's default favours speed, but pictures for a README should be small.
     let encoder =
         PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
     image

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
 use image::{GrayImage, Luma, RgbImage};
 
-/// DejaVu Sans: ASCII, Latin-1 and a few signs; its licence lies beside it.
+/// DejaVu Sans, reduced to ASCII, Latin-1 and a few signs; its licence lies beside it.
 static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
     FontRef::try_from_slice(include_bytes!("../fonts/DejaVuSans.ttf"))
         .expect("the font is part of the crate")
@@ -35,7 +35,7 @@ impl TextStyle {
         self.mask_parts(text).1
     }
 
-    /// The glyphs of `text`, side by side, and the columns that they take.
+    /// The glyphs of `text`, side by side, and their width in columns.
     fn mask_parts(self, text: &str) -> (Vec<ab_glyph::Glyph>, u32) {
         let scale = PxScale::from(self.size as f32);
         let font = FONT.as_scaled(scale);
@@ -55,7 +55,7 @@ impl TextStyle {
         (glyphs, caret.ceil() as u32)
     }
 
-    /// How much of each pixel `text` covers, 0 to 255, `size` rows high.
+    /// The coverage of each pixel by `text`, 0 to 255. The mask is `size` rows high.
     pub fn mask(self, text: &str) -> GrayImage {
         let (glyphs, width) = self.mask_parts(text);
         let mut mask = GrayImage::new(width, self.size);
@@ -86,7 +86,7 @@ impl TextStyle {
         self.paint(image, corner, &self.mask(text));
     }
 
-    /// Paints the style's colour through a mask; what leaves the picture is cut.
+    /// Paints the style's colour through a mask. Pixels outside the picture are cut off.
     pub fn paint(self, image: &mut RgbImage, [left, top]: [u32; 2], mask: &GrayImage) {
         for (x, y, coverage) in mask.enumerate_pixels() {
             let Some(pixel) = image.get_pixel_mut_checked(left + x, top + y) else {
@@ -100,7 +100,7 @@ impl TextStyle {
         }
     }
 
-    /// `text`, or as much of its beginning as fits into `room` columns together with an ellipsis.
+    /// Returns `text` if it fits into `room` columns; else as much of its beginning as fits together with an ellipsis.
     pub fn shorten(self, text: &str, room: u32) -> String {
         if self.width(text) <= room {
             return text.to_owned();
@@ -161,7 +161,7 @@ mod tests {
             .filter(|&y| (0..mask.width()).any(|x| mask.get_pixel(x, y).0[0] > 127))
             .collect();
 
-        // Above and below stay free: accents and descenders reach there.
+        // Rows above and below stay free for accents and descenders.
         let (first, last) = (rows[0], rows[rows.len() - 1]);
         assert!(
             (1..=4).contains(&first) && (14..=16).contains(&last),

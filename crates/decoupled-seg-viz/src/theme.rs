@@ -1,6 +1,6 @@
 //! Colours that panels, legends, charts and matrices share.
 
-/// Behind everything.
+/// The background.
 pub(crate) const PAPER: [u8; 3] = [255, 255, 255];
 /// Titles.
 pub(crate) const INK: [u8; 3] = [28, 30, 34];

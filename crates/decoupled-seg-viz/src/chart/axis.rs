@@ -1,6 +1,6 @@
 //! Round numbers on axes.
 
-/// What an axis spans, and how far apart its numbers are.
+/// The span of an axis, and the distance between its numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Axis {
     low: f64,
@@ -11,11 +11,12 @@ pub(super) struct Axis {
 /// Numbers farther out are drawn here, so that differences stay finite.
 const FARTHEST: f64 = 1e300;
 
-/// Differences below this are none.
+/// Smaller differences count as zero.
 const SMALLEST: f64 = 1e-300;
 
 impl Axis {
-    /// An axis over the finite ones of `values` with about `most` numbers or fewer; they are whole if all values are.
+    /// An axis over the finite numbers in `values`, with at most about `most` labels. The labels are whole numbers if
+    /// all values are.
     pub fn over(values: impl Iterator<Item = f64>, most: usize) -> Self {
         let (mut low, mut high, mut whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
         for value in values.filter(|value| value.is_finite()) {
@@ -27,7 +28,7 @@ impl Axis {
         if low > high {
             (low, high, whole) = (0.0, 1.0, false);
         }
-        // Equal values, or so close that rounding would swallow the numbers between them.
+        // The values are equal, or so close that no number fits between them after rounding.
         let largest = low.abs().max(high.abs());
         if high - low <= 1e-9 * largest + SMALLEST {
             let room = if largest > SMALLEST {
@@ -47,7 +48,7 @@ impl Axis {
 
     /// The axis, extended to round numbers at both ends.
     pub fn rounded(self) -> Self {
-        // A hair of tolerance: an end may be a round number already, but for rounding.
+        // A small tolerance: an end may be a round number already, up to a rounding error.
         let below = (self.low / self.step + 1e-6).floor() * self.step;
         let above = (self.high / self.step - 1e-6).ceil() * self.step;
         Self {
@@ -61,7 +62,7 @@ impl Axis {
     pub fn ticks(self) -> impl Iterator<Item = f64> {
         let first = (self.low / self.step - 1e-6).ceil();
         let last = (self.high / self.step + 1e-6).floor();
-        // Zero is never -0.
+        // Adding 0.0 turns -0 into 0.
         (0..=(last - first) as usize).map(move |i| (first + i as f64 + 0.0) * self.step)
     }
 
@@ -81,7 +82,7 @@ impl Axis {
     }
 }
 
-/// The least of 1, 2 and 5 times a power of ten that is not below `step`.
+/// The smallest number of the form 1, 2 or 5 times a power of ten that is at least `step`.
 fn round_step(step: f64) -> f64 {
     let power = 10_f64.powf(step.log10().floor());
     let least = step * (1.0 - 1e-9);
@@ -89,7 +90,7 @@ fn round_step(step: f64) -> f64 {
         .into_iter()
         .find(|factor| factor * power >= least)
         .unwrap_or(10.0);
-    // A power below zero is not exact; one over it is.
+    // 10 to a negative power is not exact, but its reciprocal is.
     if power < 1.0 {
         factor / (1.0 / power).round()
     } else {

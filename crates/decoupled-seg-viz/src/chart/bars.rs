@@ -8,11 +8,11 @@ use crate::theme::{CURVES, INK};
 pub struct Bar {
     /// Its height.
     pub value: f64,
-    /// Half the length of the line that shows the spread; 0 draws none.
+    /// Half the length of the line that shows the spread; 0 draws no line.
     pub deviation: f64,
 }
 
-/// Groups of bars, one bar of each colour a group, as SVG. The axis starts at 0.
+/// Groups of bars as SVG. Each group has one bar of each colour. The axis starts at 0.
 ///
 /// # Example
 ///
@@ -39,7 +39,7 @@ impl BarChart {
     ///
     /// # Panics
     ///
-    /// Panics without a group.
+    /// Panics if there are no groups.
     pub fn new<S: Into<String>>(
         title: impl Into<String>,
         y_name: impl Into<String>,

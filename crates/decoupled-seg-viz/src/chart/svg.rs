@@ -8,7 +8,7 @@ pub(super) struct Svg {
     font_size: f64,
 }
 
-/// Which end of a text stands at its place.
+/// Which point of a text stands at the given place.
 #[derive(Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -21,7 +21,7 @@ pub(super) enum Anchor {
 pub(super) struct Stroke {
     pub color: [u8; 3],
     pub width: f64,
-    /// Lengths of dashes and gaps in turn; empty for a whole line.
+    /// Lengths of dashes and gaps in turn; empty for an unbroken line.
     pub dashes: &'static str,
 }
 
@@ -38,7 +38,7 @@ impl Svg {
         Self { text, font_size }
     }
 
-    /// About how wide `text` will be: which font the viewer has is not known here.
+    /// Estimates the width of `text`: the viewer's font is not known here.
     pub fn width(&self, text: &str) -> f64 {
         0.6 * self.font_size * text.chars().count() as f64
     }
