@@ -18,7 +18,7 @@ pub enum WeightsError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The file could not be written; one that was there before is still whole.
+    /// The file could not be written. An older file of that name is still whole.
     #[error("cannot write `{path}`: {source}")]
     Write {
         /// The file.
@@ -64,7 +64,7 @@ pub enum WeightsError {
         /// What it looks like instead.
         found: String,
     },
-    /// A format that is known and not read.
+    /// A known format that this crate does not read.
     #[error("`{path}` is not read: {reason}")]
     Unsupported {
         /// The file.
@@ -72,12 +72,12 @@ pub enum WeightsError {
         /// Which feature of the format, and what to do about it.
         reason: String,
     },
-    /// The file disagrees with itself: cut short, or altered.
+    /// The file contradicts itself: it was cut short, or altered.
     #[error("`{path}` is damaged: {reason}")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where it disagrees.
+        /// What contradicts what.
         reason: String,
     },
     /// The pickle inside asks Python for something that runs programs, which no checkpoint needs. Nothing was called.
@@ -96,7 +96,7 @@ pub enum WeightsError {
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// What would take it.
+        /// The part of the file that claims it.
         what: String,
         /// Bytes it declares.
         declared: u64,
@@ -134,7 +134,7 @@ pub enum WeightsError {
     Mismatch {
         /// The file.
         path: PathBuf,
-        /// What stood in front of all names.
+        /// The prefix of all names in the file.
         prefix: String,
         /// What does not fit.
         mismatch: Box<Mismatch>,

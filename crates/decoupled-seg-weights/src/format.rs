@@ -30,15 +30,15 @@ impl fmt::Display for Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guess {
     Known(Format),
-    /// A pickle without a container around it: no tensors can be in there.
+    /// A pickle without a container around it: it cannot hold tensors.
     BarePickle,
 }
 
 /// The number that opens a legacy file, 0x1950a86a20f9469cfc6c, as its pickle writes it.
 const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// Every pickle protocol's encoding of it starts well inside this.
+/// The number of bytes to search for it. Every pickle protocol puts it well inside.
 const LEGACY_MAGIC_WITHIN: usize = 64;
-/// Where a tar archive says what it is.
+/// Offset and bytes of a tar archive's magic word.
 const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
 /// The largest header that safetensors allows.
 const SAFETENSORS_MAX_HEADER: u64 = 100_000_000;

@@ -1,5 +1,5 @@
-//! Weights in and out of Burn modules: PyTorch checkpoints and safetensors, under the names that other code gives to the
-//! tensors.
+//! Loads and saves the weights of Burn modules: PyTorch checkpoints and safetensors, under the names that other code
+//! gives to the tensors.
 //!
 //! | to | use |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | write a module | [`save`], with a [`Placeholder`] for what only the other code has |
 //! | turn a `.pth` into a `.safetensors` | [`convert`] |
 //!
-//! Nothing in a file is executed, and no file takes more memory than four times its size.
+//! Nothing in a file is executed. Reading a file takes at most four times its size in memory (4 MiB for small files).
 
 mod error;
 mod format;

@@ -12,61 +12,63 @@ use crate::{Mismatch, Misshaped, WeightsError, WeightsFile};
 /// What to do with a file whose tensors are not exactly those of the network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LoadPolicy {
-    /// Every tensor must be there, fit, and belong to the network; otherwise nothing is loaded.
+    /// File and network must have the same tensors, of the same shapes; otherwise nothing is loaded.
     #[default]
     Whole,
-    /// Every tensor of the network must be there and fit; what else the file has is left out. For a backbone with a
-    /// classifier or another decoder behind it.
+    /// Every tensor of the network must be in the file and fit; other tensors of the file are left out. For a backbone
+    /// whose file holds a classifier or another decoder too.
     Complete,
-    /// Takes what fits, and reports the rest. For a new set of classes, a decoupled network from a plain one, a
-    /// backbone's weights with a classifier behind them. A file of which nothing fits is still an error.
+    /// Takes the tensors that fit, and reports the rest. For a new set of classes, for a decoupled network from a plain
+    /// one, or for a backbone from a classifier's file. A file without a single tensor that fits is still an error.
     Partial,
 }
 
 /// What [`load`] did, in the file's names.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LoadReport {
-    /// What stood in front of all names in the file: `model.`, `encoder_q.`; mostly nothing.
+    /// The prefix of all names in the file, such as `model.` or `encoder_q.`; mostly empty.
     pub prefix: String,
-    /// Taken from the file.
+    /// Names of the tensors that were taken from the file.
     pub loaded: Vec<String>,
     /// How much of each part of the module was taken, in the module's own names.
     pub parts: Vec<LoadedPart>,
-    /// Left as they were, or left in the file. Empty after [`LoadPolicy::Whole`].
+    /// Tensors of the network that kept their values, and tensors of the file that were not used. Empty after
+    /// [`LoadPolicy::Whole`].
     pub left_out: Mismatch,
 }
 
-/// A part of a module, `backbone` or `decoder`, and how much of it a file had.
+/// How much of one part of a module, such as `backbone` or `decoder`, came from the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedPart {
-    /// First part of the names of its tensors.
+    /// The word that the names of the part's tensors begin with.
     pub name: String,
     /// Tensors taken from the file.
     pub loaded: usize,
-    /// Tensors it has.
+    /// Tensors of the part.
     pub tensors: usize,
 }
 
 impl LoadedPart {
-    /// Whether some of it was taken, but less than nine tenths: a sign that the file holds another network.
+    /// Whether some tensors of the part were taken, but less than nine tenths. This is a sign that the file holds
+    /// another network.
     pub fn is_patchy(&self) -> bool {
         self.loaded > 0 && 10 * self.loaded < 9 * self.tensors
     }
 }
 
-/// Puts the tensors of a file into `module`; `keys` says which goes where.
+/// Puts the tensors of a file into `module`; `keys` maps their names.
 ///
-/// What `keys` does not name has the module's own name, so an empty [`KeyMap`] loads what [`save`](crate::save) wrote with
-/// one. A file under the module's own names loads whatever `keys` says.
+/// A tensor that `keys` does not name has the module's own name, so an empty [`KeyMap`] loads a file that
+/// [`save`](crate::save) wrote with an empty one. A file with the module's own names loads with any `keys`.
 ///
-/// Numbers are converted to the type that the module has. The module's device, and whether its parameters are trained,
-/// stay as they are. Clones of a module share the statistics of its batch norms in Burn, so these change in the clones
-/// too: load into a module of its own.
+/// Numbers are converted to the module's type. The module keeps its device, and its parameters stay trained or frozen.
+/// In Burn, clones of a module share the statistics of their batch norms, which thus change in all clones: load into a
+/// module that has none.
 ///
 /// # Errors
 ///
-/// [`WeightsError::Mismatch`] where the policy asks for more than the file has, [`WeightsError::Tensor`] if a tensor
-/// cannot be read, [`WeightsError::NotFinite`] if a value of one is not finite. The module is then unchanged.
+/// [`WeightsError::Mismatch`] if the policy asks for more than the file has, [`WeightsError::Tensor`] if a tensor
+/// cannot be read, [`WeightsError::NotFinite`] if a value is not finite. The module is then unchanged.
 pub fn load<M: Module>(
     module: &mut M,
     keys: &KeyMap,
@@ -89,8 +91,8 @@ pub fn load<M: Module>(
         });
     }
 
-    // All is read before anything is placed: a tensor may turn out to be unreadable. (Placing into a clone would not
-    // do, since the statistics of its batch norms are those of the original.)
+    // Read every tensor before placing the first: a later one may turn out to be unreadable. (A clone would not protect
+    // the original: the two share the statistics of their batch norms.)
     let mut loaded = Vec::with_capacity(plan.matches.len());
     let mut tensors = Vec::with_capacity(plan.matches.len());
     for Match { key, tensor } in plan.matches {
@@ -128,10 +130,10 @@ pub fn count_fitting<M: Module>(module: &M, keys: &KeyMap, file: &WeightsFile) -
     Plan::new(module, keys, file).matches.len()
 }
 
-/// The paths of a [`KeyMap`] leave the variants of our enums out.
+/// The paths in a [`KeyMap`] do not contain the variants of our enums.
 pub(crate) const SKIP_ENUM_VARIANTS: bool = true;
 
-/// Which tensor of the file goes where, and what does not fit.
+/// The place of each tensor of the file, and the tensors that do not fit.
 struct Plan {
     prefix: String,
     parts: Vec<LoadedPart>,
@@ -141,7 +143,7 @@ struct Plan {
 
 struct Match {
     key: String,
-    /// Under the module's name, in the module's type.
+    /// The file's tensor, under the module's name and in the module's type.
     tensor: PackTensor,
 }
 
@@ -150,13 +152,13 @@ impl Plan {
         let targets = module.collect(None, None, SKIP_ENUM_VARIANTS);
         let full_names = module.collect(None, None, !SKIP_ENUM_VARIANTS);
         let full_names: Vec<String> = full_names.into_iter().map(|it| it.name).collect();
-        // What the map does not name, other code has no name for.
+        // Other code has no name for a tensor that the map does not name.
         let official = |name: &str| keys.official_of(name).unwrap_or(name).to_string();
         let targets: Vec<(PackTensor, [String; 3])> = targets
             .into_iter()
             .zip(full_names)
             .map(|(target, full)| {
-                // A file that a training wrote has Burn's names, older ones with the variants of enums.
+                // A file that a training wrote has Burn's names; older files have the variants of enums in them.
                 let names = [official(&target.name), target.name.clone(), full];
                 (target, names)
             })
@@ -220,8 +222,8 @@ impl Plan {
         });
     }
 
-    /// What of the state dict has no place in the module. What stands beside it, such as the state of an optimizer, is
-    /// not counted.
+    /// The names in the state dict that have no place in the module. Names beside the state dict, such as an
+    /// optimizer's, do not count.
     fn unexpected(&self, keys: &KeyMap, file: &WeightsFile) -> Vec<String> {
         let taken: BTreeSet<&str> = self
             .matches
@@ -237,8 +239,8 @@ impl Plan {
     }
 }
 
-/// The tensor under the module's name. burn-store would keep the file's type of number, and the network would then
-/// compute in several at once.
+/// The tensor under the module's name and in its type. burn-store would keep the file's type, and the network would
+/// then mix types.
 fn place(mut tensor: PackTensor, name: String, dtype: DType) -> PackTensor {
     if tensor.dtype == dtype {
         tensor.name = name;
@@ -280,7 +282,7 @@ mod tests {
         conv.weight.val().into_data()
     }
 
-    /// Earlier runs wrote the variants of enums into the names.
+    /// Files of earlier versions have the variants of enums in their names.
     #[test]
     fn names_with_and_without_enum_variants_load() {
         let folder = tempfile::tempdir().expect("a temporary folder");

@@ -5,15 +5,15 @@ use burn::tensor::DType;
 /// How the tensors of a file differ from those of a network, in the file's names.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Mismatch {
-    /// The network has them, the file does not.
+    /// Tensors that only the network has.
     pub missing: Vec<String>,
-    /// The file has them, the network does not.
+    /// Tensors that only the file has.
     pub unexpected: Vec<String>,
-    /// Both have them, in another shape or kind of number.
+    /// Tensors that both have, with different shapes or kinds of numbers.
     pub misshaped: Vec<Misshaped>,
 }
 
-/// A tensor that is there and does not fit.
+/// A tensor that file and network both have, but that does not fit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Misshaped {
     /// Its name in the file.
@@ -33,7 +33,7 @@ impl Mismatch {
     }
 }
 
-/// Names listed in a message before the rest is only counted; the fields have them all.
+/// A message lists this many names and counts the rest. The fields hold all names.
 const LISTED: usize = 8;
 
 impl fmt::Display for Mismatch {

@@ -2,12 +2,12 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
-/// What is wrong with a pickle.
+/// Why a pickle is refused.
 #[derive(Debug)]
 pub(crate) enum PickleProblem {
     Io(io::Error),
     Damaged(String),
-    /// It asks for a Python name that runs programs.
+    /// It asks for this Python name, which runs programs.
     Unsafe(String),
     /// Reading it would take this many bytes.
     TooLarge(u64),
@@ -24,8 +24,8 @@ impl From<io::Error> for PickleProblem {
 
 type Result<T> = std::result::Result<T, PickleProblem>;
 
-/// Modules of Python whose functions run programs, load code or reach the network. The reader never calls anything, so a
-/// name that is missing here does no harm; a name that is here says what the file was made for.
+/// Modules of Python whose functions run programs, load code or reach the network. The reader never calls anything, so
+/// a name that is missing here does no harm. A name that is listed here shows that the file was made to attack.
 const RUNS_PROGRAMS: &[&str] = &[
     "_pickle",
     "asyncio",
@@ -71,7 +71,7 @@ const RUNS_PROGRAMS: &[&str] = &[
     "zipimport",
 ];
 
-/// The same among the functions of PyTorch and NumPy.
+/// Functions of PyTorch and NumPy that run programs or load code.
 const RUNS_PROGRAMS_BY_NAME: &[(&str, &str)] = &[
     ("numpy", "load"),
     ("torch", "compile"),
@@ -81,7 +81,7 @@ const RUNS_PROGRAMS_BY_NAME: &[(&str, &str)] = &[
     ("torch.serialization", "load"),
 ];
 
-/// What of Python's built-in names is a plain value; the others run code, `eval` and `getattr` among them.
+/// The built-in names of Python that stand for plain values. All others, such as `eval` and `getattr`, run code.
 const PLAIN_BUILTINS: &[&str] = &[
     "bool",
     "bytearray",
@@ -102,14 +102,14 @@ const PLAIN_BUILTINS: &[&str] = &[
 
 /// Bytes that burn-store's reader needs for one value: its object, its place on the stack or in a container.
 const NODE: u64 = 112;
-/// Longest text kept to resolve a name; Python's own are shorter.
+/// Longest text that is kept to resolve a name. Python's own names are shorter.
 const LONGEST_NAME: usize = 128;
 
-/// Walks through one pickle without building or calling anything, up to and with its `STOP`.
+/// Walks through one pickle, including its `STOP`, without building or calling anything.
 ///
-/// It follows the opcodes of the pickle machine on a stack of sizes. That yields every name that the pickle asks
-/// Python for, none of which may run programs, and the memory that reading it in earnest will take, copies through
-/// the memo included, of which no more than `budget` bytes may be in use at any time.
+/// The walk follows the opcodes of the pickle machine on a stack of sizes. So it meets every name that the pickle asks
+/// Python for, and refuses the names that run programs. It also adds up the memory that reading the pickle would take,
+/// copies through the memo included, and refuses a pickle that would hold more than `budget` bytes at any time.
 pub(crate) fn scan<R: BufRead>(reader: &mut R, budget: u64) -> Result<()> {
     Machine {
         reader,
@@ -122,7 +122,7 @@ pub(crate) fn scan<R: BufRead>(reader: &mut R, budget: u64) -> Result<()> {
     .run()
 }
 
-/// A value: what it weighs, and what it says if it is a short text.
+/// A value: its size in bytes, and its text if it is a short one.
 #[derive(Clone)]
 struct Slot {
     weight: u64,
@@ -187,7 +187,7 @@ impl<R: BufRead> Machine<'_, R> {
                 b'C' => self.sized(1)?,
                 b'B' => self.sized(4)?,
                 0x8e | 0x96 => self.sized(8)?,
-                // Containers from what is above the mark, or from the last few.
+                // Containers made of the values above the mark, or of the last few values.
                 b't' | b'l' | b'd' | 0x91 => {
                     let weight = self.pop_to_mark()?;
                     self.push_node(weight)?;
@@ -195,7 +195,7 @@ impl<R: BufRead> Machine<'_, R> {
                 0x85 => self.gather(1)?,
                 0x86 => self.gather(2)?,
                 0x87 => self.gather(3)?,
-                // Into the container below.
+                // Adds values to the container below them.
                 b'a' => self.put_into_container(1)?,
                 b's' => self.put_into_container(2)?,
                 b'e' | b'u' | 0x90 => {
@@ -251,10 +251,10 @@ impl<R: BufRead> Machine<'_, R> {
                     }
                     self.push_node(module.weight.saturating_add(name.weight))?;
                 }
-                // Calls: of a name that has passed, or of what such a call gave.
+                // Calls a name that was allowed, or the result of such a call.
                 b'R' | 0x81 | b'b' => self.gather(2)?,
                 0x92 => self.gather(3)?,
-                // Tensors outside.
+                // References to tensors outside the pickle.
                 b'P' => {
                     let line = self.line()?;
                     self.push_node(line.len() as u64)?;
@@ -290,7 +290,7 @@ impl<R: BufRead> Machine<'_, R> {
         Ok(length)
     }
 
-    /// Passes over bytes, which must be there.
+    /// Skips `length` bytes; fails if the pickle ends before.
     fn skip(&mut self, length: u64) -> Result<()> {
         let mut left = length;
         while left > 0 {
@@ -332,14 +332,14 @@ impl<R: BufRead> Machine<'_, R> {
         self.push_node(0)
     }
 
-    /// Bytes behind their own length.
+    /// Skips a value of bytes that stands behind its length.
     fn sized(&mut self, width: usize) -> Result<()> {
         let length = self.length(width)?;
         self.skip(length)?;
         self.push_node(length)
     }
 
-    /// Text behind its own length.
+    /// Reads a text that stands behind its length.
     fn text(&mut self, width: usize) -> Result<()> {
         let length = self.length(width)?;
         if length > LONGEST_NAME as u64 {
@@ -412,7 +412,7 @@ impl<R: BufRead> Machine<'_, R> {
         Ok(())
     }
 
-    /// Takes everything above the last mark; returns its weight.
+    /// Removes the values above the last mark; returns their size in bytes.
     fn pop_to_mark(&mut self) -> Result<u64> {
         let mark = self.marks.pop().ok_or_else(underflow)?;
         let weight = self
@@ -423,7 +423,7 @@ impl<R: BufRead> Machine<'_, R> {
         Ok(weight)
     }
 
-    /// Takes `count` values; returns their weight.
+    /// Removes `count` values; returns their size in bytes.
     fn take(&mut self, count: usize) -> Result<u64> {
         let mut weight = 0_u64;
         for _ in 0..count {
@@ -432,7 +432,7 @@ impl<R: BufRead> Machine<'_, R> {
         Ok(weight)
     }
 
-    /// Replaces the last `count` values by one that holds them.
+    /// Replaces the last `count` values by one value that holds them.
     fn gather(&mut self, count: usize) -> Result<()> {
         let weight = self.take(count)?;
         self.push_node(weight)
@@ -470,7 +470,8 @@ impl<R: BufRead> Machine<'_, R> {
     }
 }
 
-/// Refuses the names that run programs. Any other stays a name: nothing is imported, built or called.
+/// Refuses the names that run programs. All other names are accepted as mere names: nothing is imported, built or
+/// called.
 fn allow(module: &str, name: &str) -> Result<()> {
     let package = module.split('.').next().unwrap_or_default();
     let runs_programs = match module {

@@ -1,9 +1,9 @@
-//! What training scripts put in front of the names of a network's tensors.
+//! The prefixes that training scripts put in front of the names of a network's tensors.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Keys under which scripts keep the state dict, and what wrappers of PyTorch put in front of every name.
+/// Keys under which scripts keep the state dict, and the prefixes that wrappers of PyTorch put in front of every name.
 const WRAPPERS: [&str; 9] = [
     "state_dict",
     "model_state_dict",
@@ -16,7 +16,7 @@ const WRAPPERS: [&str; 9] = [
     "_orig_mod",
 ];
 
-/// What scripts keep beside the state dict and is no part of the network.
+/// Keys that scripts keep beside the state dict. They are no part of the network.
 const COMPANY: [&str; 8] = [
     "optim",
     "model_ema",
@@ -28,10 +28,10 @@ const COMPANY: [&str; 8] = [
     "scaler",
 ];
 
-/// How many tensors at least have to fit behind a prefix that nobody has heard of: one may do so by chance.
+/// How many tensors at least must fit behind an unknown prefix: one tensor may fit by chance.
 const LEAST: usize = 2;
 
-/// What stands in front of all names of the state dict: wrappers, one in the other.
+/// The prefix of all names in the state dict: the wrappers, from the outermost to the innermost.
 pub(crate) fn wrapper<'a>(keys: impl Iterator<Item = &'a String>) -> String {
     let mut keys: Vec<&str> = keys.map(String::as_str).collect();
     let mut wrapper = String::new();
@@ -43,8 +43,8 @@ pub(crate) fn wrapper<'a>(keys: impl Iterator<Item = &'a String>) -> String {
     wrapper
 }
 
-/// Whether all tensors lie under a name, but for company. `model` may be a part of a network too, so that what else
-/// there is has to be known.
+/// Whether all tensors lie under `name`, except for the [`COMPANY`] beside the state dict. Other tensors beside it
+/// would mean that `name` (such as `model`) is a part of the network.
 fn wraps(name: &str, keys: &[&str]) -> bool {
     let is_company = |key: &str| COMPANY.iter().any(|company| key.starts_with(company));
     let is_inside = |key: &str| inside(key, name).is_some();
@@ -56,8 +56,8 @@ fn inside<'a>(key: &'a str, name: &str) -> Option<&'a str> {
     key.strip_prefix(name)?.strip_prefix('.')
 }
 
-/// The prefix behind which most of `keys` are among `names`; the plain one before one of averaged weights, the shorter
-/// before the longer.
+/// The prefix behind which most of `keys` are among `names`. Of equals, plain weights come before averaged ones, then
+/// the shorter prefix before the longer.
 pub(crate) fn of_names<'a>(keys: impl Iterator<Item = &'a str>, names: BTreeSet<&str>) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for key in keys {

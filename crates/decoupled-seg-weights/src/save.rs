@@ -13,7 +13,7 @@ use safetensors::{Dtype, View};
 use crate::load::SKIP_ENUM_VARIANTS;
 use crate::{WeightsError, WeightsFile};
 
-/// A tensor that PyTorch's code has and ours does not, with the value that it gets in an exported file.
+/// A tensor that PyTorch's code has and ours lacks, with its value in an exported file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Placeholder {
     /// Its official name.
@@ -23,7 +23,7 @@ pub struct Placeholder {
 }
 
 impl Placeholder {
-    /// The counter of a PyTorch batch norm, at 0: Burn's has none.
+    /// The counter of a PyTorch batch norm, at 0. Burn's batch norm has no counter.
     pub fn num_batches_tracked(key: &str) -> Self {
         Self {
             key: key.to_string(),
@@ -34,7 +34,7 @@ impl Placeholder {
 
 /// Writes the tensors of `module` to a `.safetensors` file, under their official names.
 ///
-/// The file is written beside its place and renamed once it is complete. An existing file is replaced.
+/// The file is written under a temporary name and renamed once it is complete. An existing file is replaced.
 ///
 /// # Errors
 ///
@@ -99,8 +99,8 @@ fn write(tensors: Vec<(String, TensorData)>, path: &Path) -> Result<(), WeightsE
         };
         views.push((key, Stored { dtype, data }));
     }
-    // What the `safetensors` Python package looks for. One entry only: several would stand in the order of a hash map,
-    // another one each time, and the same weights would not give the same file.
+    // The `safetensors` Python package looks for this entry. There is one entry only: several would be written in the
+    // random order of a hash map, and equal weights would give different files.
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     write_atomic(path, |file| {
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(io::Error::other)?;

@@ -14,15 +14,15 @@ use crate::prefix;
 use crate::zip_directory::{ZipProblem, find_pickle};
 use crate::{Format, WeightsError};
 
-/// A file of weights, opened and checked, its tensors not yet read.
+/// A file of weights that is open and checked. Its tensors are read when they are asked for.
 ///
 /// Opens `.pth` files of PyTorch (zip since 1.6, legacy before) and `.safetensors`, told apart by their content. Names
 /// come without the wrappers that training leaves around them: `state_dict`, `model` or `net` around the tensors,
 /// `module.` and `_orig_mod.` in front of each.
 ///
-/// A pickle is never executed: what is no tensor in it stays a name. Before burn-store reads one, its opcodes are walked
-/// through: it may not name what runs programs, and neither it nor the archive around it may declare more than four
-/// times the file's size (4 MiB for small files). See the repository's `docs/weights.md`.
+/// A pickle is never executed: names that do not build tensors stay names. Before burn-store reads a pickle, a walk
+/// through its opcodes refuses names that run programs. Neither the pickle nor the archive around it may declare more
+/// than four times the file's size (4 MiB for small files). See the repository's `docs/weights.md`.
 ///
 /// # Example
 ///
@@ -40,13 +40,13 @@ use crate::{Format, WeightsError};
 pub struct WeightsFile {
     path: PathBuf,
     format: Format,
-    /// Under their full names.
+    /// The tensors by their full names.
     tensors: BTreeMap<String, PackTensor>,
-    /// What stands in front of the names of the state dict: `state_dict.module.`.
+    /// The prefix of the names in the state dict, such as `state_dict.module.`.
     wrapper: String,
 }
 
-/// What a [`WeightsFile`] says about one of its tensors.
+/// Name, shape and type of a tensor in a [`WeightsFile`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Name, without wrappers.
@@ -57,9 +57,9 @@ pub struct Entry {
     pub dtype: DType,
 }
 
-/// What a file may take in memory, in multiples of its size.
+/// The memory that a file may take, in multiples of its size.
 const MEMORY_FACTOR: u64 = 4;
-/// The same for small files, in bytes: the tables of a hundred tensors weigh more than a hundred small tensors.
+/// The memory that any file may take, in bytes. In small files the tables of tensors are larger than the tensors.
 const MEMORY_FLOOR: u64 = 4 << 20;
 /// Pickles of a legacy file: magic number, protocol, system, object, order of the storages.
 const LEGACY_PICKLES: usize = 5;
@@ -69,8 +69,8 @@ impl WeightsFile {
     ///
     /// # Errors
     ///
-    /// Any [`WeightsError`] but a mismatch: the file is missing, no checkpoint, damaged, too large for its size, or
-    /// asks Python for something that tensors do not need.
+    /// Any [`WeightsError`] except a mismatch: the file is missing, is no checkpoint, is damaged, declares more than
+    /// its size allows, or asks Python for something that tensors do not need.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
         let path = path.as_ref();
         let format = match guess(path)? {
@@ -117,7 +117,7 @@ impl WeightsFile {
         self.format
     }
 
-    /// What is in there, sorted by name.
+    /// The tensors in the file, sorted by name.
     pub fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
         self.tensors.iter().filter_map(|(key, tensor)| {
             let key = key.strip_prefix(&self.wrapper)?;
@@ -134,7 +134,7 @@ impl WeightsFile {
         self.entries().find(|entry| entry.key == key)
     }
 
-    /// How many tensors of the file `keys` names, behind the prefix that suits best.
+    /// How many tensors of the file `keys` names, behind the prefix for which most of them are named.
     pub fn count_named(&self, keys: &KeyMap) -> usize {
         let names = keys.keys().iter().map(|key| key.official.as_str());
         let prefix = prefix::of_names(self.keys(), names.collect());
@@ -146,7 +146,7 @@ impl WeightsFile {
     ///
     /// # Errors
     ///
-    /// [`WeightsError::Tensor`] if its bytes are not there or fail their checksum.
+    /// [`WeightsError::Tensor`] if the tensor's bytes are missing or fail their checksum.
     pub fn read(&self, key: &str) -> Result<Option<TensorData>, WeightsError> {
         let Some(tensor) = self.tensor(&format!("{}{key}", self.wrapper)) else {
             return Ok(None);
@@ -171,7 +171,7 @@ impl WeightsFile {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// A tensor may be a view that repeats a few bytes without end.
+    /// Checks declared sizes: a tensor may be a view that repeats a few bytes without end.
     fn check_sizes(&self) -> Result<(), WeightsError> {
         let length = open(&self.path)?.1;
         let declared = self.tensors.values().fold(0_u64, |sum, tensor| {
@@ -205,7 +205,7 @@ fn open(path: &Path) -> Result<(File, u64), WeightsError> {
     })
 }
 
-/// What a check finds, before it is known which file it is about.
+/// The finding of a check that does not know the file's path.
 enum Problem {
     Zip(ZipProblem),
     Pickle(PickleProblem),
@@ -304,7 +304,7 @@ fn check_safetensors(mut file: File, length: u64) -> Result<(), Problem> {
 }
 
 fn read_pytorch(path: &Path) -> Result<BTreeMap<String, PackTensor>, WeightsError> {
-    // Official names have gaps on purpose (`final.0`, `final.3`); burn-store would close them.
+    // Official names have gaps on purpose (`final.0`, `final.3`). By default burn-store would close the gaps.
     let mut store = PytorchStore::from_file(path).map_indices_contiguous(false);
     match store.get_all_tensors() {
         Ok(tensors) => Ok(tensors.clone()),
@@ -321,7 +321,7 @@ fn read_pytorch(path: &Path) -> Result<BTreeMap<String, PackTensor>, WeightsErro
     }
 }
 
-/// Whether the cause of an error, at whatever depth, is the end of the file.
+/// Whether the end of the file is among the causes of an error.
 fn ends_too_early(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| {
         let io = error.downcast_ref::<std::io::Error>();

@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// What is wrong with an archive.
+/// Why an archive is refused.
 #[derive(Debug)]
 pub(crate) enum ZipProblem {
     Io(io::Error),
@@ -33,10 +33,11 @@ const LOCAL_RECORD: [u8; 4] = *b"PK\x03\x04";
 const LOCAL_RECORD_SIZE: usize = 30;
 /// Id of the extra field that holds numbers too large for 32 bits.
 const ZIP64_EXTRA: u16 = 1;
-/// Fewer bytes of file than this for an entry are not honest: PyTorch aligns every tensor to 64.
+/// A directory with more entries than the file has room for is a forgery: PyTorch aligns every tensor to 64 bytes, so
+/// each entry takes at least this many.
 const MIN_BYTES_PER_ENTRY: u64 = 128;
 
-/// What to do about a program that `torch.jit.save` wrote.
+/// Message for a program that `torch.jit.save` wrote.
 const TORCHSCRIPT: &str = "a TorchScript program, which holds code; in Python: `torch.save(torch.jit.load(\"in.pt\").state_dict(), \"out.pth\")`";
 
 /// Where the pickle of a checkpoint lies in its archive.
@@ -48,8 +49,9 @@ pub(crate) struct PickleRange {
 
 /// Checks the directory of a PyTorch archive before anything is unpacked, and finds `data.pkl`.
 ///
-/// `torch.save` stores its entries uncompressed. Only such archives pass, with every entry inside the file and all of
-/// them together no larger than it, so that none of the sizes declared there can ask for more memory than the file has.
+/// `torch.save` stores its entries uncompressed. Only such archives pass. Every entry must lie inside the file, and all
+/// entries together must be no larger than the file, so no declared size can ask for more memory than the file has
+/// bytes.
 pub(crate) fn find_pickle(file: &mut File, length: u64) -> Result<PickleRange> {
     let directory = Directory::locate(file, length)?;
     let most = 64 + length / MIN_BYTES_PER_ENTRY;
@@ -74,7 +76,7 @@ pub(crate) fn find_pickle(file: &mut File, length: u64) -> Result<PickleRange> {
         total = total.saturating_add(entry.size);
         let root = name.strip_suffix("data.pkl").unwrap_or("?");
         if root.is_empty() || root.ends_with('/') {
-            // As burn-store: the one closest to the top.
+            // Of several, burn-store takes the one closest to the top.
             if pickle.as_ref().is_none_or(|(best, _)| root.len() < *best) {
                 pickle = Some((root.len(), entry));
             }
@@ -198,7 +200,7 @@ fn parse_record(bytes: &[u8]) -> Result<(&str, Entry, &[u8])> {
         let mut field = part(extra, 4, end)?;
         extra = &extra[end..];
         if id == ZIP64_EXTRA {
-            // Only the numbers that did not fit are here, in this order.
+            // The extra field holds only the numbers that did not fit, in this order.
             for number in [&mut entry.size, &mut entry.stored, &mut entry.start] {
                 if *number == u64::from(u32::MAX) {
                     *number = u64_at(field, 0)?;
@@ -211,7 +213,7 @@ fn parse_record(bytes: &[u8]) -> Result<(&str, Entry, &[u8])> {
 }
 
 impl Entry {
-    /// Refuses what `torch.save` does not write.
+    /// Refuses entries that `torch.save` does not write.
     fn check(&self, name: &str, directory_start: u64) -> Result<()> {
         if self.flags & 1 != 0 {
             return Err(ZipProblem::Unsupported(format!("`{name}` is encrypted")));
