@@ -6,7 +6,7 @@ use image::RgbImage;
 
 use super::{Coding, SPLITS, SyntheticConfig};
 
-/// Values of CamVid for the classes of the scenes; 11 is void.
+/// CamVid's values for the classes of the scenes; 11 is void.
 const CAMVID: Coding = Coding {
     values: [3, 4, 1, 7, 2, 6, 5, 0, 9, 8],
     ignored: 11,
@@ -73,7 +73,7 @@ pub fn write_camvid_original(
     Ok(())
 }
 
-/// The names of the release at the places where its splits begin.
+/// A frame's name as in the release, where each split has names of its own.
 fn camvid_name(split: Split, number: usize) -> String {
     match split {
         Split::Train | Split::TrainVal => format!("0006R0_f{:05}", 930 + 30 * number),

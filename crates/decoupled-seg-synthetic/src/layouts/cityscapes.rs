@@ -15,7 +15,7 @@ pub(super) const TRAIN_IDS: Coding = Coding {
     ignored: IGNORE_LABEL,
 };
 
-/// Ids of Cityscapes; ignored pixels become "ego vehicle", which they are.
+/// Ids of Cityscapes. Ignored pixels become "ego vehicle", because they show the camera's own car.
 pub(super) fn ids() -> Coding {
     let id = |train_id: u8| {
         let label = CITYSCAPES_LABELS
@@ -87,7 +87,8 @@ pub fn write_cityscapes(
     Ok(())
 }
 
-/// Writes `train_extra` with coarse labels (pixels near a border are unlabelled), as many as training images.
+/// Writes `train_extra` with as many images as the training split. Its labels are coarse: pixels near a border are
+/// unlabelled.
 ///
 /// # Errors
 ///
@@ -133,7 +134,7 @@ fn write_cities(
             &sample.image,
         )?;
         let labels = root.join(format!("{kind}/{part}/{city}"));
-        // The labels of the test split are withheld: everything is "out of roi".
+        // The benchmark withholds the labels of the test split: every pixel is "out of roi".
         let withheld = LabelMap::filled(sample.size(), 3);
         let (by_id, by_train_id) = if part == "test" {
             (withheld, LabelMap::filled(sample.size(), IGNORE_LABEL))

@@ -9,8 +9,8 @@ use decoupled_seg_datasets::{
 use super::{SyntheticConfig, write_text};
 use crate::StreetScenes;
 
-/// Writes folders for training and a list for validation, and `dataset.toml` that describes them, as
-/// [`CustomDataset::open`] reads.
+/// Writes folders for training, a list for validation, and a `dataset.toml` that describes both for
+/// [`CustomDataset::open`].
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A writer for each layout that a reader knows.
+//! Writers, one for each layout that a reader opens.
 
 mod bdd100k;
 mod camvid;
@@ -25,7 +25,7 @@ use crate::{StreetScenes, StreetScenesConfig};
 
 const SPLITS: [Split; 3] = [Split::Train, Split::Val, Split::Test];
 
-/// How much is written.
+/// How many images a writer makes, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SyntheticConfig {
@@ -37,7 +37,7 @@ pub struct SyntheticConfig {
     pub test: usize,
     /// Size of the images.
     pub size: Size,
-    /// Fixes the scenes.
+    /// Seed of the scenes.
     pub seed: u64,
 }
 
@@ -64,7 +64,7 @@ impl SyntheticConfig {
         }
     }
 
-    /// The scenes of a split; no scene is in two.
+    /// The scenes of a split. No scene belongs to two splits.
     fn scenes(&self, split: Split) -> impl Iterator<Item = Sample> {
         let Self { size, seed, .. } = *self;
         let start = match split {
@@ -78,7 +78,7 @@ impl SyntheticConfig {
     }
 }
 
-/// What another data set calls the classes of [`StreetScenes`](crate::StreetScenes).
+/// The values that another data set has for the classes of [`StreetScenes`](crate::StreetScenes).
 #[derive(Debug, Clone)]
 struct Coding {
     /// The values for the 10 classes, in order.
@@ -97,7 +97,7 @@ impl Coding {
     }
 }
 
-/// Writes a text file; makes the folders.
+/// Writes a text file, and makes missing folders.
 fn write_text(path: &Path, text: &str) -> Result<(), DatasetError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let written = fs::create_dir_all(folder).and_then(|()| fs::write(path, text));

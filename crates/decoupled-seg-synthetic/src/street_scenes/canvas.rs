@@ -4,7 +4,7 @@ use image::RgbImage;
 
 pub(super) type Color = [f32; 3];
 
-/// A picture in the making: light in `0..=255` with room above, and the label of what is seen.
+/// An unfinished picture: the light of each pixel, in `0..=255` but not clipped, and the label of the visible object.
 pub(super) struct Canvas {
     pub width: i32,
     pub height: i32,
@@ -27,7 +27,7 @@ impl Canvas {
         inside.then(|| y as usize * self.width as usize + x as usize)
     }
 
-    /// Covers a pixel; outside the picture nothing happens.
+    /// Covers a pixel. Pixels outside the picture are left out.
     pub(super) fn paint(&mut self, x: i32, y: i32, label: u8, color: Color) {
         if let Some(at) = self.at(x, y) {
             self.light[at] = color;
@@ -35,7 +35,7 @@ impl Canvas {
         }
     }
 
-    /// Covers a pixel that lets through a share of what is behind it.
+    /// Covers a pixel with a colour that lets a share of the background through.
     pub(super) fn glaze(&mut self, x: i32, y: i32, label: u8, color: Color, through: f32) {
         if let Some(at) = self.at(x, y) {
             let behind = self.light[at];
@@ -44,7 +44,7 @@ impl Canvas {
         }
     }
 
-    /// Darkens a pixel; what is seen there stays.
+    /// Darkens a pixel; its label stays.
     pub(super) fn shade(&mut self, x: i32, y: i32, factor: f32) {
         if let Some(at) = self.at(x, y) {
             self.light[at] = self.light[at].map(|value| value * factor);
@@ -55,7 +55,7 @@ impl Canvas {
         self.at(x, y).map(|at| self.labels[at])
     }
 
-    /// Calls `inside` for every pixel whose centre lies in a box, with the centre.
+    /// Calls `inside` with the centre of every pixel that has its centre in a box.
     pub(super) fn each_in(
         &mut self,
         [left, top, right, bottom]: [f32; 4],
@@ -73,7 +73,7 @@ impl Canvas {
         }
     }
 
-    /// The picture under a light (a factor per channel and pixel), and its labels.
+    /// Returns the labels, and the picture under a light: a factor for each channel and pixel.
     pub(super) fn finish(
         self,
         mut lit: impl FnMut(i32, i32, Color) -> Color,
@@ -82,7 +82,7 @@ impl Canvas {
         let mut bytes = Vec::with_capacity(3 * width * height);
         for (at, &light) in self.light.iter().enumerate() {
             let color = lit((at % width) as i32, (at / width) as i32, light);
-            // `as` clips.
+            // `as` clips to `0..=255`.
             bytes.extend(color.map(|value| (value + 0.5) as u8));
         }
         let image = RgbImage::from_raw(self.width as u32, self.height as u32, bytes);

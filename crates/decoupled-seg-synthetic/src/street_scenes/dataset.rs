@@ -14,7 +14,7 @@ use super::layout::Layout;
 use super::objects;
 use super::stage::Stage;
 
-/// Which scenes a [`StreetScenes`] shows.
+/// Configuration of [`StreetScenes`]: which scenes, and of what size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreetScenesConfig {
@@ -22,7 +22,7 @@ pub struct StreetScenesConfig {
     pub len: usize,
     /// Size of the pictures.
     pub size: Size,
-    /// Fixes the scenes. The same scene is seen at any resolution.
+    /// Seed of the scenes. Each size shows the same scenes at another resolution.
     pub seed: u64,
 }
 
@@ -40,9 +40,9 @@ impl Default for StreetScenesConfig {
 /// Street scenes drawn from a seed: road, sidewalks, houses, fences, poles, signs, trees, sky, people and cars, in
 /// perspective, with texture, shadows, changing light, grain and blur.
 ///
-/// Labels are exact. Colours overlap between classes (grey cars before grey houses on grey roads), poles and signs
-/// are a few pixels wide, things hide each other; in some scenes the camera's own car covers the bottom and is
-/// ignored. Scene `i` of a seed is the same whatever else is asked for.
+/// Labels are exact. Colours overlap between classes (grey cars before grey houses on grey roads), poles and signs are
+/// a few pixels wide, and objects hide each other. In some scenes the camera's own car covers the bottom and is
+/// ignored. Scene `i` depends only on the seed and `i`.
 ///
 /// ```
 /// use decoupled_seg_datasets::{Dataset, SegmentationDataset, Size};
@@ -75,11 +75,11 @@ pub(super) mod label {
 }
 
 impl StreetScenes {
-    /// Makes the data set; scenes are drawn when they are asked for.
+    /// Makes the data set. A scene is drawn each time it is asked for.
     ///
     /// # Panics
     ///
-    /// Panics below 16x16 pixels.
+    /// Panics if the size is below 16x16 pixels.
     pub fn new(config: StreetScenesConfig) -> Self {
         let Size { height, width } = config.size;
         assert!(
@@ -143,7 +143,7 @@ impl StreetScenes {
             std::array::from_fn(|i| color[i] * light.gain[i] * fall)
         });
         let mut image = gaussian_blur(&image, light.blur);
-        // Grain comes from the sensor, behind the lens.
+        // Grain comes last, after the lens: it is noise of the sensor.
         let noise = stage.noise.layer(100);
         for (at, value) in image.iter_mut().enumerate() {
             let grain = noise.white(at as i32, 0) + noise.white(at as i32, 1) - 1.0;
@@ -153,7 +153,7 @@ impl StreetScenes {
     }
 }
 
-/// The front of the camera's own car.
+/// Paints the front of the camera's own car.
 fn paint_hood(canvas: &mut Canvas, share: f32) {
     let (width, height) = (canvas.width as f32, canvas.height as f32);
     canvas.each_in(
@@ -278,7 +278,7 @@ mod tests {
         );
     }
 
-    /// The best guess of a pixel's class from its colour alone must be far from right.
+    /// Guessing a pixel's class from its colour alone must be far from right.
     #[test]
     fn colour_alone_does_not_tell_the_class() {
         use std::collections::HashMap;

@@ -2,7 +2,7 @@ use rand::{Rng, RngExt};
 
 use super::canvas::Color;
 
-/// A scene in metres, before it is seen at any resolution. `x` is to the right of the camera, `depth` before it.
+/// A scene in metres, independent of resolution. `x` points to the right of the camera, `depth` forwards.
 pub(super) struct Layout {
     /// Where the horizon lies, as a share of the height.
     pub horizon: f32,
@@ -25,7 +25,7 @@ pub(super) struct Layout {
     pub sky: Sky,
     pub light: Light,
     pub skyline: f32,
-    /// How much of the bottom the camera's own car covers, if any.
+    /// Share of the height that the camera's own car covers at the bottom; `None` for scenes without it.
     pub hood: Option<f32>,
     pub noise: u32,
 }
@@ -48,7 +48,7 @@ pub(super) struct Light {
     pub vignette: f32,
     pub grain: f32,
     pub blur: f64,
-    /// Side (-1 or 1) and reach of the shadow on the ground, in metres from that side's facade, and its darkness.
+    /// The shadow on the ground: its side (-1 or 1), its reach in metres from that side's facade, and its darkness.
     pub shadow: (f32, f32, f32),
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Block {
     pub height: f32,
     pub wall: Color,
     pub window: Color,
-    /// Pitch of the windows along and up.
+    /// Distance between windows, along the front and upwards.
     pub pitch: [f32; 2],
 }
 
@@ -240,7 +240,7 @@ impl Layout {
         });
     }
 
-    /// A place beside the road, this far from its kerb.
+    /// A place beside the road, `near` to `far` from its kerb.
     fn beside(&self, rng: &mut impl Rng, near: f32, far: f32) -> f32 {
         let distance = between(rng, near, far);
         if rng.random_bool(0.5) {
@@ -255,7 +255,7 @@ pub(super) fn between(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
     rng.random_range(low..high)
 }
 
-/// A depth such that near and far things are seen at about even sizes.
+/// Draws a depth so that the sizes of objects in the picture are spread about evenly.
 fn far(rng: &mut impl Rng, near: f32, far: f32) -> f32 {
     near * (far / near).powf(between(rng, 0.0, 1.0))
 }
@@ -265,7 +265,7 @@ fn grey(rng: &mut impl Rng, low: f32, high: f32) -> Color {
     std::array::from_fn(|_| level + between(rng, -8.0, 8.0))
 }
 
-/// Any colour that cloth and cars have: half of them greys, as walls and roads.
+/// Draws a colour for clothes or cars. Half of the colours are greys, as on walls and roads.
 fn paint(rng: &mut impl Rng) -> Color {
     if rng.random_bool(0.5) {
         return grey(rng, 20.0, 230.0);

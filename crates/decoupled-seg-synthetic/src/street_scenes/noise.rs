@@ -1,4 +1,4 @@
-/// Smooth random fields over the plane, the same for a seed everywhere.
+/// Smooth random fields over the plane. A seed gives the same fields on every machine.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Noise {
     seed: u32,
@@ -50,7 +50,7 @@ fn floor(x: f32) -> i32 {
     whole - i32::from(x < whole as f32)
 }
 
-/// A bijection of 32 bits without visible pattern.
+/// Mixes 32 bits: a bijection without visible pattern.
 fn mix(mut x: u32) -> u32 {
     x ^= x >> 16;
     x = x.wrapping_mul(0x7FEB_352D);

@@ -50,7 +50,7 @@ pub(super) fn paint(stage: &Stage<'_>, canvas: &mut Canvas, object: &Object, num
             arm,
             sign,
         } => {
-            // At least a pixel wide, however far.
+            // Distant bars are still a pixel wide.
             let width = width.max(1.0 / scale);
             spot.bar(canvas, [0.0, 0.0, height, width], label::POLE, color);
             if arm != 0.0 {
@@ -78,7 +78,7 @@ pub(super) fn paint(stage: &Stage<'_>, canvas: &mut Canvas, object: &Object, num
     }
 }
 
-/// Where an object stands on the picture.
+/// The place of an object in the picture.
 struct Spot<'a> {
     stage: &'a Stage<'a>,
     /// Pixels per metre.
@@ -89,7 +89,7 @@ struct Spot<'a> {
 }
 
 impl Spot<'_> {
-    /// Paints the pixels of a box (metres to the right and up from the spot) for which `color` says so.
+    /// Paints the pixels of a box (metres to the right and up from the spot) for which `color` returns a colour.
     fn fill(
         &self,
         canvas: &mut Canvas,
@@ -187,7 +187,7 @@ impl Spot<'_> {
                 let distance = match shape {
                     Shape::Round => (a * a + b * b).sqrt(),
                     Shape::Square => a.max(b.abs()),
-                    // Point up.
+                    // A triangle with its point at the top.
                     _ => (-b)
                         .max(2.0 * a + b)
                         .min(1.0 + (a - 0.5 * (1.0 - b)).max(0.0)),
@@ -283,7 +283,7 @@ impl Spot<'_> {
         );
     }
 
-    /// Darkens the ground around the spot; whatever stands there keeps its light.
+    /// Darkens the ground around the spot; objects that stand there keep their light.
     fn shadow(&self, canvas: &mut Canvas, reach: f32, darkness: f32) {
         let (rx, ry) = (reach * self.scale, 0.22 * reach * self.scale);
         let area = [self.x - rx, self.ground - ry, self.x + rx, self.ground + ry];

@@ -33,12 +33,12 @@ impl<'a> Stage<'a> {
         self.focal / depth
     }
 
-    /// Row of the ground at this many pixels per metre.
+    /// Row of the ground at the depth where a metre has `scale` pixels.
     pub(super) fn ground(&self, scale: f32) -> f32 {
         self.horizon + self.layout.camera * scale
     }
 
-    /// Everything but the objects, from far to near.
+    /// Paints the scene without its objects, from far to near.
     pub(super) fn paint(&self, canvas: &mut Canvas) {
         self.paint_sky(canvas);
         self.paint_skyline(canvas);
@@ -67,7 +67,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Far houses and trees, where nothing nearer hides them.
+    /// Paints distant houses and trees, which nearer blocks hide later.
     fn paint_skyline(&self, canvas: &mut Canvas) {
         let (noise, grain) = (self.noise.layer(3), self.noise.layer(4));
         let base = self.ground(self.scale(90.0)).ceil() as i32;
@@ -176,7 +176,8 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Calls `column` for each column that shows the plane at `across`, with its pixels per metre.
+    /// Calls `column` for each column of the picture that shows the vertical plane at `across`, with the pixels per
+    /// metre there.
     fn each_column(
         &self,
         canvas: &mut Canvas,
