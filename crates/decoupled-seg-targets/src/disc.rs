@@ -2,23 +2,26 @@ use decoupled_seg_types::{Size, multiversion};
 
 use crate::word::Word;
 
-/// What counts as different from a pixel's own set.
+/// Which pixels count as different from a pixel's own set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     /// The neighbourhood: pixels at a Euclidean distance of at most this many pixels.
     pub radius: usize,
-    /// Outside the image counts as "no class", which differs from any class; else it counts as nothing.
+    /// `true`: pixels outside the image count as "no class", which differs from every class. `false`: they do not
+    /// count.
     pub frame: bool,
-    /// Pixels without class differ from those with one; else they count as nothing.
+    /// `true`: pixels without a class differ from pixels with one. `false`: they do not count.
     pub empty: bool,
 }
 
 multiversion! {
-    /// Calls `emit` with each row's number and, for each of its pixels, the classes that some but not all pixels of its
-    /// disc have: those whose border runs within `radius`. `O(pixels * radius)`.
+    /// Calls `emit` with the number of each row and a set of classes for each of its pixels. The set holds the classes
+    /// of some but not all pixels in the disc around the pixel: a border of these classes runs within `radius`.
+    /// `O(pixels * radius)`.
     ///
-    /// A class mask changes within the disc exactly if the OR over the disc holds its bit and the AND does not. A disc is
-    /// a stack of row spans; the spans of one row grow from each other, and each row's are kept while a disc needs them.
+    /// A class mask changes within the disc exactly if the OR over the disc holds its bit and the AND does not. A disc
+    /// is a stack of row spans. A longer span of a row is computed from the next shorter one, and the spans of a row
+    /// are kept as long as a disc needs them.
     pub(crate) fn changing_classes[W: Word, F: FnMut(usize, &[W])](
         sets: &[W],
         size: Size,

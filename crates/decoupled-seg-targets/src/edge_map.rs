@@ -5,16 +5,17 @@ use crate::relaxed_map::{Sets, check_labels};
 use crate::word::{MAX_NARROW, Wide, Word};
 use crate::{EdgeSource, IgnoredPixels, RelaxedMap, TargetsOptions, relaxed_map};
 
-/// Marks the pixels near a border of any class: 1 for edge, 0 for none, [`IGNORE_LABEL`] as
-/// [`ignored_pixels`](TargetsOptions::ignored_pixels) asks; `[height, width]` in row-major order.
+/// Marks the pixels near a border of any class. The result is `[height, width]` in row-major order: 1 for edge, 0 for
+/// no edge, and [`IGNORE_LABEL`] for ignored pixels if [`ignored_pixels`](TargetsOptions::ignored_pixels) excludes
+/// them.
 ///
 /// ```text
 /// E(p) = 1 if for some class c and a pixel q with |p - q| <= radius, T_c(q) is not T_c(p)
 /// ```
 ///
-/// `O(pixels * radius)`, whatever the number of classes. Equal to the distance transform of every class mask and of
-/// its complement, thresholded and united, but for absent classes at radii from 3 on, where SciPy's transform marks a
-/// corner that has no border.
+/// `O(pixels * radius)`, whatever the number of classes. The result equals the distance transforms of every class mask
+/// and of its complement, thresholded and united. There is one exception: for absent classes at radii from 3 on,
+/// SciPy's transform marks a corner that has no border.
 ///
 /// Source: `L_bce` in section 3.4 of the paper, "generated from the ground truth"; `mask_to_onehot` and
 /// `onehot_to_binary_edges` in the authors' code do this with a distance transform for each class.
@@ -32,7 +33,7 @@ pub fn edge_map<'a>(
     edge_map_of(labels, None, num_classes, options)
 }
 
-/// As [`edge_map`], of labels that are checked and may be relaxed already.
+/// As [`edge_map`], for labels that are already checked, and relaxed if `relaxed` is given.
 pub(crate) fn edge_map_of(
     labels: LabelView<'_>,
     relaxed: Option<&RelaxedMap>,
@@ -57,7 +58,7 @@ pub(crate) fn edge_map_of(
     edges
 }
 
-/// As [`edge_map`], with a map of its own for each class: `[num_classes, height, width]`.
+/// As [`edge_map`], but one map for each class: `[num_classes, height, width]`.
 ///
 /// # Panics
 ///
@@ -101,9 +102,9 @@ fn without<W: Word>(sets: &[W], bit: W) -> Vec<W> {
     sets.iter().map(|set| set.and_not(bit)).collect()
 }
 
-/// A code for each pixel's class, 0 for none: equal for equal classes, which is all that a border needs.
+/// A code for each pixel's class, 0 for no class. Equal classes have equal codes, which suffices to find borders.
 fn codes(labels: LabelView<'_>) -> Vec<u8> {
-    // IGNORE_LABEL is the last value, and the one before it is no class.
+    // Wrapping turns IGNORE_LABEL, the last value, into 0. Class indices stay above 0.
     labels
         .data
         .iter()

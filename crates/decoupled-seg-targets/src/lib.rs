@@ -1,9 +1,10 @@
-//! Training targets of decoupled body and edge supervision, from a label map: relaxed labels for the body, edge labels
-//! for the edge.
+//! Training targets of decoupled body and edge supervision, made from a label map: relaxed labels for the body, edge
+//! labels for the edge.
 //!
-//! [`TargetsOptions`] says how they are made, here on label maps of one byte a pixel and, by the same options, in
-//! `decoupled-seg-losses` on the labels of a batch. Both are exact, for any window and any radius. A pixel's classes are a
-//! set of bits, so the work grows with the pixels, not with pixels times classes.
+//! [`TargetsOptions`] says how the targets are made. This crate makes them on label maps of one byte a pixel;
+//! `decoupled-seg-losses` makes them on the device, for the labels of a batch, from the same options. Both are exact,
+//! for any window and any radius. A pixel's classes are a set of bits, so the work grows with the number of pixels, not
+//! with pixels times classes.
 //!
 //! ```
 //! use decoupled_seg_targets::{LabelView, Size, TargetsOptions, target_maps};

@@ -1,26 +1,27 @@
 use serde::{Deserialize, Serialize};
 
-/// Which masks the edges are the borders of.
+/// The masks whose borders are the edges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeSource {
-    /// The labels themselves: an edge of radius `r` is `2 r` pixels wide. As PaddleSeg does it.
+    /// The labels themselves, as in PaddleSeg. An edge of radius `r` is `2 r` pixels wide.
     #[default]
     Labels,
-    /// The relaxed labels, which overlap: the edge is `2 (r + border)` pixels wide, with a gap if `r < border`. As the
-    /// official code does it.
+    /// The relaxed labels, which overlap, as in the official code. The edge is `2 (r + border)` pixels wide, with a gap
+    /// if `r < border`.
     Relaxed,
 }
 
-/// What ignored pixels are to the edges beside them.
+/// How ignored pixels affect the edges beside them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IgnoredPixels {
-    /// Unknown: a border to them is no edge, and their own edge label is [`IGNORE_LABEL`](crate::IGNORE_LABEL).
+    /// They are unknown: a border towards them is no edge, and their own edge label is
+    /// [`IGNORE_LABEL`](crate::IGNORE_LABEL).
     #[default]
     Exclude,
-    /// Background: a border to them is an edge, on both sides, and their own edge label is 0 or 1, as for any other pixel.
-    /// As the official code and PaddleSeg do it.
+    /// They are background, as in the official code and PaddleSeg: a border towards them is an edge on both sides, and
+    /// their own edge label is 0 or 1, as for any other pixel.
     Background,
 }
 
@@ -36,22 +37,22 @@ pub enum IgnoredPixels {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TargetsOptions {
-    /// Pixels that the relaxation window reaches to each side: 1 is a window of 3x3.
+    /// Reach of the relaxation window to each side, in pixels: 1 is a window of 3x3.
     pub border: usize,
     /// Classes whose own pixels keep their plain label when relaxed.
     pub strict_classes: Vec<u8>,
-    /// The official code after its `rlx_off_epoch`: the window is halved (none is left of 3x3), and pixels beside another
-    /// label count double in the loss of the body.
+    /// What the official code does after its `rlx_off_epoch`: it halves the window (a window of 3x3 becomes a single
+    /// pixel), and pixels beside another label count double in the loss of the body.
     pub border_off: bool,
     /// A pixel is an edge if the other side of a border is at most this many pixels away (Euclidean distance between
     /// centres of pixels).
     pub edge_radius: usize,
-    /// Which masks the edges are the borders of.
+    /// The masks whose borders are the edges.
     pub edge_source: EdgeSource,
-    /// Whether objects end at the frame of the picture, as in the official code, which pads its masks with background:
-    /// the outer `edge_radius` pixels of every crop are edge then.
+    /// Whether objects end at the frame of the picture. The official code pads its masks with background, so the outer
+    /// `edge_radius` pixels of every crop are edge.
     pub frame_is_edge: bool,
-    /// What ignored pixels are to the edges beside them.
+    /// How ignored pixels affect the edges beside them.
     pub ignored_pixels: IgnoredPixels,
 }
 
@@ -63,8 +64,8 @@ impl Default for TargetsOptions {
 }
 
 impl TargetsOptions {
-    /// A window of 3x3 and edges of radius 2 between two classes; nothing is claimed where the labels say nothing. The
-    /// paper does not say how wide an edge is or what happens at the frame.
+    /// A window of 3x3, and edges of radius 2 between two classes only: neither ignored pixels nor the frame make an
+    /// edge. The paper does not say how wide an edge is or what happens at the frame.
     pub fn paper() -> Self {
         Self {
             border: 1,
@@ -94,7 +95,7 @@ impl TargetsOptions {
         }
     }
 
-    /// Checks the values that no type can.
+    /// Checks the values that the types allow but the targets do not.
     ///
     /// # Errors
     ///
@@ -106,7 +107,7 @@ impl TargetsOptions {
         Ok(())
     }
 
-    /// Checks, as [`validate`](Self::validate), the values for labels of `num_classes` classes.
+    /// As [`validate`](Self::validate), for labels of `num_classes` classes.
     ///
     /// # Errors
     ///
@@ -120,7 +121,8 @@ impl TargetsOptions {
         }
     }
 
-    /// Pixels that the relaxation window reaches to each side, all things considered.
+    /// Reach of the relaxation window to each side, in pixels, with [`border_off`](Self::border_off) taken into
+    /// account.
     pub fn window_reach(&self) -> usize {
         if self.border_off {
             self.border / 2

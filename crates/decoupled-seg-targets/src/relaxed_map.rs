@@ -3,17 +3,17 @@ use decoupled_seg_types::{IGNORE_LABEL, LabelView, MAX_CLASSES, Size, multiversi
 use crate::TargetsOptions;
 use crate::word::{MAX_NARROW, Wide, Word};
 
-/// The set of classes that a prediction may choose from at each pixel: those that occur in its window.
+/// A set of classes for each pixel: the classes in the window around it. A prediction may choose any of them.
 ///
-/// What lies outside the image counts as ignored, so the ignore bit is set along the frame.
+/// Pixels outside the image count as ignored, so the ignore bit is set along the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelaxedMap {
     /// Height and width.
     pub size: Size,
-    /// Number of classes; the ignore bit comes behind them.
+    /// Number of classes. The ignore bit follows the classes' bits.
     pub num_classes: usize,
     pub(crate) sets: Sets,
-    /// Pixels whose values are doubled, with [`TargetsOptions::border_off`].
+    /// The pixels whose values are doubled; only with [`TargetsOptions::border_off`].
     doubled: Option<Vec<bool>>,
 }
 
@@ -51,14 +51,14 @@ pub fn relaxed_map<'a>(
     }
 }
 
-/// Panics unless every label is a class or [`IGNORE_LABEL`]: bits need it.
+/// Panics unless every label is a class or [`IGNORE_LABEL`]: other labels have no bit.
 pub(crate) fn check_labels(labels: LabelView<'_>, num_classes: usize) {
     assert!(
         (1..=MAX_CLASSES).contains(&num_classes),
         "1 to {MAX_CLASSES} classes, got {num_classes}"
     );
     let strange = |label: u8| (label >= num_classes as u8) & (label != IGNORE_LABEL);
-    // Without a way out, so that the loop takes many labels at once.
+    // No early exit, so that the loop is vectorised.
     let any = labels
         .data
         .iter()
@@ -100,9 +100,11 @@ fn relax<W: Word>(labels: LabelView<'_>, num_classes: usize, options: &TargetsOp
 }
 
 multiversion! {
-    /// ORs every line of `stride` words with the `border` lines before and behind it; lines outside are `outside`.
+    /// ORs every line of `stride` words with the `border` lines before and behind it. Lines outside the map have the
+    /// value `outside`.
     ///
-    /// OR is idempotent, so a window of any length is two overlapping ones of a power of two, built by doubling.
+    /// OR is idempotent, so two overlapping windows make a window of any length. Their length is a power of two, built
+    /// by doubling.
     fn window_or[W: Word](words: &mut [W], stride: usize, border: usize, outside: W, scratch: &mut Vec<W>) {
         if border == 0 {
             return;
@@ -118,7 +120,7 @@ multiversion! {
             double(scratch, reach * stride);
             reach *= 2;
         }
-        // Three overlapping windows fill it: for 3x3, the three lines themselves.
+        // Three overlapping windows cover it. For 3x3 they are the three lines themselves.
         let (middle, last) = ((window - reach) / 2 * stride, (window - reach) * stride);
         let others = scratch.iter().zip(&scratch[middle..]).zip(&scratch[last..]);
         for (word, ((&first, &middle), &last)) in words.iter_mut().zip(others) {
@@ -127,7 +129,7 @@ multiversion! {
     }
 }
 
-/// ORs every word with the one `shift` behind it, in place: what is read is not yet changed.
+/// ORs every word with the word `shift` places behind it, in place: a word is read before it changes.
 #[inline(always)]
 fn double<W: Word>(words: &mut [W], shift: usize) {
     for i in 0..words.len() - shift {
@@ -135,7 +137,7 @@ fn double<W: Word>(words: &mut [W], shift: usize) {
     }
 }
 
-/// Pixels with a 4-neighbour of another label, ignore counting as a label.
+/// Marks the pixels with a 4-neighbour of another label; ignore counts as a label.
 fn boundary_pixels(labels: LabelView<'_>) -> Vec<bool> {
     let Size { height, width } = labels.size;
     let mut marked = vec![false; labels.data.len()];
@@ -158,7 +160,7 @@ impl RelaxedMap {
     ///
     /// # Panics
     ///
-    /// Panics outside the map or for a class above `num_classes`.
+    /// Panics if the pixel is outside the map, or if `class` is above `num_classes`.
     pub fn contains(&self, y: usize, x: usize, class: usize) -> bool {
         let Size { height, width } = self.size;
         assert!(
@@ -206,10 +208,10 @@ impl RelaxedMap {
         out
     }
 
-    /// The label map that the authors' code trains the segmentation losses on, `[height, width]`: the lowest class of
+    /// The label map on which the authors' code trains the segmentation losses, `[height, width]`: the lowest class of
     /// each set, and [`IGNORE_LABEL`] where the ignore bit is set.
     ///
-    /// Classes of low index grow by `border` pixels, and so does everything ignored, the frame included. See
+    /// In this map classes of low index grow by `border` pixels, and so do ignored regions and the frame. See
     /// `docs/fidelity.md`.
     pub fn recovered_labels(&self) -> Vec<u8> {
         match &self.sets {

@@ -3,16 +3,17 @@ use decoupled_seg_types::LabelView;
 use crate::edge_map::edge_map_of;
 use crate::{RelaxedMap, TargetsOptions, relaxed_map};
 
-/// All that body and edge are trained towards, for one label map.
+/// The training targets of body and edge for one label map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetMaps {
-    /// The classes near every pixel: the target of the body.
+    /// The target of the body: the classes near every pixel.
     pub relaxed: RelaxedMap,
-    /// 1 near a border between classes, 0 elsewhere, or [`IGNORE_LABEL`](crate::IGNORE_LABEL); `[height, width]`.
+    /// The target of the edge, `[height, width]`: 1 near a border between classes, 0 elsewhere, or
+    /// [`IGNORE_LABEL`](crate::IGNORE_LABEL).
     pub edges: Vec<u8>,
 }
 
-/// Makes [`relaxed_map`] and [`edge_map`](crate::edge_map) of a label map, and relaxes it only once.
+/// Makes the [`relaxed_map`] and the [`edge_map`](crate::edge_map) of a label map, and relaxes the labels only once.
 ///
 /// # Panics
 ///

@@ -10,9 +10,10 @@ pub(crate) trait Word: Copy + Eq {
     fn lowest(self) -> Option<usize>;
 }
 
-/// Not a set but the code of one class, 0 for none: enough to tell whether pixels are equal, at a quarter of the size.
+/// The code of one class instead of a set, 0 for no class. It tells whether pixels are equal, at a quarter of a set's
+/// size.
 ///
-/// The OR of some codes equals their AND exactly if they are all the same, as it is with sets.
+/// As with sets, the OR of several codes equals their AND exactly if all codes are the same.
 impl Word for u8 {
     const EMPTY: Self = 0;
     const ALL: Self = !0;
@@ -79,7 +80,7 @@ impl Word for u32 {
     }
 }
 
-/// For data sets of more classes than 31.
+/// A set for data sets with more than 31 classes.
 pub(crate) type Wide = [u64; 4];
 
 impl Word for Wide {
@@ -118,7 +119,7 @@ impl Word for Wide {
     }
 }
 
-/// The largest number of classes whose bits and the ignore bit fit in a `u32`.
+/// The largest number of classes whose bits fit in a `u32` together with the ignore bit.
 pub(crate) const MAX_NARROW: usize = 31;
 
 #[cfg(test)]
