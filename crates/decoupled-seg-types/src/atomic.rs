@@ -3,12 +3,12 @@ use std::path::Path;
 
 use atomic_write_file::AtomicWriteFile;
 
-/// Writes a file so that `path` holds either its old content or all of the new one: `write` fills a temporary file in
-/// the same folder, which is synced and then renamed.
+/// Writes a file so that `path` holds either its old content or all of its new content. `write` fills a temporary file
+/// in the same folder, which is then synced and renamed.
 ///
 /// # Errors
 ///
-/// Whatever `write` or the file system fails with; `path` is then as it was and the temporary file is gone.
+/// The error of `write` or of the file system. Then `path` is unchanged and the temporary file is gone.
 ///
 /// # Example
 ///
@@ -23,7 +23,7 @@ pub fn write_atomic(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    // The rename would fail at the very end, and leave the temporary file behind.
+    // Otherwise the rename would fail at the very end and leave the temporary file behind.
     if path.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// What a file is, by its first bytes, whatever its name says; for messages.
+/// The kind of a file, told by its first bytes instead of its name; for messages.
 ///
 /// # Example
 ///
@@ -16,22 +16,22 @@ use std::fmt;
 pub enum FileKind {
     /// No bytes at all.
     Empty,
-    /// Of a known format.
+    /// A known format, by its name.
     Format(&'static str),
-    /// What Git leaves of a large file until `git lfs pull`.
+    /// A pointer that Git LFS leaves in place of a large file until `git lfs pull`.
     LfsPointer,
-    /// A web page, by its first line: an error or a login where a download was expected.
+    /// A web page, with its first line: an error or a login page where a download was expected.
     WebPage(String),
-    /// Other text, by its first line.
+    /// Another text, with its first line.
     Text(String),
-    /// Anything else, by its first bytes.
+    /// Anything else, with its first bytes.
     Unknown(Vec<u8>),
 }
 
 /// How many bytes of a text or of unknown data are shown.
 const SHOWN: usize = 40;
 
-/// Where the magic bytes stand, the bytes, and what begins so.
+/// Offset of the magic bytes, the bytes, and the name of the format.
 const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (0, b"\xFF\xD8\xFF", "a JPEG image"),
@@ -65,7 +65,7 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
 ];
 
 impl FileKind {
-    /// Tells by the first bytes of a file; 512 are enough for all that it knows.
+    /// Tells the kind from the first bytes of a file; 512 bytes are enough for all known formats.
     pub fn of(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
             return Self::Empty;
@@ -89,13 +89,13 @@ impl FileKind {
     }
 }
 
-/// The beginning of what is text.
+/// The beginning of `bytes` if they are text.
 fn first_line(bytes: &[u8]) -> Option<String> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let start = &bytes[..bytes.len().min(512)];
     let text = match std::str::from_utf8(start) {
         Ok(text) => text,
-        // The cut may lie within a letter.
+        // The cut may lie within a character of several bytes.
         Err(error) if start.len() - error.valid_up_to() < 4 => {
             std::str::from_utf8(&start[..error.valid_up_to()]).ok()?
         }

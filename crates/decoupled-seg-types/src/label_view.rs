@@ -1,7 +1,6 @@
 use crate::Size;
 
-/// A label map that somebody else holds: one class index a pixel, [`IGNORE_LABEL`](crate::IGNORE_LABEL) where there is
-/// none.
+/// A borrowed label map: one class index a pixel, [`IGNORE_LABEL`](crate::IGNORE_LABEL) for pixels without a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LabelView<'a> {
     /// Height and width.
@@ -11,7 +10,7 @@ pub struct LabelView<'a> {
 }
 
 impl<'a> LabelView<'a> {
-    /// Looks at `data` as a map of `size`.
+    /// Views `data` as a map of `size`.
     ///
     /// # Panics
     ///

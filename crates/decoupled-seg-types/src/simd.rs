@@ -1,5 +1,5 @@
-/// Compiles a function's loops twice, for any processor and for those with AVX2, and asks at each call which one it runs
-/// on. The results are the same: nothing here lets the compiler reorder sums or fuse products.
+/// Compiles a function twice, once for any processor and once for processors with AVX2, and chooses between the two at
+/// each call. The results are the same: nothing here lets the compiler reorder sums or fuse products.
 ///
 /// Generic parameters stand in square brackets; the function returns nothing.
 ///
@@ -32,7 +32,7 @@ macro_rules! multiversion {
                     portable($($arg),*);
                 }
                 if std::arch::is_x86_feature_detected!("avx2") {
-                    // SAFETY: the one thing that `wide` asks for is AVX2, and this processor has it.
+                    // SAFETY: `wide` requires AVX2 and nothing else, and this processor has AVX2.
                     unsafe { wide($($arg),*) };
                     return;
                 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Height and width of a picture, a label map or a feature map, in pixels.
 ///
-/// Displayed, and given on the command line, as `HEIGHTxWIDTH`. In files it is a table of two named numbers.
+/// The text form, which the command line takes too, is `HEIGHTxWIDTH`. In files a size is a table of two named numbers.
 ///
 /// # Example
 ///
@@ -31,7 +31,7 @@ impl Size {
         Self { height, width }
     }
 
-    /// A square.
+    /// A square of `side` rows and columns.
     pub const fn square(side: usize) -> Self {
         Self::new(side, side)
     }
@@ -53,7 +53,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// Why a text is no [`Size`].
+/// Why a text could not be read as a [`Size`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseSizeError {
     text: String,

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A table as plain text: names on the left, figures aligned at their right ends.
+/// A table as plain text, with names on the left and right-aligned figures.
 ///
 /// A column of figures is at least six characters wide, enough for `100.00`, so that tables of different models line up.
 ///
@@ -22,11 +22,11 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextTable {
     columns: usize,
-    /// An empty row is a gap.
+    /// The rows; an empty one is a gap.
     rows: Vec<Vec<String>>,
 }
 
-/// Characters of the narrowest column of figures.
+/// Width of the narrowest column of figures, in characters.
 const LEAST: usize = 6;
 
 impl TextTable {
@@ -43,7 +43,7 @@ impl TextTable {
     ///
     /// # Panics
     ///
-    /// Panics if there is not one text per column.
+    /// Panics if the number of texts is not the number of columns.
     pub fn with_row<S: Into<String>>(mut self, row: impl IntoIterator<Item = S>) -> Self {
         let row: Vec<String> = row.into_iter().map(Into::into).collect();
         assert!(
