@@ -13,13 +13,13 @@ use crate::{PretrainedError, PretrainedWeights, Progress};
 ///
 /// # Errors
 ///
-/// [`PretrainedError::NoCacheFolder`] where no such variable is set.
+/// [`PretrainedError::NoCacheFolder`] if none of these variables is set.
 pub fn default_cache_folder() -> Result<PathBuf, PretrainedError> {
     cache_folder(|name| env::var_os(name).map(PathBuf::from)).ok_or(PretrainedError::NoCacheFolder)
 }
 
 fn cache_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
-    // The XDG specification: a path that is not absolute is to be ignored.
+    // By the XDG specification, relative paths are ignored.
     let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("LOCALAPPDATA"))
@@ -27,16 +27,16 @@ fn cache_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
         .map(|folder| folder.join("decoupled-seg"))
 }
 
-/// The file of `weights` in `folder`: found there, or else downloaded (with the feature `fetch`). Either way its SHA-256
-/// was checked.
+/// Returns the path of the file of `weights` in `folder`. If the file is not there, it is downloaded (with the feature
+/// `fetch`). Its SHA-256 is checked in both cases.
 ///
-/// A download grows in `<name>.part` beside the file, goes on there after a break, and gets its name when it is whole
-/// and its hash is right. `on_progress` is told now and then.
+/// A download goes to `<name>.part` beside the file and continues there after an interruption. It gets its final name
+/// once it is whole and its hash is right. `on_progress` is called now and then.
 ///
 /// # Errors
 ///
-/// Each variant of [`PretrainedError`] but [`UnknownName`](PretrainedError::UnknownName). No error leaves a file under
-/// the final name that was not there before.
+/// Any variant of [`PretrainedError`] except [`UnknownName`](PretrainedError::UnknownName). After an error there is no
+/// new file under the final name.
 pub fn fetch(
     weights: &PretrainedWeights,
     folder: &Path,

@@ -30,7 +30,8 @@ pub(crate) fn download(
     fs::create_dir_all(folder).map_err(at(folder, "creating"))?;
 
     let mut part = Part::open(path)?;
-    // What an earlier attempt left may be of another file: then the whole is downloaded anew, once.
+    // An earlier attempt may have left the beginning of another file. Then the hash is wrong, and one new download
+    // starts from zero.
     let resumed = part.bytes > 0;
     let found = match part.fill(&agent, weights, path, on_progress) {
         Ok(found) => found,
@@ -93,7 +94,7 @@ impl Part {
         })
     }
 
-    /// Downloads what is missing; returns the hash of the whole.
+    /// Downloads the missing bytes; returns the hash of the whole file.
     fn fill(
         &mut self,
         agent: &Agent,
@@ -103,7 +104,7 @@ impl Part {
     ) -> Result<String, PretrainedError> {
         let mut answer = self.ask(agent, weights, path)?;
         if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE && self.bytes > 0 {
-            // The file is shorter than what is there, or as long: its hash will tell, if all of it is here.
+            // The server has no bytes beyond those on the disk. If the file is as long as they are, its hash decides.
             if total_of(&answer) == Some(self.bytes) {
                 return Ok(digits(self.hasher.clone()));
             }
@@ -112,7 +113,7 @@ impl Part {
         }
         match answer.status() {
             StatusCode::PARTIAL_CONTENT if start_of(&answer) == Some(self.bytes) => {}
-            // The server sends from the start, asked or not.
+            // The server ignores the range and sends the file from its start.
             StatusCode::OK => self.empty()?,
             status => {
                 return Err(PretrainedError::Status {
@@ -214,14 +215,14 @@ impl Part {
         fs::rename(&self.path, path).map_err(at(path, "naming"))
     }
 
-    /// Keeps what came, but no empty file.
+    /// Keeps the bytes that came, but removes an empty file.
     fn close(self) {
         if self.bytes == 0 {
             self.remove();
         }
     }
 
-    /// An unfinished file that stays behind is no harm: the next attempt checks it.
+    /// A failure does no harm: the next attempt checks the unfinished file.
     fn remove(&self) {
         let _ = fs::remove_file(&self.path);
     }

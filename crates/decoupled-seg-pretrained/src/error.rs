@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Sha256Hex;
 
-/// Why pretrained weights could not be had.
+/// Why pretrained weights are not available.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PretrainedError {
@@ -18,17 +18,17 @@ pub enum PretrainedError {
         known: String,
     },
 
-    /// The file is not in the cache, and this build cannot download.
+    /// The file is not in the cache, and this build cannot download it.
     #[error(
         "`{}` is not there, and this build downloads nothing over {scheme}: save {url} (SHA-256 {sha256}) under this \
          name, or build with the feature `fetch`", path.display()
     )]
     NotFetched {
-        /// Where the file is looked for.
+        /// Where the file was looked for.
         path: PathBuf,
         /// Its address.
         url: String,
-        /// How its address begins: `https` or `http`.
+        /// Scheme of its address: `https` or `http`.
         scheme: &'static str,
         /// Its hash.
         sha256: Sha256Hex,
@@ -40,7 +40,7 @@ pub enum PretrainedError {
     )]
     NoCacheFolder,
 
-    /// The server could not be asked.
+    /// The server could not be reached.
     #[cfg(feature = "http")]
     #[error(
         "{url} could not be reached: check the network and the proxy (HTTPS_PROXY), or save the file yourself as `{}`",
@@ -49,7 +49,7 @@ pub enum PretrainedError {
     Request {
         /// The address.
         url: String,
-        /// Where the file belongs.
+        /// Where the file belongs in the cache.
         path: PathBuf,
         /// What went wrong.
         #[source]
@@ -68,11 +68,11 @@ pub enum PretrainedError {
         status: u16,
         /// The hash of the file that is meant.
         sha256: Sha256Hex,
-        /// Where the file belongs.
+        /// Where the file belongs in the cache.
         path: PathBuf,
     },
 
-    /// The connection ended early.
+    /// The connection ended before the file did.
     #[error(
         "{url} broke off after {received} of {} bytes: what came is kept in `{}`; run the same command again to go on",
         expected.map_or("unknown".to_string(), |bytes| bytes.to_string()), part.display()
@@ -86,12 +86,12 @@ pub enum PretrainedError {
         expected: Option<u64>,
         /// The unfinished file.
         part: PathBuf,
-        /// What the connection said.
+        /// The error of the connection, if it gave one.
         #[source]
         source: Option<io::Error>,
     },
 
-    /// More came than the file can be long.
+    /// The server sends more bytes than the file can have.
     #[error(
         "{url} sends more than {limit} bytes, expected about {expected}: this is another file; nothing was kept. \
          Check the address"
@@ -105,7 +105,7 @@ pub enum PretrainedError {
         expected: u64,
     },
 
-    /// The download is another file.
+    /// The download has another hash than the file.
     #[error(
         "{url} has the SHA-256 {found}, expected {expected}: nothing was kept. If it stays so, the file at this \
          address has changed; do not use it"
@@ -119,7 +119,7 @@ pub enum PretrainedError {
         expected: Sha256Hex,
     },
 
-    /// A file of the cache is not the one that was put there.
+    /// A file in the cache has another hash than it must.
     #[error(
         "`{}` has the SHA-256 {found}, expected {expected}: it is damaged; delete it and run the same command again",
         path.display()
@@ -140,12 +140,12 @@ pub enum PretrainedError {
         part: PathBuf,
     },
 
-    /// The disk.
+    /// A file or folder could not be read or written.
     #[error("{doing} `{}` failed: {}", path.display(), hint(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What was tried, such as "writing".
+        /// The operation that failed, such as "writing".
         doing: &'static str,
         /// What the system said.
         #[source]

@@ -1,8 +1,9 @@
-//! Pretrained weights by name: where they are, how to know that they are whole, under which licence they come, and how
-//! their network was fed. No Burn.
+//! Pretrained weights by name: their address, their hash, their licence, and how pictures were prepared for them. The
+//! crate does not depend on Burn.
 //!
-//! - [`PretrainedWeights`]: one entry; [`PretrainedWeights::find`] looks one up by name, [`TABLE`] is all of them.
-//! - [`fetch`]: the file, from the cache or from its address. The file has its name only once its SHA-256 was checked.
+//! - [`PretrainedWeights`]: one entry. [`PretrainedWeights::find`] looks one up by name; [`TABLE`] lists all.
+//! - [`fetch`]: gets the file from the cache or from its address. A file has its final name only after its SHA-256 was
+//!   checked.
 //!
 //! # Features
 //!

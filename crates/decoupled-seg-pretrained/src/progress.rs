@@ -1,8 +1,8 @@
-/// How far a download is.
+/// Progress of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Bytes on the disk, those of an earlier attempt included.
+    /// Bytes on the disk, including those of an earlier attempt.
     pub received: u64,
-    /// Bytes of the whole file; about that many where the server does not say.
+    /// Bytes of the whole file; an estimate if the server does not tell.
     pub total: u64,
 }

@@ -7,14 +7,14 @@ use sha2::{Digest, Sha256};
 /// Bytes read at a time.
 pub(crate) const CHUNK: usize = 1 << 16;
 
-/// A SHA-256 in lower-case hexadecimal digits: all 64, or the first of them where no more is published.
+/// A SHA-256 in lower-case hexadecimal digits: all 64, or only the first ones where no more are published.
 ///
-/// torchvision puts the first 8 digits into its file names, and its own downloader checks no more than these.
+/// torchvision puts the first 8 digits into its file names, and its own downloader checks only these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256Hex(&'static str);
 
 impl Sha256Hex {
-    /// The hash whose digits are, or begin with, `digits`.
+    /// The hash with the digits `digits`, or that begins with them.
     ///
     /// # Panics
     ///
@@ -36,7 +36,7 @@ impl Sha256Hex {
         Self(digits)
     }
 
-    /// The digits that are known.
+    /// The known digits.
     pub const fn digits(self) -> &'static str {
         self.0
     }
@@ -46,7 +46,7 @@ impl Sha256Hex {
         self.0.len() == 64
     }
 
-    /// Whether a file of the hash `digits` (64 lower-case digits) is the one that is meant.
+    /// Whether the hash `digits` of a file (64 lower-case digits) agrees with the known digits.
     pub fn matches(self, digits: &str) -> bool {
         digits.len() == 64 && digits.starts_with(self.0)
     }
@@ -86,7 +86,7 @@ pub(crate) fn digits(hasher: Sha256) -> String {
 mod tests {
     use super::*;
 
-    // Of the empty file.
+    // The SHA-256 of an empty file.
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]

@@ -2,8 +2,7 @@ use std::borrow::Cow;
 
 use crate::{PretrainedError, Sha256Hex};
 
-/// How pictures were prepared when the weights were trained; a picture is RGB with values in `0..=1`, then
-/// `(value - mean) / deviation`.
+/// How pictures were prepared when the weights were trained: `(value - mean) / deviation`, for RGB values in `0..=1`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preprocessing {
     /// Mean of red, green and blue.
@@ -13,7 +12,7 @@ pub struct Preprocessing {
 }
 
 impl Preprocessing {
-    /// torchvision's, for all networks trained on ImageNet.
+    /// The values of torchvision for all networks trained on ImageNet.
     pub const IMAGENET: Self = Self {
         mean: [0.485, 0.456, 0.406],
         deviation: [0.229, 0.224, 0.225],
@@ -25,21 +24,21 @@ impl Preprocessing {
 pub struct PretrainedWeights {
     /// Name on the command line, such as `resnet18`.
     pub name: &'static str,
-    /// The network, as `decoupled-seg` calls it: several weights may fit one.
+    /// The name of the network in `decoupled-seg`. Several entries may fit one network.
     pub network: &'static str,
     /// Who trained it, on what, by which recipe.
     pub origin: &'static str,
-    /// Address. A mirror may stand in: see [`with_url`](PretrainedWeights::with_url).
+    /// Address of the file. [`with_url`](PretrainedWeights::with_url) sets a mirror.
     pub url: Cow<'static, str>,
     /// Hash of the file.
     pub sha256: Sha256Hex,
-    /// Length of the file in bytes; where only megabytes with three decimals are published, up to 600 bytes off.
+    /// Length of the file in bytes, up to 600 bytes off where only megabytes with three decimals are published.
     pub bytes: u64,
     /// Number of parameters, the classifier's included.
     pub parameters: u64,
     /// Licence as an SPDX expression.
     pub licence: &'static str,
-    /// What the licence does not say.
+    /// Restrictions that the licence does not mention.
     pub remark: &'static str,
     /// See [`Preprocessing`].
     pub preprocessing: Preprocessing,
@@ -61,15 +60,15 @@ impl PretrainedWeights {
             })
     }
 
-    /// The same file from another address, such as a mirror without access to the internet. The name in the cache and
-    /// the hash stay.
+    /// Sets another address for the same file, such as a mirror inside a closed network. The name in the cache and the
+    /// hash stay.
     #[must_use]
     pub fn with_url(mut self, url: impl Into<Cow<'static, str>>) -> Self {
         self.url = url.into();
         self
     }
 
-    /// Name of the file in the cache: torchvision's, which begins the hash.
+    /// Name of the file in the cache: torchvision's, which contains the beginning of the hash.
     pub fn file_name(&self) -> String {
         format!(
             "{}-{}.pth",
@@ -78,14 +77,14 @@ impl PretrainedWeights {
         )
     }
 
-    /// Bytes after which a download is no longer believed.
+    /// Bytes after which a download is stopped as a wrong file.
     #[cfg(feature = "http")]
     pub(crate) fn most_bytes(&self) -> u64 {
         self.bytes + self.bytes / 64 + 4096
     }
 }
 
-/// torchvision says "BSD-3-Clause" of its code and weights.
+/// torchvision publishes code and weights under "BSD-3-Clause".
 const REMARK: &str = "trained on ImageNet, whose pictures are for research; torchvision asks users to check whether \
                       the data set's terms allow their use";
 
@@ -116,8 +115,9 @@ const fn torchvision(
 /// Addresses, sizes and numbers of parameters are those of torchvision 0.29 (`models/resnet.py`, `mobilenetv3.py`);
 /// hashes of 64 digits come from users who published what they downloaded, and agree with the 8 digits in the name.
 ///
-/// The authors' own checkpoints (DecoupleSegNets trained on Cityscapes, WideResNet-38 trained on ImageNet) are not here: their README names share links of Baidu and Google Drive,
-/// which ask a browser, may move, and come without hash and licence. Download them by hand and give the path.
+/// The authors' own checkpoints (DecoupleSegNets trained on Cityscapes, WideResNet-38 trained on ImageNet) are not in
+/// the table. Their README names share links of Baidu and Google Drive, which need a browser, may move, and come
+/// without hash and licence. Download them by hand and give the path.
 pub static TABLE: [PretrainedWeights; 8] = [
     torchvision(
         "resnet18",
