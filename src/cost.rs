@@ -12,9 +12,9 @@ use crate::network::DecoupledSegNetConfig;
 use crate::network::NETWORKS;
 use crate::nn::Size;
 
-/// A Markdown table of all networks beside the paper's Table 2(a): billions of operations for one image, as papers
-/// count them ([`Counts::published_total`]), of the plain network and what the module adds to it at inference and in
-/// training.
+/// A Markdown table of all networks beside the paper's Table 2(a), in billions of operations for one image, as papers
+/// count them ([`Counts::published_total`]). It shows the plain network and what the module adds to it, at inference
+/// and in training.
 pub fn comparison_table(image_size: Size, num_classes: usize) -> String {
     let mut table = String::from(
         "| network | parameters plain / decoupled (M) | plain | + module, inference | + module, training | paper plain | paper + |\n\

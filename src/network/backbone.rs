@@ -71,7 +71,7 @@ impl BackboneConfig {
         }
     }
 
-    /// How many times smaller than the image the last stage is.
+    /// How many times smaller the last stage is than the image.
     pub fn output_stride(&self) -> OutputStride {
         match self {
             Self::ResNet(config) => config.output_stride,
@@ -89,7 +89,7 @@ impl BackboneConfig {
         }
     }
 
-    /// Counts what the backbone takes for an image; returns the shapes of the four stages.
+    /// Counts the backbone's cost for an image; returns the shapes of the four stages.
     pub fn cost(&self, image: MapShape, counter: &mut CostCounter) -> [MapShape; 4] {
         match self {
             Self::ResNet(config) => config.cost(image, counter),

@@ -92,7 +92,7 @@ impl ContextConfig {
         self
     }
 
-    /// Sets how the convolutions start.
+    /// Sets how the convolutions are initialised.
     #[must_use]
     pub fn with_conv_init(self, conv_init: ConvInit) -> Self {
         match self {
@@ -103,7 +103,7 @@ impl ContextConfig {
         }
     }
 
-    /// The authors' names of its tensors.
+    /// The authors' names of the head's tensors.
     pub fn official_keys(&self) -> KeyMap {
         match self {
             Self::Fcn(config) => config.official_keys(),
@@ -126,7 +126,7 @@ impl Cost for ContextConfig {
 }
 
 impl Context {
-    /// Computes the context features, at the size of the stage.
+    /// Computes the context features, which have the stage's size.
     ///
     /// # Shapes
     ///

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DecoderConfig {
-    /// Body and edge, apart and together: a [`DecoupledHead`].
+    /// With body and edge: a [`DecoupledHead`].
     Decoupled(DecoupledHeadConfig),
-    /// Neither: a [`PlainDecoder`], the twin to compare with.
+    /// Without body and edge: a [`PlainDecoder`], the twin to compare with.
     Plain(PlainDecoderConfig),
 }
 
@@ -26,9 +26,9 @@ pub enum DecoderConfig {
     reason = "one per network, and parameters live behind pointers anyway"
 )]
 pub enum Decoder {
-    /// Body and edge, apart and together.
+    /// With body and edge.
     Decoupled(DecoupledHead),
-    /// Neither.
+    /// Without body and edge.
     Plain(PlainDecoder),
 }
 
@@ -71,7 +71,7 @@ impl DecoderConfig {
         }
     }
 
-    /// Channels `[in, out]` of the convolution of the low-level features, `None` without them.
+    /// Channels `[in, out]` of the convolution of the low-level features; `None` for a decoder without them.
     pub fn fine(&self) -> Option<[usize; 2]> {
         match self {
             Self::Decoupled(config) => config.fine,
@@ -97,7 +97,7 @@ impl DecoderConfig {
         }
     }
 
-    /// Sets how the convolutions start.
+    /// Sets how the convolutions are initialised.
     #[must_use]
     pub fn with_conv_init(self, conv_init: ConvInit) -> Self {
         match self {
@@ -114,7 +114,7 @@ impl DecoderConfig {
         }
     }
 
-    /// The authors' names of its tensors.
+    /// The authors' names of the decoder's tensors.
     pub fn official_keys(&self) -> KeyMap {
         match self {
             Self::Decoupled(config) => config.official_keys(),
@@ -122,7 +122,7 @@ impl DecoderConfig {
         }
     }
 
-    /// Counts what the decoder takes for an image.
+    /// Counts the decoder's cost for an image.
     pub fn cost(
         &self,
         context: MapShape,
@@ -149,12 +149,13 @@ impl Decoder {
         fine.is_some().then_some(stage)
     }
 
-    /// Predicts everything that can be supervised.
+    /// Predicts all outputs that a loss can supervise.
     ///
     /// # Shapes
     ///
     /// - `context`: `[batch, channels, height, width]`
-    /// - `first_stage`: `[batch, low_level_channels, fine_height, fine_width]`, unread without low-level features
+    /// - `first_stage`: `[batch, low_level_channels, fine_height, fine_width]`; a decoder without low-level features
+    ///   ignores it
     /// - the outputs have `output_size`, the image's
     ///
     /// # Panics

@@ -20,7 +20,8 @@ use super::decoder::{Decoder, DecoderConfig};
 /// Configuration of a [`DecoupledSegNet`]; [`init`](DecoupledSegNetConfig::init) builds it.
 ///
 /// Start from a preset, such as [`fcn_resnet50`](Self::fcn_resnet50), or from [`new`](Self::new), and change what you
-/// need. A part says how many channels it reads; the methods here keep neighbours in step.
+/// need. Each part states how many channels it reads; the methods here keep these numbers consistent between
+/// neighbours.
 ///
 /// # Example
 ///
@@ -46,7 +47,7 @@ pub struct DecoupledSegNetConfig {
     pub context: ContextConfig,
     /// Context and low-level features in, logits out.
     pub decoder: DecoderConfig,
-    /// Predicts the classes from the third stage, for a second loss; `None` to go without.
+    /// Predicts the classes from the third stage, for a second loss; `None` for a network without this head.
     pub auxiliary: Option<AuxiliaryHeadConfig>,
 }
 
@@ -84,8 +85,8 @@ pub struct DecoupledSegNet {
 }
 
 impl DecoupledSegNetConfig {
-    /// A decoupled network that reads low-level features reduced to 48 channels, as the paper's, without an auxiliary
-    /// head.
+    /// A decoupled network without an auxiliary head. Its decoder reads low-level features reduced to 48 channels, as
+    /// the paper's does.
     pub fn new(
         num_classes: usize,
         backbone: impl Into<BackboneConfig>,
@@ -136,7 +137,7 @@ impl DecoupledSegNetConfig {
         self
     }
 
-    /// Channels that the first stage's features are reduced to for the decoder; `None` to go without them.
+    /// Sets to how many channels the decoder reduces the first stage's features; `None` makes a decoder without them.
     #[must_use]
     pub fn with_fine_channels(mut self, fine_channels: Option<usize>) -> Self {
         let [low_level, ..] = self.backbone.channels();
@@ -158,7 +159,7 @@ impl DecoupledSegNetConfig {
         self
     }
 
-    /// Whether an auxiliary head predicts the classes from the third stage.
+    /// Sets whether an auxiliary head predicts the classes from the third stage.
     #[must_use]
     pub fn with_auxiliary(mut self, auxiliary: bool) -> Self {
         let [_, _, third, _] = self.backbone.channels();
@@ -166,9 +167,9 @@ impl DecoupledSegNetConfig {
         self
     }
 
-    /// How the convolutions behind the backbone start. The authors use [`ConvInit::Uniform`] for decoupled networks and
-    /// [`ConvInit::HeNormal`] for plain ones; the default is the former for both, so that twins differ in the module
-    /// only.
+    /// Sets how the convolutions behind the backbone are initialised. The authors use [`ConvInit::Uniform`] for
+    /// decoupled networks and [`ConvInit::HeNormal`] for plain ones. The default is [`ConvInit::Uniform`] for both, so
+    /// that twins differ in the module only.
     #[must_use]
     pub fn with_conv_init(mut self, conv_init: ConvInit) -> Self {
         self.context = self.context.with_conv_init(conv_init);
@@ -182,13 +183,13 @@ impl DecoupledSegNetConfig {
         self.decoder.num_classes()
     }
 
-    /// Builds the network on `device`, with every parameter drawn: after [`Device::seed`] the same network comes out,
-    /// whatever runs before its first forward pass.
+    /// Builds the network on `device` and draws every parameter at once. So after [`Device::seed`] the same network
+    /// comes out, whatever runs before its first forward pass.
     ///
     /// # Panics
     ///
-    /// Panics if the number of classes is 0, if a part does not read what the one before returns, or as the configs of
-    /// the parts.
+    /// Panics if the number of classes is 0, if a part reads another number of channels than the part before it
+    /// returns, or as the configs of the parts do.
     pub fn init(&self, device: &Device) -> DecoupledSegNet {
         self.assert_connected();
         let network = DecoupledSegNet {
@@ -233,11 +234,11 @@ impl DecoupledSegNetConfig {
         }
     }
 
-    /// Counts what the network takes for one image of a size, without building it.
+    /// Counts the network's cost for one image of `image_size`, without building the network.
     ///
     /// # Panics
     ///
-    /// Panics if the image is too small for the network, or as the configs of the parts.
+    /// Panics if the image is too small for the network, or as the configs of the parts do.
     ///
     /// # Example
     ///
@@ -270,7 +271,7 @@ impl DecoupledSegNetConfig {
 }
 
 impl DecoupledSegNet {
-    /// The configuration that it was built from.
+    /// The configuration that the network was built from.
     pub fn config(&self) -> &DecoupledSegNetConfig {
         &self.config
     }
@@ -278,7 +279,7 @@ impl DecoupledSegNet {
     /// The same network for inference: batch norms folded into the convolutions before them, and parameters of type
     /// `dtype`. See [`for_inference`](decoupled_seg_nn::for_inference).
     ///
-    /// Norms that do not stand behind a convolution remain: one in each block of a WideResNet-38.
+    /// Norms without a convolution in front of them remain: one in each block of a WideResNet-38.
     ///
     /// # Panics
     ///
@@ -335,7 +336,7 @@ impl SegmentationModel for DecoupledSegNet {
     }
 
     fn min_image_side(&self) -> usize {
-        // Stages are rounded up, so one pixel more than a smaller map is enough.
+        // The sizes of stages are rounded up, so one pixel beyond `min_size - 1` whole strides is enough.
         let stride = self.config.backbone.output_stride().pixels();
         (self.config.decoder.min_size() - 1) * stride + 1
     }

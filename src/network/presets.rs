@@ -18,7 +18,7 @@ impl DecoupledSegNetConfig {
         fcn(num_classes, ResNetConfig::resnet50())
     }
 
-    /// FCN on a ResNet-101. The authors' constructor of that name builds a ResNet-50.
+    /// FCN on a ResNet-101. (The authors' constructor of the same name builds a ResNet-50.)
     pub fn fcn_resnet101(num_classes: usize) -> Self {
         fcn(num_classes, ResNetConfig::resnet101())
     }
@@ -43,13 +43,13 @@ impl DecoupledSegNetConfig {
         deeplabv3plus(num_classes, ResNetConfig::resnet101())
     }
 
-    /// DeepLabV3+ on a WideResNet-38, its low-level features at stride 2 as the authors have them.
+    /// DeepLabV3+ on a WideResNet-38, with low-level features at stride 2, as in the authors' code.
     pub fn deeplabv3plus_wide_resnet38(num_classes: usize) -> Self {
         deeplabv3plus_wide(num_classes, WideResNet38Config::new())
     }
 
-    /// The same with its low-level features at stride 4: a decoder on maps a quarter as large, which is what the paper's
-    /// operation counts fit.
+    /// DeepLabV3+ on a WideResNet-38, with low-level features at stride 4. The decoder's maps have a quarter of the
+    /// pixels; the paper's operation counts fit this network.
     pub fn deeplabv3plus_wide_resnet38_stride4(num_classes: usize) -> Self {
         let backbone = WideResNet38Config::new().with_low_level(LowLevelStage::Stride4);
         deeplabv3plus_wide(num_classes, backbone)
@@ -71,7 +71,7 @@ impl DecoupledSegNetConfig {
         Self::new(num_classes, backbone, context)
     }
 
-    /// DenseASPP on a ResNet-50, the rival of the paper's Table 3 as a context head.
+    /// DenseASPP as the context head on a ResNet-50: a rival in the paper's Table 3.
     pub fn dense_aspp_resnet50(num_classes: usize) -> Self {
         let backbone = ResNetConfig::resnet50();
         let [.., last] = backbone.channels();
@@ -113,13 +113,13 @@ fn deeplabv3plus_wide(num_classes: usize, backbone: WideResNet38Config) -> Decou
     DecoupledSegNetConfig::new(num_classes, backbone, AsppConfig::new([last, CHANNELS]))
 }
 
-/// The dilations of an ASPP that reach as far in the image at an output stride as 12, 24 and 36 do at 8.
+/// The dilations of an ASPP at an output stride. They reach as far in the image as 12, 24 and 36 do at stride 8.
 pub fn atrous_rates(output_stride: OutputStride) -> Vec<usize> {
     let at_one = AsppConfig::ATROUS_RATES_OS8.map(|rate| rate * OutputStride::Os8.pixels());
     at_one.map(|rate| rate / output_stride.pixels()).to_vec()
 }
 
-/// A network that has a name: [`NETWORKS`] lists them.
+/// A named network: [`NETWORKS`] lists them.
 ///
 /// # Example
 ///
@@ -133,11 +133,11 @@ pub fn atrous_rates(output_stride: OutputStride) -> Vec<usize> {
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct NetworkPreset {
-    /// The name on a command line.
+    /// Its name on a command line.
     pub name: &'static str,
-    /// The name in a table.
+    /// Its name in a table.
     pub title: &'static str,
-    /// What the paper's Table 2(a) says of it.
+    /// Its row in the paper's Table 2(a), if it has one.
     pub paper: Option<PaperRow>,
     config: fn(usize) -> DecoupledSegNetConfig,
 }
@@ -153,7 +153,7 @@ pub struct PaperRow {
     pub added: f64,
 }
 
-/// Every network that has a name, decoupled.
+/// Every named network, in its decoupled form.
 pub const NETWORKS: &[NetworkPreset] = &[
     preset("tiny", "tiny FCN", DecoupledSegNetConfig::tiny),
     preset(
@@ -236,13 +236,13 @@ impl NetworkPreset {
         self
     }
 
-    /// The network for a number of classes.
+    /// The network's configuration for `num_classes` classes.
     pub fn config(&self, num_classes: usize) -> DecoupledSegNetConfig {
         (self.config)(num_classes)
     }
 }
 
-/// A name that no network has.
+/// The name of a network that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownNetwork {
     name: String,

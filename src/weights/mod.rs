@@ -1,4 +1,4 @@
-//! Weights in and out: PyTorch checkpoints, safetensors, and the names that other code gives to the tensors.
+//! Reads and writes weights: PyTorch checkpoints and safetensors, under the names that other code gives to the tensors.
 
 mod network;
 

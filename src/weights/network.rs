@@ -25,8 +25,8 @@ impl DecoupledSegNetConfig {
         keys
     }
 
-    /// Every tensor that PyTorch's code has and ours does not: counters of batch norms, and layers that the authors
-    /// define and never use.
+    /// Every tensor that PyTorch's code has and ours lacks: counters of batch norms, and layers that the authors define
+    /// and never use.
     pub fn placeholders(&self) -> Vec<Placeholder> {
         let keys = self.official_keys();
         let unused = self.unused_tensors();
@@ -65,8 +65,8 @@ impl DecoupledSegNetConfig {
         ]
     }
 
-    /// The network with the stem that a file has, where its backbone is a ResNet and the file has a stem: one
-    /// convolution, as torchvision's, or three, as the authors'.
+    /// Gives a ResNet the stem that a file has: one convolution, as in torchvision's networks, or three, as in the
+    /// authors'. Other networks stay as they are, and so does a ResNet if the file has no stem.
     pub fn with_stem_of(mut self, checkpoint: &WeightsFile) -> Self {
         let BackboneConfig::ResNet(resnet) = &mut self.backbone else {
             return self;
@@ -105,8 +105,8 @@ impl DecoupledSegNet {
         load(self, &keys, &checkpoint, policy)
     }
 
-    /// Loads what a training is to start from: what fits of a segmentation network of the authors, or the backbone from
-    /// a whole ImageNet classifier, whichever of them the file is. A ResNet needs the file's stem:
+    /// Loads the weights that a training starts from. From a segmentation network of the authors it takes all tensors
+    /// that fit; from a whole ImageNet classifier it takes the backbone. A ResNet needs the file's stem:
     /// [`with_stem_of`](DecoupledSegNetConfig::with_stem_of).
     ///
     /// # Errors
@@ -119,7 +119,8 @@ impl DecoupledSegNet {
         let whole = self.config().official_keys();
         let backbone = &self.config().backbone;
         let classifier = backbone.official_keys(BackboneNames::Classifier);
-        // Both name the blocks of a ResNet alike, so that either finds most of the other's tensors.
+        // Classifiers and segmentation networks name the blocks of a ResNet alike, so each naming finds most tensors of
+        // the other.
         let of_backbone = count_fitting(&self.backbone, &classifier, checkpoint);
         if of_backbone > count_fitting(self, &whole, checkpoint) {
             let backbone = &mut self.backbone;
