@@ -1,4 +1,4 @@
-//! From images to a data set.
+//! How the scores of images become the scores of a data set.
 
 /// How the scores of many images become one score per class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

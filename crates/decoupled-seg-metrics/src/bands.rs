@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BoundaryThreshold, ImageFrame, LabelSpace, contour_levels::contour_levels};
 
-/// The labels of a metric, and the bands along their contours that it measures in.
+/// The labels of a metric, and the bands along their contours in which it counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bands {
     pub space: LabelSpace,
@@ -15,7 +15,7 @@ pub(crate) struct Bands {
 
 /// The bands on images of one size, the narrowest first.
 pub(crate) struct SortedBands {
-    /// The place of each band in [`Bands::widths`].
+    /// The index of each band in [`Bands::widths`].
     pub places: Vec<usize>,
     widths: Vec<u32>,
     frame: ImageFrame,
@@ -59,7 +59,7 @@ impl Bands {
 }
 
 impl SortedBands {
-    /// For each pixel, the narrowest band it is in; the number of bands if it is in none.
+    /// For each pixel, the narrowest band that holds it; the number of bands for a pixel outside all bands.
     pub fn levels(&self, map: &[u8]) -> Vec<u8> {
         contour_levels(map, self.size, &self.widths, self.frame)
     }

@@ -1,8 +1,8 @@
-//! Matched boundary pixels of one class, and the scores they give.
+//! Matched boundary pixels of one class, and the scores that follow from them.
 
 use serde::{Deserialize, Serialize};
 
-/// Boundary pixels of one class in both maps, and how many of them have a partner in the other map.
+/// Boundary pixels of one class in both maps, and how many of them have a match in the other map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BoundaryCounts {
     /// Boundary pixels of the prediction.
@@ -19,10 +19,11 @@ pub struct BoundaryCounts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AbsentClass {
-    /// It has no score and is left out of means.
+    /// The class has no score and is left out of means.
     #[default]
     Skip,
-    /// 1, as in the authors' evaluation: rare classes then score near 1, since most images do not show them.
+    /// The class scores 1, as in the authors' evaluation. Rare classes then score near 1, because most images do not
+    /// show them.
     Perfect,
 }
 
@@ -33,8 +34,8 @@ pub struct BoundaryScore {
     pub precision: f64,
     /// Share of the labelled boundary that is near a predicted one.
     pub recall: f64,
-    /// `2 * precision * recall / (precision + recall)`, or 0 if both are 0. A mean over images or classes
-    /// averages the single `f`s; it is not computed from the mean precision and the mean recall.
+    /// `2 * precision * recall / (precision + recall)`, or 0 if both are 0. A mean over images or classes is the mean
+    /// of their `f`s. It does not follow from the mean precision and the mean recall.
     pub f: f64,
 }
 
@@ -47,10 +48,10 @@ impl BoundaryCounts {
         self.labelled_matched += other.labelled_matched;
     }
 
-    /// The score of these pixels; `None` without any boundary and [`AbsentClass::Skip`].
+    /// The score of these pixels; `None` if neither map has a boundary and `absent` is [`AbsentClass::Skip`].
     ///
-    /// Without a predicted boundary the precision is 1, and without a labelled one the recall is 1. If only one of the
-    /// maps has a boundary, the other number and `f` are 0.
+    /// Without a predicted boundary the precision is 1; without a labelled boundary the recall is 1. If only one of the
+    /// maps has a boundary, the other of the two numbers and `f` are 0.
     pub fn score(&self, absent: AbsentClass) -> Option<BoundaryScore> {
         if self.predicted == 0 && self.labelled == 0 && absent == AbsentClass::Skip {
             return None;

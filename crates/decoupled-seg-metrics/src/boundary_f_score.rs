@@ -1,4 +1,4 @@
-//! How well predicted class boundaries follow the labelled ones.
+//! Boundary F-score: how well predicted class boundaries follow the labelled ones.
 
 use decoupled_seg_types::Size;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,9 @@ use crate::{
 
 /// Boundary F-score per class at one or more distances.
 ///
-/// For each class the maps are masks, both empty where the label is ignored; [`ClassBoundaries`] says which pixels of a
-/// mask are its boundary. With the predicted boundary `P`, the labelled boundary `G` and the radius `r` in pixels:
+/// For each class the maps are masks, and both masks are empty where the label is ignored. [`ClassBoundaries`] defines
+/// which pixels of a mask are its boundary. With the predicted boundary `P`, the labelled boundary `G` and the radius
+/// `r` in pixels:
 ///
 /// ```text
 /// precision = |{p in P : some g in G with |p - g| <= r}| / |P|
@@ -19,9 +20,9 @@ use crate::{
 /// F         = 2 * precision * recall / (precision + recall)
 /// ```
 ///
-/// Distances are Euclidean between pixel centres, compared as integers. [`BoundaryCounts::score`] has the empty cases.
-/// The score of a class is the mean over the images that show it (see [`AbsentClass`]) or, pooled, the score of the counts
-/// of all images together. The score of a data set is the mean over classes.
+/// Distances are Euclidean between pixel centres, compared as integers. [`BoundaryCounts::score`] defines the scores of
+/// empty boundaries. The score of a class is the mean over the images that show it (see [`AbsentClass`]) or, pooled,
+/// the score of the counts of all images together. The score of a data set is the mean over classes.
 ///
 /// Source: Perazzi et al., CVPR 2016 (DAVIS), contour accuracy, after Martin, Fowlkes, Malik, PAMI 2004,
 /// applied to each class of a label map as in Li et al., ECCV 2020, Fig. 3. The authors' numbers are
@@ -65,8 +66,8 @@ struct ClassTotal {
 }
 
 impl BoundaryFScore {
-    /// A metric at the given thresholds that skips absent classes. A number of classes leaves out label 255; see
-    /// [`LabelSpace`].
+    /// Makes a metric at the given thresholds that skips absent classes. `space` may be a number of classes; label 255
+    /// is then left out. See [`LabelSpace`].
     ///
     /// # Panics
     ///
@@ -163,7 +164,7 @@ impl BoundaryFScore {
 
     /// Score of each class: `[threshold][class]`.
     ///
-    /// `None` for a class that has no boundary in any image with [`AbsentClass::Skip`], and before the first image.
+    /// `None` before the first image, and with [`AbsentClass::Skip`] for a class that has no boundary in any image.
     pub fn class_scores(&self, aggregation: Aggregation) -> Vec<Vec<Option<BoundaryScore>>> {
         let score = |total: &ClassTotal| match aggregation {
             _ if self.images == 0 => None,
@@ -193,13 +194,13 @@ impl BoundaryFScore {
     }
 }
 
-/// Boundary pixels of one image, matched at each of `radii` pixels: `[radius][class]`.
+/// Counts the boundary pixels of one image, matched at each of `radii` pixels: `[radius][class]`.
 ///
-/// [`BoundaryFScore`] adds these up over images; here they are for the scores of a single one.
+/// [`BoundaryFScore`] adds up such counts over images. Use this function for the scores of a single image.
 ///
 /// # Errors
 ///
-/// As [`BoundaryFScore::update`].
+/// As for [`BoundaryFScore::update`].
 ///
 /// # Panics
 ///
@@ -218,7 +219,7 @@ pub fn boundary_counts(
         || boundaries(&masked.labels),
         || boundaries(&masked.predictions),
     );
-    // Thresholds may come in any order, and become the same radius on a small image.
+    // Thresholds may come in any order, and several may become the same radius on a small image.
     let mut distinct = radii.to_vec();
     distinct.sort_unstable();
     distinct.dedup();

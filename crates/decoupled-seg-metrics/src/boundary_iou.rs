@@ -1,4 +1,4 @@
-//! IoU of the parts of the masks that are near their contours.
+//! IoU of the parts of masks near their contours.
 
 use decoupled_seg_types::Size;
 use serde::{Deserialize, Serialize};
@@ -12,17 +12,18 @@ use crate::{
 
 /// Boundary IoU per class at one or more band widths.
 ///
-/// For each class the maps are masks `G` (labels) and `P` (predictions), both empty where the label is ignored. The inner
-/// band of width `d` holds the pixels of a mask that are within `d` pixels of a pixel outside it:
+/// For each class the maps are masks `G` (labels) and `P` (predictions), and both masks are empty where the label is
+/// ignored. The inner band of width `d` holds the pixels of a mask that have a pixel outside the mask within `d`
+/// pixels:
 ///
 /// ```text
 /// G_d = {p in G : some q not in G with |p - q| <= d}
 /// boundary_iou = |G_d and P_d| / |G_d or P_d|
 /// ```
 ///
-/// Distances are Euclidean between pixel centres, compared as integers; at width 1 a
-/// band holds the pixels right beside the contour. Whether the frame of the picture bounds a mask is an [option](Self::with_frame): by default it does not.
-/// A class without a band in either map has no score (`None`) and is left out of means.
+/// Distances are Euclidean between pixel centres, compared as integers. At width 1 a band holds the pixels right beside
+/// the contour. By default the frame of the picture does not bound a mask; [`with_frame`](Self::with_frame) changes
+/// that. A class without a band in either map has no score (`None`) and is left out of means.
 ///
 /// Source: Cheng, Girshick, Dollár, Berg, Kirillov, CVPR 2021, section 4, which scores single instances. This is
 /// the semantic version, one mask per class. The paper's width is 2 % of the image diagonal, for Cityscapes 0.5 %.
@@ -80,12 +81,12 @@ impl BandCounts {
 }
 
 impl BoundaryIou {
-    /// A metric at the given widths that does not take the frame for a contour. A number of classes leaves out label 255;
-    /// see [`LabelSpace`].
+    /// Makes a metric at the given widths that does not count the frame as a contour. `space` may be a number of
+    /// classes; label 255 is then left out. See [`LabelSpace`].
     ///
     /// # Panics
     ///
-    /// Panics unless there are 1 to 254 classes, and with more than 255 widths.
+    /// Panics unless there are 1 to 254 classes, or if there are more than 255 widths.
     pub fn new(space: impl Into<LabelSpace>, widths: impl Into<Vec<BoundaryThreshold>>) -> Self {
         let bands = Bands::new(space.into(), widths.into());
         Self {
@@ -144,7 +145,7 @@ impl BoundaryIou {
             }
         }
 
-        // A pixel in a band is in every wider one.
+        // Wider bands hold every pixel of a narrower band.
         let mut within = vec![BandCounts::default(); self.num_classes()];
         for (&width, counts) in bands.places.iter().zip(&image) {
             for ((within, counts), total) in
@@ -218,7 +219,7 @@ mod tests {
     #[rstest]
     // Bands of one column each, side by side.
     #[case(ImageFrame::Open, Some(0.0))]
-    // Two rows are a band all over: 4 of 6 pixels agree.
+    // With two rows, the whole mask is its band: 4 of 6 pixels agree.
     #[case(ImageFrame::Contour, Some(4.0 / 6.0))]
     fn the_frame_as_contour(#[case] frame: ImageFrame, #[case] iou: Option<f64>) {
         let mut metric = BoundaryIou::new(2, WIDTH_1).with_frame(frame);

@@ -16,7 +16,8 @@ pub enum BoundaryThreshold {
 }
 
 impl BoundaryThreshold {
-    /// The four thresholds of the paper's Fig. 3 as the authors' code has them: 2, 5, 9 and 12 pixels at 1024x2048.
+    /// The four thresholds of the paper's Fig. 3, with the values of the authors' code: 2, 5, 9 and 12 pixels at
+    /// 1024x2048.
     ///
     /// (The three pixels named in the literature would be the fraction 0.00088.)
     pub const PAPER: [Self; 4] = [
@@ -40,7 +41,7 @@ impl BoundaryThreshold {
                     "a fraction of the diagonal must be finite and not negative, got {fraction}"
                 );
                 let squared = size.height.pow(2) + size.width.pow(2);
-                // A float converts with saturation, and no image is 2^32 pixels long.
+                // The cast saturates, which is harmless: no image is 2^32 pixels long.
                 (fraction * (squared as f64).sqrt()).ceil() as u32
             }
         }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 /// Rows a task scans at a time.
 const BAND: usize = 64;
 
-/// Pixels compared at a time. Most blocks hold no boundary: one vector comparison is then enough.
+/// Pixels compared at a time. Most blocks hold no boundary, and for these one vector comparison is enough.
 const BLOCK: usize = 16;
 
 /// Boundary pixels of each class of a label map.
@@ -19,7 +19,7 @@ const BLOCK: usize = 16;
 /// b(y, x) = m(y, x) != m(y, x+1)  or  m(y, x) != m(y+1, x)  or  m(y, x) != m(y+1, x+1)
 /// ```
 ///
-/// So `(y, x)` is on the boundary of exactly the classes that have some but not all of these four pixels, and one pass
+/// So `(y, x)` is on the boundary of exactly the classes that have some but not all of these four pixels. One pass
 /// finds the boundaries of all classes.
 ///
 /// Source: the boundary map of Martin, Fowlkes, Malik, PAMI 2004, as the DAVIS benchmark (Perazzi et al., CVPR 2016)
@@ -33,11 +33,11 @@ pub struct ClassBoundaries {
 impl ClassBoundaries {
     /// Finds the boundaries of the classes `0..num_classes` in `map`, row by row.
     ///
-    /// Other values belong to no class: the border between a class and such pixels is a boundary of that class.
+    /// Other values belong to no class. The border between a class and such pixels is a boundary of the class.
     ///
     /// # Panics
     ///
-    /// Panics if `map` does not have `size.pixels()` pixels, or has 2^32 or more.
+    /// Panics if `map` does not have `size.pixels()` pixels, or if it has 2^32 or more.
     pub fn new(map: &[u8], size: Size, num_classes: usize) -> Self {
         assert_eq!(map.len(), size.pixels(), "map must have {size} pixels");
         assert!(
@@ -52,7 +52,7 @@ impl ClassBoundaries {
                 let mut positions = vec![Vec::new(); num_classes];
                 for y in band * BAND..height.min((band + 1) * BAND) {
                     let row = &map[y * width..(y + 1) * width];
-                    // The last row is its own lower neighbour: equal, so it adds nothing.
+                    // The last row is compared with itself, which adds no boundary.
                     let below = map.get((y + 1) * width..(y + 2) * width).unwrap_or(row);
                     scan_row(row, below, (y * width) as u32, &mut positions);
                 }
@@ -172,7 +172,7 @@ mod tests {
         map[4] = 1;
         let boundaries = ClassBoundaries::new(&map, Size::square(3), 2);
         assert_eq!(boundaries.positions(1), [0, 1, 3, 4]);
-        // Background differs from the pixel at the same places.
+        // The boundary of the background runs through the same pixels.
         assert_eq!(boundaries.positions(0), [0, 1, 3, 4]);
     }
 

@@ -19,8 +19,8 @@ use crate::{LabelSpace, MetricsError, pair_histogram::count_pairs};
 /// frequency_weighted_iou = sum_c row(c) / sum row * iou(c)
 /// ```
 ///
-/// A quotient `0 / 0` is `None` and left out of means. Pixels with an ignored label are not counted, whatever was
-/// predicted there.
+/// A quotient `0 / 0` is `None` and left out of means. Pixels with an ignored label are not counted, whatever the
+/// prediction.
 ///
 /// Source: Long, Shelhamer, Darrell, CVPR 2015, section 5 (accuracies and IoU); Everingham et al., IJCV 2010, for the
 /// IoU of a class summed over the whole data set. Other tools count a class absent from both maps as IoU 1 (PaddleSeg).
@@ -43,7 +43,7 @@ pub struct ConfusionMatrix {
 }
 
 impl ConfusionMatrix {
-    /// An empty matrix. A number of classes leaves out label 255; see [`LabelSpace`].
+    /// Makes an empty matrix. `space` may be a number of classes; label 255 is then left out. See [`LabelSpace`].
     ///
     /// # Panics
     ///
@@ -57,7 +57,7 @@ impl ConfusionMatrix {
         }
     }
 
-    /// Counts one image, or any number of pixels: the order does not matter, on all cores of the current rayon pool.
+    /// Counts one image, or any number of pixels in any order, on all cores of the current rayon pool.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl ConfusionMatrix {
         let classes = self.space.num_classes;
         let stride = classes + 1;
         let table = count_pairs(self.space, labels, predictions);
-        // See `count_pairs`: the row and the column after the last class collect what must not be there.
+        // In the table of `count_pairs`, the rows and the column after the last class collect the illegal values.
         let unknown = table[(classes + 1) * stride..].iter().any(|&n| n > 0)
             || (0..classes).any(|label| table[label * stride + classes] > 0);
         if unknown {
@@ -142,18 +142,19 @@ impl ConfusionMatrix {
         self.ignored
     }
 
-    /// Intersection over union, `0..=1`, per class; `None` for a class neither labelled nor predicted.
+    /// Intersection over union of each class, `0..=1`; `None` for a class that is neither labelled nor predicted.
     pub fn iou(&self) -> Vec<Option<f64>> {
         self.per_class(|tp, row, col| ratio(tp, row + col - tp))
     }
 
-    /// Share of the pixels predicted as a class that are labelled so, `0..=1`; `None` for a class never predicted.
+    /// For each class, the share of its predicted pixels that have its label, `0..=1`; `None` for a class that is never
+    /// predicted.
     pub fn precision(&self) -> Vec<Option<f64>> {
         self.per_class(|tp, _, col| ratio(tp, col))
     }
 
-    /// Share of the pixels labelled as a class that are predicted so, `0..=1`; `None` for a class never labelled.
-    /// Also called the accuracy of the class.
+    /// For each class, the share of its labelled pixels that are predicted as the class, `0..=1`; `None` for a class
+    /// that is never labelled. Also called the accuracy of the class.
     pub fn recall(&self) -> Vec<Option<f64>> {
         self.per_class(|tp, row, _| ratio(tp, row))
     }
@@ -174,7 +175,7 @@ impl ConfusionMatrix {
         ratio(right, self.total())
     }
 
-    /// IoU of each class weighted with its share of the labels; `None` when nothing was counted.
+    /// Mean of the classes' IoU, each weighted with the class's share of the labels; `None` when nothing was counted.
     pub fn frequency_weighted_iou(&self) -> Option<f64> {
         let total = self.total();
         let weighted = self.per_class(|tp, row, col| {
@@ -185,11 +186,11 @@ impl ConfusionMatrix {
         (total > 0).then(|| weighted.into_iter().flatten().sum())
     }
 
-    /// IoU per category, where a category is a set of classes that may be taken for each other without loss.
+    /// IoU of each category, a set of classes within which confusions do not count as errors.
     ///
-    /// `categories[class]` is the category of a class, or `None` for a class that is not evaluated: pixels with that label
-    /// are left out, and predicting it is a miss. The result has one entry up to the highest
-    /// category named.
+    /// `categories[class]` is the category of a class, or `None` for a class that is not evaluated: pixels with its
+    /// label are left out, and predicting it is a miss. The result has one entry for each category from 0 to the
+    /// highest in `categories`.
     ///
     /// ```text
     /// tp(k) = sum of n(g, p) over g in k, p in k
@@ -200,7 +201,7 @@ impl ConfusionMatrix {
     ///
     /// # Panics
     ///
-    /// Panics if `categories` has not one entry per class.
+    /// Panics if the length of `categories` is not the number of classes.
     pub fn category_iou(&self, categories: &[Option<usize>]) -> Vec<Option<f64>> {
         assert_eq!(
             categories.len(),
@@ -247,7 +248,7 @@ pub(crate) fn ratio(numerator: u64, denominator: u64) -> Option<f64> {
     (denominator > 0).then(|| numerator as f64 / denominator as f64)
 }
 
-/// Mean over the entries that are there; `None` when none is.
+/// Mean over the entries that are `Some`; `None` if there are none.
 pub(crate) fn mean(values: &[Option<f64>]) -> Option<f64> {
     let present = values.iter().flatten().count();
     (present > 0).then(|| values.iter().flatten().sum::<f64>() / present as f64)
@@ -309,11 +310,11 @@ mod tests {
         matrix
             .update(&label_maps::labels(), &label_maps::predictions())
             .unwrap();
-        // Classes 0 and 1 are one: 156 hits, none missed, 16 pixels of class 2 taken for it.
+        // Classes 0 and 1 form one category: 156 hits, no misses, and 16 pixels of class 2 taken for it.
         let categories = [Some(0), Some(0), Some(2), None];
         let iou = [Some(156.0 / 172.0), None, Some(0.75)];
         assert_scores(&matrix.category_iou(&categories), &iou);
-        // Pixels of a class that is left out are no false positives; predicting such a class is only a miss.
+        // Pixels of a class that is not evaluated are no false positives, and predicting such a class is only a miss.
         assert_scores(
             &matrix.category_iou(&[Some(0), Some(0), None, None]),
             &[Some(1.0)],
@@ -346,7 +347,7 @@ mod tests {
     #[case(254, Some(254))]
     #[case(254, None)]
     fn counts_every_pair(#[case] num_classes: usize, #[case] ignore_index: Option<u8>) {
-        // Several shares and blocks, and an odd end.
+        // Enough pixels for several tasks and blocks, and an incomplete block at the end.
         let pixels = 150_001;
         let mut state = 3u32;
         let mut next = || {

@@ -1,8 +1,8 @@
-//! How far each pixel is from the contour of its region, all classes at once.
+//! The distance of each pixel from the contour of its region, for all classes at once.
 //!
-//! The nearest pixel of another value lies in a row where either the run of equal pixels around `x` ends, or a
-//! column of that run meets another value above or below. So one plane of vertical distances and, per row, two scans of
-//! each run give the bands of all classes together. The result is exact, and the time linear in the pixels for any width.
+//! Take a pixel and the run of equal pixels around it in its row. The nearest pixel of another value is either at an
+//! end of the run, or above or below one of the run's columns. So one plane of vertical distances and two scans of each
+//! run give the bands of all classes together. The result is exact, and the time is linear in the pixels for any width.
 
 use decoupled_seg_types::Size;
 use rayon::prelude::*;
@@ -14,15 +14,16 @@ use crate::distance::{Distance, disk_half_widths};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageFrame {
-    /// Objects go on outside the picture: only borders between regions count.
+    /// The frame is no contour: objects go on outside the picture, and only borders between regions count.
     #[default]
     Open,
-    /// Everything outside the picture counts as another region, as if masks were padded with zeros.
+    /// The frame is a contour: everything outside the picture counts as another region, as if masks were padded with
+    /// zeros.
     Contour,
 }
 
-/// For every pixel, the index of the first of the ascending `widths` (pixels) that is not below its Euclidean
-/// distance to the nearest pixel of another value; `widths.len()` where none is.
+/// For every pixel, the index of the first of the ascending `widths` (in pixels) that is at least the Euclidean
+/// distance to the nearest pixel of another value; `widths.len()` if no width is.
 pub(crate) fn contour_levels(map: &[u8], size: Size, widths: &[u32], frame: ImageFrame) -> Vec<u8> {
     let Size { height, width } = size;
     let mut levels = vec![widths.len() as u8; map.len()];
@@ -73,7 +74,7 @@ fn fill_levels<D: Distance>(
         });
 }
 
-/// Distance of each pixel to the nearest one of another value in its column; one at least.
+/// Distance of each pixel to the nearest pixel of another value in its column, at least 1.
 fn vertical_distances<D: Distance>(map: &[u8], width: usize, frame: ImageFrame) -> Vec<D> {
     let outside = match frame {
         ImageFrame::Open => D::FAR,
@@ -123,7 +124,7 @@ fn vertical_distances<D: Distance>(map: &[u8], width: usize, frame: ImageFrame) 
 /// Neighbouring pixels of one value in one row.
 struct Run<'a, D> {
     distances: &'a [D],
-    /// Another value follows to the left, in the next column.
+    /// The pixel to the left of the run has another value (or is a frame that counts).
     ends_left: bool,
     ends_right: bool,
 }
@@ -132,14 +133,14 @@ impl<D: Distance> Run<'_, D> {
     /// Lowers the level of each pixel to the first disk that reaches another value. Disks ascend.
     fn fill(&self, disks: &[Vec<u32>], levels: &mut [u8]) {
         let nearest = self.distances.iter().copied().fold(D::FAR, D::min).index();
-        // From the largest disk to the smallest, so that the smallest one stays.
+        // From the largest disk to the smallest, so that the smallest disk is the one that stays.
         for (level, half_widths) in disks.iter().enumerate().rev() {
             let level = level as u8;
             let radius = half_widths.len() - 1;
             if nearest <= radius {
                 self.scan(half_widths, level, levels);
             } else {
-                // Deep inside: only the ends are near.
+                // Far from other rows: only the pixels near the run's ends are close to another value.
                 let near = radius.min(levels.len());
                 if self.ends_left {
                     levels[..near].fill(level);
@@ -152,11 +153,11 @@ impl<D: Distance> Run<'_, D> {
         }
     }
 
-    /// Sets the level of each column whose disk reaches another value: every nearest value covers a stretch of the row.
+    /// Sets the level of each column with another value in its disk. Every such value covers a stretch of the row.
     fn scan(&self, half_widths: &[u32], level: u8, levels: &mut [u8]) {
         let radius = half_widths.len() - 1;
         let len = self.distances.len();
-        // The first column not covered so far.
+        // The first column that is not covered yet.
         let mut reach = if self.ends_left { radius } else { 0 };
         for (x, &distance) in self.distances.iter().enumerate() {
             if let Some(&half_width) = half_widths.get(distance.index()) {
@@ -194,7 +195,7 @@ mod tests {
         widths: &[u32],
         frame: ImageFrame,
     ) -> Vec<u8> {
-        // A frame one pixel wide stands for everything outside: no other pixel there is nearer.
+        // A frame one pixel wide stands for everything outside, because its pixels are the nearest ones there.
         let pad = i64::from(frame == ImageFrame::Contour);
         let (height, width) = (height as i64, width as i64);
         let value = |y: i64, x: i64| {

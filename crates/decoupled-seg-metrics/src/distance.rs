@@ -1,16 +1,16 @@
-//! Number types a distance plane can be made of.
+//! The number types of distance planes.
 
-/// A distance along a column, in pixels, in the smallest type that holds the largest radius: a plane of bytes is filled
-/// four times as fast as a plane of words.
+/// A distance along a column, in pixels. Planes use the smallest type that holds the largest radius: a plane of bytes
+/// is filled four times as fast as a plane of words.
 pub(crate) trait Distance: Copy + Ord + Send + Sync + 'static {
-    /// On the pixel itself.
+    /// The distance of a pixel from itself.
     const ZERO: Self;
     /// One pixel away.
     const ONE: Self;
-    /// Farther than any distance asked for.
+    /// A distance larger than any radius.
     const FAR: Self;
 
-    /// One pixel farther; stays at [`FAR`](Self::FAR).
+    /// The distance plus one pixel; [`FAR`](Self::FAR) stays as it is.
     fn farther(self) -> Self;
 
     /// `pixels`, at most [`FAR`](Self::FAR).
@@ -49,7 +49,8 @@ distance!(u8, u16, u32);
 
 /// Half-widths of the rows of a disk: entry `dy` is `floor(sqrt(radius^2 - dy^2))`, for `dy` in `0..=radius`.
 ///
-/// The disk `dx^2 + dy^2 <= radius^2` is symmetric in `dx` and `dy`, so the table also says how high column `dx` is.
+/// The disk `dx^2 + dy^2 <= radius^2` is symmetric in `dx` and `dy`, so the table also holds the half-heights of the
+/// columns.
 pub(crate) fn disk_half_widths(radius: u32) -> Vec<u32> {
     let squared = u64::from(radius) * u64::from(radius);
     (0..=u64::from(radius))

@@ -1,8 +1,8 @@
-/// Why a pair of label maps cannot be evaluated. Nothing is counted when an update returns one of these.
+/// Why a pair of label maps cannot be evaluated. An update that returns an error has counted nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricsError {
-    /// A slice has not as many elements as the image has pixels.
+    /// The length of a slice is not the number of pixels of the image.
     #[error("`{name}` holds {found} pixels, expected {expected}: give maps of one size")]
     LengthMismatch {
         /// The slice: `labels`, `predictions` or `instances`.
@@ -24,7 +24,7 @@ pub enum MetricsError {
         /// The value that marks ignored pixels, if any does.
         ignore_index: Option<u8>,
     },
-    /// A prediction on a pixel that counts is not a class.
+    /// The prediction of a pixel that is not ignored is not a class.
     #[error(
         "prediction {prediction} at pixel {index}, expected a class below {num_classes}: predict the classes of the labels"
     )]

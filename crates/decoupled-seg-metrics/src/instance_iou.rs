@@ -8,8 +8,8 @@ use crate::{ConfusionMatrix, EvaluationLabel, LabelTable, MetricsError, confusio
 
 /// Class and category IoU of a benchmark, and their instance-level versions iIoU.
 ///
-/// Plain IoU is dominated by large instances. iIoU weighs the pixels of each labelled instance with `average size of
-/// its class / size of the instance`, so that every instance counts as much as an average one:
+/// Large instances dominate plain IoU. iIoU weighs the pixels of each labelled instance with `average size of its class
+/// / size of the instance`, so every instance counts as much as an average one:
 ///
 /// ```text
 /// iiou(c) = iTP / (iTP + FP + iFN)
@@ -19,12 +19,13 @@ use crate::{ConfusionMatrix, EvaluationLabel, LabelTable, MetricsError, confusio
 /// ```
 ///
 /// For a category the sums go over the instances of all its labels, and a pixel predicted as any label of the category
-/// is a hit. A class has an iIoU if it has an average size; a category has one if all its labels have. Pixels of a label
-/// with instances that belong to no instance (groups) count in neither sum.
+/// is a hit. A class has an iIoU if it has an average size; a category has one if all its labels have an average size.
+/// Pixels that belong to no instance although their label has instances (groups) count in neither sum.
 ///
-/// The maps hold values of the [`LabelTable`]; label 255 is ignored unless [set](Self::with_ignore_index). Instances are
-/// told apart by a number per pixel, as in the benchmark's `*_instanceIds.png`: `1000 * label + k` for instance `k`, and a
-/// number below 1000 for a pixel of no instance (see [`with_first_instance`](Self::with_first_instance)).
+/// The maps hold values of the [`LabelTable`]. Label 255 is ignored; [`with_ignore_index`](Self::with_ignore_index)
+/// sets another value. A number for each pixel tells instances apart, as in the benchmark's `*_instanceIds.png`: `1000
+/// * label + k` for instance `k`, and a number below 1000 for a pixel of no instance (see
+/// [`with_first_instance`](Self::with_first_instance)).
 ///
 /// Source: Cordts et al., CVPR 2016 (Cityscapes), section 4.1.
 ///
@@ -55,9 +56,9 @@ pub struct InstanceIou {
     table: LabelTable,
     first_instance: u32,
     confusion: ConfusionMatrix,
-    /// By label.
+    /// The sums of each label.
     classes: Vec<Weighted>,
-    /// By category.
+    /// The sums of each category.
     categories: Vec<Weighted>,
 }
 
@@ -93,7 +94,8 @@ impl InstanceIou {
     ///
     /// # Panics
     ///
-    /// Panics unless the table has 1 to 254 labels, each of a category that is there, with sizes above 0.
+    /// Panics unless the table has 1 to 254 labels, each with a category of the table and an average size above 0, if
+    /// it has one.
     pub fn new(table: LabelTable) -> Self {
         for EvaluationLabel {
             name,
@@ -127,8 +129,9 @@ impl InstanceIou {
         self
     }
 
-    /// Sets the smallest number that stands for an instance, 1000 by default. Numbers need to be distinct only among the
-    /// pixels of one label in one image, so with 1 here any numbering that leaves 0 for "no instance" will do.
+    /// Sets the smallest number that stands for an instance, 1000 by default. Numbers need to be distinct only among
+    /// the pixels of one label in one image. So with `first_instance` 1, any numbering in which 0 means "no instance"
+    /// will do.
     pub fn with_first_instance(mut self, first_instance: u32) -> Self {
         self.first_instance = first_instance;
         self
@@ -155,7 +158,7 @@ impl InstanceIou {
         }
         self.confusion.update(labels, predictions)?;
 
-        // In order of the numbers, so that the sums do not depend on where instances lie.
+        // The map is sorted by number, so the sums do not depend on the places of instances.
         for ((label, _), instance) in self.instances(labels, predictions, instances) {
             let EvaluationLabel {
                 category,
@@ -187,7 +190,7 @@ impl InstanceIou {
 
         let mut found = BTreeMap::<(u8, u32), Instance>::new();
         let mut start = 0;
-        // Instances come in runs, and each run costs one look-up.
+        // Pixels of an instance come in runs. One look-up serves a whole run.
         while start < labels.len() {
             let key @ (label, number) = (labels[start], instances[start].into());
             let rest = labels[start..].iter().zip(&instances[start..]);
@@ -232,14 +235,14 @@ impl InstanceIou {
         &self.table
     }
 
-    /// Pixels by label and prediction, labels that are not evaluated included.
+    /// Pixels by label and prediction, including labels that are not evaluated.
     pub fn confusion(&self) -> &ConfusionMatrix {
         &self.confusion
     }
 
-    /// IoU of each label, `0..=1`; `None` where it is not evaluated or in neither map.
+    /// IoU of each label, `0..=1`; `None` if the label is not evaluated or is in neither map.
     pub fn class_iou(&self) -> Vec<Option<f64>> {
-        // With every label a category of its own, the rule for labels that are not evaluated is the same.
+        // Each label is its own category here, so labels that are not evaluated follow the rule of `category_iou`.
         let labels = self.table.labels.iter().enumerate();
         let own: Vec<_> = labels
             .map(|(value, label)| label.evaluated.then_some(value))
@@ -249,7 +252,7 @@ impl InstanceIou {
         iou
     }
 
-    /// IoU of each category, `0..=1`; `None` where none of its labels is evaluated or in either map.
+    /// IoU of each category, `0..=1`; `None` if none of its evaluated labels is in either map.
     pub fn category_iou(&self) -> Vec<Option<f64>> {
         let mut iou = self
             .confusion
@@ -258,7 +261,7 @@ impl InstanceIou {
         iou
     }
 
-    /// iIoU of each label, `0..=1`; `None` where it is not evaluated, has no average size, or is in neither map.
+    /// iIoU of each label, `0..=1`; `None` if the label is not evaluated, has no average size, or is in neither map.
     pub fn class_iiou(&self) -> Vec<Option<f64>> {
         let labels = self.table.labels.iter().enumerate();
         labels
@@ -272,7 +275,7 @@ impl InstanceIou {
             .collect()
     }
 
-    /// iIoU of each category, `0..=1`; `None` where one of its labels has no average size, or it is in neither map.
+    /// iIoU of each category, `0..=1`; `None` if one of its labels has no average size, or if it is in neither map.
     pub fn category_iiou(&self) -> Vec<Option<f64>> {
         (0..self.table.categories.len())
             .map(|category| {
@@ -307,7 +310,7 @@ impl InstanceIou {
         mean(&self.category_iiou())
     }
 
-    /// Pixels that are predicted as one of `members`, but have another evaluated label.
+    /// Pixels that are predicted as one of `members` but have another evaluated label.
     fn false_positives(&self, members: impl Fn(usize) -> bool) -> u64 {
         let labels = self.table.labels.iter().enumerate();
         labels

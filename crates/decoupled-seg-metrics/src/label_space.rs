@@ -7,12 +7,12 @@ use crate::MetricsError;
 /// Marks pixels without a class in the masked maps. It is never a class: a metric has at most 254 classes.
 pub(crate) const VOID: u8 = IGNORE_LABEL;
 
-/// Pixels a task takes at a time: large enough to hide the scheduling, small enough to share among cores.
+/// Pixels in one task: enough to hide the cost of scheduling, few enough to share an image among cores.
 const CHUNK: usize = 1 << 16;
 
 /// The values that label maps may hold: the classes `0..num_classes`, and one value for pixels to leave out.
 ///
-/// Every metric takes one. A number of classes will do where that value is [`IGNORE_LABEL`].
+/// Every metric takes a `LabelSpace`, or just the number of classes if [`IGNORE_LABEL`] marks the pixels to leave out.
 ///
 /// # Example
 ///
@@ -30,7 +30,7 @@ pub struct LabelSpace {
     pub(crate) ignore_index: Option<u8>,
 }
 
-/// Labels and predictions of one image in which every pixel is a class or, where ignored, [`VOID`] in both.
+/// Labels and predictions of one image. Every pixel holds a class; ignored pixels hold [`VOID`] in both maps.
 pub(crate) struct MaskedPair {
     pub labels: Vec<u8>,
     pub predictions: Vec<u8>,
@@ -105,7 +105,7 @@ impl LabelSpace {
         }
     }
 
-    /// Branch-free, so that it is vectorised; returns whether every value was legal.
+    /// Returns whether every value was legal. It has no branches, so that it is vectorised.
     fn mask_chunk(
         &self,
         labels: &[u8],
@@ -132,7 +132,7 @@ impl LabelSpace {
         illegal == 0
     }
 
-    /// The error for the first pixel that is not legal. Only called when there is one.
+    /// The error for the first illegal pixel. Only called if there is one.
     pub(crate) fn first_error(&self, labels: &[u8], predictions: &[u8]) -> MetricsError {
         let num_classes = self.num_classes;
         for (index, (&label, &prediction)) in labels.iter().zip(predictions).enumerate() {

@@ -4,16 +4,16 @@ use rayon::prelude::*;
 
 use crate::label_space::LabelSpace;
 
-/// Pixels coded at a time: small enough for the first cache, large enough for the vector loop.
+/// Pixels encoded at a time: few enough for the first cache, enough for the vector loop.
 const BLOCK: usize = 1024;
 
 /// Histogram of all pairs in a table of `num_classes + 2` rows and `num_classes + 1` columns.
 ///
 /// Row `num_classes` is for ignored pixels, the row after it for unknown labels, the last column for unknown
-/// predictions. Every pair has a place, so the loops need no branch, and errors are found afterwards.
+/// predictions. Every pair has an entry, so the loops need no branch. Errors are found afterwards.
 pub(crate) fn count_pairs(space: LabelSpace, labels: &[u8], predictions: &[u8]) -> Vec<u64> {
     let entries = (space.num_classes + 2) * (space.num_classes + 1);
-    // 2^30 pixels a task keep the 32-bit counters safe.
+    // At most 2^30 pixels a task, so that 32-bit counters cannot overflow.
     let share = labels
         .len()
         .div_ceil(rayon::current_num_threads())
@@ -32,8 +32,8 @@ pub(crate) fn count_pairs(space: LabelSpace, labels: &[u8], predictions: &[u8]) 
 }
 
 fn count_share(space: LabelSpace, labels: &[u8], predictions: &[u8], entries: usize) -> Vec<u64> {
-    // Two additions to one entry have to wait for each other; two tables halve the waiting. Most blocks of eight hold
-    // one pair only and are counted at once.
+    // An addition to an entry has to wait for the addition before it. Two tables halve the waiting. Most blocks of
+    // eight hold one pair only and are counted with one addition.
     let mut tables = [vec![0u32; entries], vec![0u32; entries]];
     let mut codes = [0u16; BLOCK];
     for (labels, predictions) in labels.chunks(BLOCK).zip(predictions.chunks(BLOCK)) {

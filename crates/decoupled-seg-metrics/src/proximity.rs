@@ -1,11 +1,11 @@
 //! Which boundary pixels of one map lie close to boundary pixels of another: exact, and linear in the pixels for any
 //! radius.
 //!
-//! For one class, a plane of vertical distances to its boundary in the other map is filled in two sweeps. Pixel
+//! For each class, two sweeps fill a plane with vertical distances to the boundary of the class in the other map. Pixel
 //! `(y, x)` then has such a boundary pixel within radius `r` exactly if, in row `y`, some column `x + dx` has
-//! `distance(y, x + dx) <= floor(sqrt(r^2 - dx^2))`: integers only. Only boundary pixels ask, and
-//! the answer takes one or two vector comparisons for the usual radii. A row with many boundary pixels, or with a wide
-//! window, is cheaper to answer as a whole: two scans look at each column once.
+//! `distance(y, x + dx) <= floor(sqrt(r^2 - dx^2))`: integers only. The question arises for boundary pixels only, and
+//! takes one or two vector comparisons for the usual radii. For a row with many boundary pixels, or a wide window, it
+//! is cheaper to answer for the whole row: two scans look at each column once.
 
 use decoupled_seg_types::Size;
 use rayon::prelude::*;
@@ -15,10 +15,10 @@ use crate::{
     distance::{Distance, disk_half_widths},
 };
 
-/// Distances compared at a time.
+/// Distances in one vector comparison.
 const LANES: usize = 32;
 
-/// How many comparisons take as long as the scan of one column.
+/// The number of comparisons that take as long as the scan of one column.
 const COMPARISONS_PER_SCANNED_COLUMN: usize = 64;
 
 /// Counts the boundary pixels of both maps, and how many of them have a boundary pixel of the same class in the other map
@@ -40,7 +40,7 @@ pub(crate) fn count_matches(
     }
 }
 
-/// The disks asked for, prepared for one image width.
+/// The disks of all radii, prepared for one image width.
 struct Proximity<D> {
     disks: Vec<Disk<D>>,
     width: usize,
@@ -48,21 +48,21 @@ struct Proximity<D> {
     radius: usize,
     /// Columns to either side of a pixel that the largest disk can reach in the image.
     margin: usize,
-    /// Distances compared for one pixel if it is in no disk.
+    /// Number of distances to compare for a pixel that is in no disk.
     comparisons: usize,
 }
 
 struct Disk<D> {
     /// Columns to either side of the centre.
     margin: usize,
-    /// Per column of the window, the first vertical distance that is outside the disk; zeros, which no distance is
-    /// below, up to a multiple of [`LANES`].
+    /// For each column of the window, the smallest vertical distance outside the disk. Zeros fill the list up to a
+    /// multiple of [`LANES`]: no distance is below zero.
     outside: Vec<D>,
     /// Half-width of the disk by vertical distance.
     half_widths: Vec<u32>,
 }
 
-/// Buffers kept from class to class.
+/// Buffers that are reused from class to class.
 struct Scratch<D> {
     plane: Vec<D>,
     edge: Vec<D>,
@@ -95,7 +95,7 @@ impl<D: Distance> Proximity<D> {
             covered: Vec::new(),
         };
         let classes = labels.num_classes();
-        // Both directions of a class are tasks of their own: few classes hold most of the boundary.
+        // The two directions of a class are separate tasks, because few classes hold most of the boundary.
         let matched: Vec<Vec<u64>> = (0..2 * classes)
             .into_par_iter()
             .with_max_len(1)
@@ -120,7 +120,7 @@ impl<D: Distance> Proximity<D> {
             .collect()
     }
 
-    /// Per disk, the queries that have a source in the disk around them. Both lists ascend.
+    /// For each disk, the number of queries with a source in the disk around them. Both lists ascend.
     fn matched(&self, sources: &[u32], queries: &[u32], scratch: &mut Scratch<D>) -> Vec<u64> {
         let mut matched = vec![0; self.disks.len()];
         let Some(window) = Window::around(queries, self.width, self.margin) else {
@@ -131,21 +131,21 @@ impl<D: Distance> Proximity<D> {
         }
         self.sweep_down(sources, &window, scratch);
         self.sweep_up(sources, queries, &window, scratch, &mut matched);
-        // A match in a disk is one in every larger disk.
+        // A match in a disk is a match in every larger disk.
         for disk in 1..matched.len() {
             matched[disk] += matched[disk - 1];
         }
         matched
     }
 
-    /// Fills the plane with the distance to the nearest source in the same column, in the same row or above.
+    /// Fills the plane with the distances to the nearest source in the same column that is not below the pixel.
     fn sweep_down(&self, sources: &[u32], window: &Window, scratch: &mut Scratch<D>) {
         let stride = window.stride();
         let Scratch { plane, edge, .. } = scratch;
         if plane.len() < stride * window.rows() {
             plane.resize(stride * window.rows(), D::FAR);
         }
-        // The row above the window; of several sources in a column, the last one written is the nearest.
+        // The row above the window. Of several sources in a column, the last one written is the nearest.
         edge.clear();
         edge.resize(stride, D::FAR);
         let mut source_rows = rows(sources, self.width).peekable();
@@ -186,7 +186,7 @@ impl<D: Distance> Proximity<D> {
             edge,
             covered,
         } = scratch;
-        // The row below the window; of several sources in a column, the first one is the nearest.
+        // The row below the window. Of several sources in a column, the first one is the nearest.
         edge.fill(D::FAR);
         let below_window = (window.bottom + 1) * self.width;
         let first = sources.partition_point(|&source| (source as usize) < below_window);
@@ -248,7 +248,7 @@ impl<D: Distance> Proximity<D> {
         }
     }
 
-    /// Does the same as [`answer_each`](Self::answer_each) in time linear in the row.
+    /// As [`answer_each`](Self::answer_each), in time linear in the length of the row.
     fn answer_by_scan(
         &self,
         distances: &[D],
@@ -299,11 +299,11 @@ impl<D: Distance> Disk<D> {
         })
     }
 
-    /// Marks the columns of a row with a source in their disk: each source covers a stretch around its column.
+    /// Marks the columns of a row that have a source in their disk. Each source covers a stretch around its column.
     fn cover(&self, distances: &[D], covered: &mut Vec<bool>) {
         let half_width = |distance: D| self.half_widths.get(distance.index()).copied();
         covered.clear();
-        // The first column not covered by any source so far.
+        // The first column that no source covers yet.
         let mut reach = 0;
         covered.extend(distances.iter().enumerate().map(|(x, &distance)| {
             if let Some(half_width) = half_width(distance) {
@@ -352,12 +352,13 @@ impl Window {
         self.bottom - self.top + 1
     }
 
-    /// Distances a row holds: the box, both margins, and a full vector for the last query.
+    /// Length of a row of the plane: the box, both margins, and a full vector for the last query.
     fn stride(&self) -> usize {
         self.right - self.left + 1 + 2 * self.margin + LANES
     }
 
-    /// Where the pixels `row`, all in line `y`, stand in a row of the plane; pixels outside the window are left out.
+    /// The columns in the plane of the pixels `row`, which all lie in image row `y`. Pixels outside the window are left
+    /// out.
     fn columns<'a>(
         &self,
         row: &'a [u32],
@@ -417,7 +418,7 @@ mod tests {
         matched.count() as u64
     }
 
-    /// Every number type, both ways to answer a row, and radii beyond the image.
+    /// Covers every number type, both ways to answer a row, and radii beyond the image.
     #[rstest]
     #[case(Size::new(23, 31), 40, &[0, 1, 2, 3, 5, 17, 200, 254])]
     #[case(Size::new(23, 31), 3, &[0, 1, 4])]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{Aggregation, BoundaryFScore, BoundaryThreshold, ConfusionMatrix};
 
-/// Scores per class and their means. Printed as a table in per cent; serialised as fractions.
+/// Scores per class and their means. The printed table shows per cent; the serialised form holds fractions.
 ///
 /// # Example
 ///
@@ -47,7 +47,7 @@ pub struct SegmentationReport {
     pub thresholds: Vec<BoundaryThreshold>,
 }
 
-/// A row of a [`SegmentationReport`]: scores in `0..=1`, `None` where there was nothing to score.
+/// A row of a [`SegmentationReport`]. Scores are in `0..=1`; `None` if there was nothing to score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReportRow {
     /// Name of the class.
@@ -59,11 +59,11 @@ pub struct ReportRow {
 }
 
 impl SegmentationReport {
-    /// A report of the IoU of each class.
+    /// Makes a report of the IoU of each class.
     ///
     /// # Panics
     ///
-    /// Panics if there is not one name per class of the matrix.
+    /// Panics if the number of names is not the number of classes of the matrix.
     pub fn new(names: &[impl AsRef<str>], matrix: &ConfusionMatrix) -> Self {
         assert_eq!(
             names.len(),
@@ -84,7 +84,7 @@ impl SegmentationReport {
         }
     }
 
-    /// Adds a column for each distance of `boundary`.
+    /// Adds a column for each threshold of `boundary`.
     ///
     /// # Panics
     ///

@@ -8,17 +8,18 @@ use crate::{
     label_space::VOID,
 };
 
-/// Confusion matrices of the pixels in a band along the labelled contours, one per band width.
+/// Confusion matrices of the pixels in bands along the labelled contours, one for each band width.
 ///
-/// The band of width `d` holds the pixels within `d` pixels (Euclidean, between pixel centres, compared as integers) of a
-/// pixel with another label, so it lies on both sides of a contour. Ignored pixels are never in it, but the border
-/// towards them is a contour: data sets that draw a line of ignored pixels around objects are measured beside that line.
+/// The band of width `d` holds the pixels within `d` pixels (Euclidean, between pixel centres, compared as integers) of
+/// a pixel with another label, so it lies on both sides of a contour. A band never holds ignored pixels, but the border
+/// towards them is a contour. In data sets that draw a line of ignored pixels around objects, the band lies beside that
+/// line.
 ///
 /// ```text
 /// trimap_d = {p : some q with label(q) != label(p) and |p - q| <= d}
 /// ```
 ///
-/// How IoU and accuracy rise with `d` shows whether a network loses on contours or inside objects.
+/// The rise of IoU and accuracy with `d` shows whether a network errs on contours or inside objects.
 ///
 /// Source: Kohli, Ladický, Torr, IJCV 2009, for the accuracy in such a band; Chen et al., PAMI 2018
 /// (DeepLab) for its mean IoU.
@@ -44,12 +45,12 @@ pub struct TrimapIou {
 }
 
 impl TrimapIou {
-    /// A metric at the given widths that does not take the frame for a contour. A number of classes leaves out label 255;
-    /// see [`LabelSpace`].
+    /// Makes a metric at the given widths that does not count the frame as a contour. `space` may be a number of
+    /// classes; label 255 is then left out. See [`LabelSpace`].
     ///
     /// # Panics
     ///
-    /// Panics unless there are 1 to 254 classes, and with more than 255 widths.
+    /// Panics unless there are 1 to 254 classes, or if there are more than 255 widths.
     pub fn new(space: impl Into<LabelSpace>, widths: impl Into<Vec<BoundaryThreshold>>) -> Self {
         let bands = Bands::new(space.into(), widths.into());
         Self {
@@ -91,7 +92,7 @@ impl TrimapIou {
             }
         }
 
-        // A pixel in a band is in every wider one.
+        // Wider bands hold every pixel of a narrower band.
         let mut within = ConfusionMatrix::new(self.bands.space);
         for (&width, matrix) in bands.places.iter().zip(&image) {
             within.merge(matrix);
@@ -122,7 +123,7 @@ impl TrimapIou {
         &self.bands.widths
     }
 
-    /// The counts of each band, with every score that follows from them.
+    /// The confusion matrix of each band.
     pub fn matrices(&self) -> &[ConfusionMatrix] {
         &self.matrices
     }

@@ -1,6 +1,6 @@
-//! Data without a download. [`StreetScenes`] are drawn from a seed, with labels exact to the pixel. Writers turn them
-//! into tiny data sets with the layout, the names and the encodings of the official archives, so every reader, example
-//! and script runs on them.
+//! Data without a download. [`StreetScenes`] are drawn from a seed, with labels exact to the pixel. The `write_…`
+//! functions turn them into tiny data sets with the layout, the names and the encodings of the official archives, so
+//! every reader, example and script runs on them.
 //!
 //! ```
 //! use decoupled_seg_datasets::{CamVid, Split};
