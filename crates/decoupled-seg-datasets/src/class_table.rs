@@ -10,14 +10,14 @@ pub struct Class {
     pub name: String,
     /// The colour in pictures: red, green, blue.
     pub color: [u8; 3],
-    /// The value in the data set's own label files, which benchmarks want in submissions; the class index by
-    /// default.
+    /// The value in the data set's own label files, which benchmarks ask for in submissions. The default is the class
+    /// index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<u8>,
     /// The group that the benchmark scores together (`vehicle`, `flat`, ...).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
-    /// Whether single objects are told apart in instance files.
+    /// Whether instance files tell single objects of the class apart.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_instances: bool,
 }
@@ -53,7 +53,7 @@ impl Class {
     }
 }
 
-/// The classes of a data set; the place in the list is the class index that label maps and networks use.
+/// The classes of a data set. The position in the list is the class index in label maps and networks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassTable {
@@ -68,7 +68,7 @@ impl ClassTable {
     ///
     /// # Panics
     ///
-    /// Panics without classes or with more than [`MAX_CLASSES`].
+    /// Panics if there are no classes or more than [`MAX_CLASSES`].
     pub fn new(classes: Vec<Class>) -> Self {
         assert!(
             (1..=MAX_CLASSES).contains(&classes.len()),
@@ -78,7 +78,7 @@ impl ClassTable {
         Self { classes }
     }
 
-    /// How many classes there are; ignored pixels are not one of them.
+    /// Number of classes, without the ignored pixels.
     pub fn num_classes(&self) -> usize {
         self.classes.len()
     }
@@ -96,7 +96,7 @@ impl ClassTable {
             .collect()
     }
 
-    /// The colour of a label; black for [`IGNORE_LABEL`] and for labels that are no class.
+    /// The colour of a label; black for [`IGNORE_LABEL`] and for values that are no class.
     pub fn color(&self, label: u8) -> [u8; 3] {
         self.classes
             .get(usize::from(label))

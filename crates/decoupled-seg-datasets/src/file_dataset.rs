@@ -14,7 +14,7 @@ use crate::{
     SegmentationDataset,
 };
 
-/// Images and masks on disk; what every reader opens.
+/// Images and masks on disk. Every reader opens one.
 #[derive(Debug, Clone)]
 pub struct FileDataset {
     pairs: Vec<Pair>,
@@ -26,11 +26,11 @@ pub struct FileDataset {
 }
 
 impl FileDataset {
-    /// Joins a list of files with the meaning of their labels.
+    /// Makes a data set of a list of files, the classes, and a reader for the masks.
     ///
     /// # Panics
     ///
-    /// Panics if some pairs have labels and others none.
+    /// Panics if some pairs have labels and others have none.
     pub fn new(pairs: Vec<Pair>, classes: ClassTable, masks: MaskReader) -> Self {
         let labelled = pairs.iter().filter(|pair| pair.labels.is_some()).count();
         assert!(
@@ -47,11 +47,11 @@ impl FileDataset {
         }
     }
 
-    /// Opens what is listed of a layout in the folder `root`.
+    /// Opens the listed files of a layout in the folder `root`.
     ///
     /// # Panics
     ///
-    /// As [`new`](Self::new).
+    /// As for [`new`](Self::new).
     pub fn of_listing(
         listing: Listing,
         root: impl Into<PathBuf>,
@@ -59,7 +59,7 @@ impl FileDataset {
         masks: MaskReader,
     ) -> Opened<Self> {
         let Listing { pairs, problems } = listing;
-        // A listing without pairs and problems is a data set without items.
+        // A listing without pairs and without problems is a data set without items.
         let usable = !pairs.is_empty() || problems.is_empty();
         let dataset = Self::new(pairs, classes, masks).with_root(root);
         Opened {
@@ -68,15 +68,14 @@ impl FileDataset {
         }
     }
 
-    /// Says in which folder all the files lie: [`cache_folder`](SegmentationDataset::cache_folder) is
+    /// Sets the folder that holds all the files. The [`cache_folder`](SegmentationDataset::cache_folder) is then
     /// `root/.decoupled-seg`.
     pub fn with_root(mut self, root: impl Into<PathBuf>) -> Self {
         self.root = Some(root.into());
         self
     }
 
-    /// Says that the class table was written for these files:
-    /// [`has_own_classes`](SegmentationDataset::has_own_classes).
+    /// Marks the class table as written for these files: [`has_own_classes`](SegmentationDataset::has_own_classes).
     pub fn with_own_classes(mut self) -> Self {
         self.own_classes = true;
         self
@@ -92,8 +91,7 @@ impl FileDataset {
         &self.masks
     }
 
-    /// The items of `self` and then those of `other`, in the folder of `self`. Extra items of either are like any other
-    /// then.
+    /// Appends the items of `other`. The folder of `self` stays, and no item is extra any more.
     ///
     /// # Panics
     ///
@@ -108,7 +106,7 @@ impl FileDataset {
         }
     }
 
-    /// As [`chain`](Self::chain), with the items of `other` [extra](SegmentationDataset::extra_from).
+    /// As [`chain`](Self::chain), but the items of `other` are [extra](SegmentationDataset::extra_from).
     ///
     /// # Panics
     ///
@@ -121,7 +119,7 @@ impl FileDataset {
         }
     }
 
-    /// The items at `indices`, in that order; none of them is extra.
+    /// The items at `indices`, in that order. None of them is extra.
     ///
     /// # Panics
     ///
@@ -143,7 +141,7 @@ impl FileDataset {
 }
 
 impl FileDataset {
-    /// The same files mean other labels to a reader with another table.
+    /// Hashes the mask reader: with another reader, the same files mean other labels.
     fn meaning(&self) -> Fnv {
         let meaning = format!("{:?} {:?}", self.classes, self.masks);
         Fnv::new().bytes(meaning.as_bytes())
@@ -154,7 +152,7 @@ fn size_of(image: &RgbImage) -> Size {
     Size::new(image.height() as usize, image.width() as usize)
 }
 
-/// Place, length and times of a file: whatever is written to it or put in its place changes one of them.
+/// Hashes path, length and times of a file. Writing to the file or replacing it changes one of them.
 fn file_key(hash: Fnv, path: &Path) -> std::io::Result<Fnv> {
     let metadata = std::fs::metadata(path)?;
     let hash = hash
@@ -166,7 +164,7 @@ fn file_key(hash: Fnv, path: &Path) -> std::io::Result<Fnv> {
         Err(before) => !before.duration().as_nanos(),
     };
     let hash = hash.bytes(&modified.to_le_bytes());
-    // The time of writing can be set back, as unpacking does; that of the change cannot.
+    // The modification time can be set back, as unpacking does. The change time cannot.
     #[cfg(unix)]
     let hash = {
         use std::os::unix::fs::MetadataExt;

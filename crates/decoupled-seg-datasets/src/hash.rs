@@ -1,10 +1,10 @@
-//! FNV-1a, 64 bits, step by step: stable across machines and releases, which the standard library's hasher is not.
+//! FNV-1a with 64 bits. Unlike the standard library's hasher, it is stable across machines and releases.
 
 use std::hash::Hasher;
 
 use fnv::FnvHasher;
 
-/// Hashes what is fed to it, in order.
+/// A hash of the values that it was given, in order.
 #[derive(Default)]
 pub(crate) struct Fnv(FnvHasher);
 

@@ -2,9 +2,8 @@ use decoupled_seg_types::Size;
 
 use crate::LabelMap;
 
-/// The object that each pixel belongs to, row by row, in the numbers of Cityscapes' `*_instanceIds.png`:
-/// `1000 * label id + k` for object `k` of a label, and the label id alone where no object is told apart (groups, and
-/// labels without instances).
+/// The object of each pixel, row by row, numbered as in Cityscapes' `*_instanceIds.png`: `1000 * label id + k` for
+/// object `k` of a label, and the label id alone for pixels of no single object (groups, and labels without instances).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceMap {
     /// Pixels in a row.
@@ -40,8 +39,9 @@ impl InstanceMap {
         Size::new(self.height, self.width)
     }
 
-    /// Numbers the connected regions of each label id for which `has_instances`; pixels that touch at a side are of one
-    /// region. Regions after the thousandth of a label, and of ids above 64, which 16 bits have no numbers for, are groups.
+    /// Numbers the connected regions of each label id for which `has_instances` is true. Pixels that touch at a side
+    /// belong to one region. Two kinds of regions become groups, because 16 bits have no numbers for them: regions
+    /// after the thousandth of a label, and regions of ids above 64.
     pub fn of_regions(ids: &LabelMap, has_instances: impl Fn(u8) -> bool) -> Self {
         let mut data: Vec<u16> = ids.data.iter().copied().map(u16::from).collect();
         let mut seen = vec![false; data.len()];

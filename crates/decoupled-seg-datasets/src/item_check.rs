@@ -4,7 +4,7 @@ use decoupled_seg_types::Size;
 
 use crate::{DatasetError, LabelMap, MaskFormat};
 
-/// What is found in one item: everything that is wrong, not just the first.
+/// The findings in one item: all problems, not just the first.
 #[derive(Debug, Default)]
 pub struct ItemCheck {
     /// Size of the image, if it can be read.
@@ -15,8 +15,8 @@ pub struct ItemCheck {
     pub labels: Option<LabelMap>,
     /// How the mask is stored, if it is a file.
     pub mask_format: Option<MaskFormat>,
-    /// The values in the mask file before they are mapped, with their pixel counts.
+    /// The values in the mask file, before they are mapped, with their pixel counts.
     pub raw_values: BTreeMap<u16, u64>,
-    /// What is wrong.
+    /// All problems.
     pub problems: Vec<DatasetError>,
 }

@@ -1,8 +1,9 @@
 use decoupled_seg_types::{LabelView, Size};
 
-/// One class index per pixel, row by row; [`IGNORE_LABEL`](crate::IGNORE_LABEL) where there is none.
+/// One class index per pixel, row by row; [`IGNORE_LABEL`](crate::IGNORE_LABEL) for pixels without a class.
 ///
-/// Readers map whatever a data set uses for "void" (11 in CamVid, -1 or 255 in others) to it.
+/// Readers map a data set's value for "void" (11 in CamVid, -1 or 255 in others) to
+/// [`IGNORE_LABEL`](crate::IGNORE_LABEL).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelMap {
     /// Pixels in a row.
@@ -76,7 +77,7 @@ impl LabelMap {
         &self.data[y * self.width..(y + 1) * self.width]
     }
 
-    /// How many pixels carry each of the 256 values.
+    /// Number of pixels with each of the 256 values.
     pub fn histogram(&self) -> [u64; 256] {
         let mut counts = [0; 256];
         for &label in &self.data {

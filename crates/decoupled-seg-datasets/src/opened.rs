@@ -2,26 +2,26 @@ use std::sync::Arc;
 
 use crate::{DatasetError, SegmentationDataset};
 
-/// A split as its files were found: what can be read of it, and what is wrong with the rest.
+/// The result of opening a split: its usable items, and all problems with its other files.
 ///
-/// Training wants the [`whole`](Self::whole) split or an error; [`check`](crate::check::check_splits) looks at what is
-/// there in spite of the problems.
+/// Training needs the [`whole`](Self::whole) split or an error; [`check`](crate::check::check_splits) also reads the
+/// usable items of a split with problems.
 #[derive(Debug)]
 #[must_use]
 pub struct Opened<D = Arc<dyn SegmentationDataset>> {
-    /// The items that nothing is wrong with, if there are any.
+    /// The usable items, if there are any.
     pub dataset: Option<D>,
-    /// What is wrong with the files of the split, or why there are none.
+    /// All problems with the files of the split, or the reason why there are none.
     pub problems: Vec<DatasetError>,
 }
 
 impl<D> Opened<D> {
-    /// The split, if nothing is wrong with it.
+    /// Returns the split if it has no problems.
     ///
     /// # Errors
     ///
-    /// Returns the problem, or [`DatasetError::Files`] with all of them where there are several or part of the items
-    /// could be read in spite of it.
+    /// Returns the problem; or [`DatasetError::Files`] with all problems if there are several, or if some items are
+    /// usable.
     pub fn whole(mut self) -> Result<D, DatasetError> {
         match (self.dataset, self.problems.len()) {
             (Some(dataset), 0) => Ok(dataset),
@@ -34,7 +34,7 @@ impl<D> Opened<D> {
 }
 
 impl<D: SegmentationDataset + 'static> Opened<D> {
-    /// The same, with the data set behind a pointer that any data set fits.
+    /// Puts the data set behind a pointer, so that data sets of all types have one type.
     pub fn shared(self) -> Opened {
         Opened {
             dataset: self

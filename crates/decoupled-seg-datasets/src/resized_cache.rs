@@ -15,10 +15,10 @@ use crate::hash::Fnv;
 use crate::item_check::ItemCheck;
 use crate::{ClassTable, DatasetError, InstanceMap, LabelMap, Sample, SegmentationDataset};
 
-/// Raised when the meaning of a cached file changes.
+/// Version of the cache's format, raised when the meaning of a cached file changes.
 const VERSION: u64 = 2;
 
-/// The size that a [`ResizedCache`] gives its items.
+/// The size of the items in a [`ResizedCache`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResizedTo {
@@ -32,20 +32,20 @@ pub enum ResizedTo {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResizedCacheConfig {
-    /// Where the resized items are kept.
+    /// The folder that keeps the resized items.
     pub folder: PathBuf,
-    /// Where they are kept if that folder cannot be written.
+    /// The folder that keeps them if the first one cannot be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<PathBuf>,
-    /// Their size.
+    /// The size of the items.
     pub size: ResizedTo,
-    /// How images are resized; labels take the nearest.
+    /// How images are resized; labels take the nearest value.
     #[serde(default)]
     pub filter: ResizeFilter,
 }
 
 impl ResizedCacheConfig {
-    /// Bicubic images of `size` in `folder`.
+    /// A cache in `folder` of items of `size`, with bicubic images.
     pub fn new(folder: impl Into<PathBuf>, size: ResizedTo) -> Self {
         Self {
             folder: folder.into(),
@@ -95,23 +95,23 @@ impl ResizedCacheConfig {
     }
 }
 
-/// Whether a file can be made in a folder, which is made if need be.
+/// Whether a file can be made in a folder. Makes the folder if necessary.
 fn is_writable(folder: &Path) -> bool {
     let probe = folder.join(format!(".probe-{}", std::process::id()));
     let written = write_whole(&probe, |_| Ok(()));
-    // Best effort: an empty file more harms nothing.
+    // Best effort: a leftover empty file does no harm.
     let _ = std::fs::remove_file(probe);
     written.is_ok()
 }
 
-/// What became of a [`ResizedCache`] so far.
+/// What a [`ResizedCache`] has done so far.
 #[derive(Debug, Clone)]
 pub struct ResizedCacheState {
     /// Images and label maps that were read from the folder.
     pub read: usize,
-    /// Images and label maps that were resized, as the folder had none, an old or a broken one.
+    /// Images and label maps that were resized, because the folder had no file for them, or a broken one.
     pub made: usize,
-    /// Why nothing is written any more, if so. What is in the folder is still read.
+    /// The error after which the cache stopped writing, if there was one. It still reads files from the folder.
     pub unwritable: Option<Arc<DatasetError>>,
 }
 
@@ -135,15 +135,15 @@ impl fmt::Display for ResizedCacheState {
 
 /// A data set at another size, resized once and kept on disk.
 ///
-/// Each item is resized when it is first asked for and written as two PNGs, `{key}_image.png` and `{key}_labels.png`;
-/// later it is read from there. The key is a hash of the item's [`item_key`](SegmentationDataset::item_key) and of the
-/// size, so that an old file is never taken for a new item; a broken file is made anew. Files are there whole or not at
-/// all: any number of loaders and processes may share a folder. In a folder that cannot be written, and
-/// for data sets without keys, items are resized each time.
+/// The first request for an item resizes it and writes two PNGs, `{key}_image.png` and `{key}_labels.png`; later
+/// requests read them. The key is a hash of the item's [`item_key`](SegmentationDataset::item_key) and of the size, so
+/// an old file is never taken for a new item. A broken file is made anew. Files are written whole or not at all, so any
+/// number of loaders and processes may share a folder. If the folder cannot be written, or the data set has no keys,
+/// items are resized each time.
 ///
-/// Nothing is ever removed: delete the folder when the data changed much. Objects
-/// ([`instances`](SegmentationDataset::instances)) are resized each time; [`check`](crate::check::check) looks at the
-/// data set as it is. Built by [`ResizedCacheConfig`].
+/// The cache removes nothing: delete the folder when the data have changed much. Instance maps
+/// ([`instances`](SegmentationDataset::instances)) are resized each time. [`check`](crate::check::check) looks at the
+/// original data set. Built by [`ResizedCacheConfig`].
 ///
 /// ```
 /// use decoupled_seg_datasets::{Dataset, Kitti, ResizedCacheConfig, ResizedTo, Size, Split};
@@ -165,7 +165,7 @@ pub struct ResizedCache<D> {
     read: AtomicUsize,
     made: AtomicUsize,
     unwritable: OnceLock<Arc<DatasetError>>,
-    /// The fallback, if the first folder cannot be written.
+    /// The fallback, which is used if the first folder cannot be written.
     second: Option<PathBuf>,
 }
 
@@ -176,17 +176,17 @@ struct Files {
 }
 
 impl<D: SegmentationDataset> ResizedCache<D> {
-    /// The data set behind it.
+    /// The original data set.
     pub fn inner(&self) -> &D {
         &self.dataset
     }
 
-    /// What it does.
+    /// The configuration.
     pub fn config(&self) -> &ResizedCacheConfig {
         &self.config
     }
 
-    /// What was read, made and written so far.
+    /// What the cache has read, resized and written so far.
     pub fn state(&self) -> ResizedCacheState {
         ResizedCacheState {
             read: self.read.load(Ordering::Relaxed),
@@ -238,7 +238,7 @@ impl<D: SegmentationDataset> ResizedCache<D> {
         resize_labels(labels, self.size_of(labels.size()))
     }
 
-    /// Counts what was resized and writes it, until that fails.
+    /// Counts a resized item and writes it, unless an earlier write has failed.
     fn keep(
         &self,
         file: Option<&Path>,
@@ -249,7 +249,7 @@ impl<D: SegmentationDataset> ResizedCache<D> {
             return;
         };
         if let Err(error) = write_whole(file, content) {
-            // Of several threads the first error counts.
+            // If several threads fail, the first error is kept.
             let _ = self.unwritable.set(Arc::new(error));
         }
     }
@@ -259,7 +259,7 @@ impl<D: SegmentationDataset> ResizedCache<D> {
     }
 }
 
-/// A label map that we wrote; `None` for anything else.
+/// Reads a label map that the cache wrote; `None` for any other file.
 fn read_labels(file: &Path) -> Option<LabelMap> {
     let mask = RawMask::read(file).ok()?;
     match (mask.format, mask.values) {

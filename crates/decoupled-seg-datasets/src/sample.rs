@@ -6,11 +6,12 @@ use crate::LabelMap;
 /// An image with its labels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// What messages, logs and written predictions call it: the file name without folder and extension.
+    /// Its name in messages, logs and written predictions: the file name without folder and extension.
     pub name: String,
     /// The image, 8 bits a channel, not normalised.
     pub image: RgbImage,
-    /// The labels, of the image's size. All [`IGNORE_LABEL`](crate::IGNORE_LABEL) where the data set has none for this image.
+    /// The labels, of the image's size. All [`IGNORE_LABEL`](crate::IGNORE_LABEL) where the data set has none for this
+    /// image.
     pub labels: LabelMap,
 }
 

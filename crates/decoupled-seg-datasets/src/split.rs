@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// For training.
+    /// Images to train on.
     Train,
-    /// For choosing: checkpoints, thresholds, hyper-parameters.
+    /// Images to choose checkpoints, thresholds and hyper-parameters by.
     Val,
-    /// For reporting, once.
+    /// Images to report a result on, once.
     Test,
     /// Training and validation images together, as some papers train on CamVid.
     TrainVal,
@@ -27,7 +27,7 @@ impl Split {
         }
     }
 
-    /// The splits with a folder of their own that this one is made of.
+    /// The splits that make up this one; each of them has a folder of its own.
     pub const fn parts(self) -> &'static [Self] {
         match self {
             Self::Train => &[Self::Train],

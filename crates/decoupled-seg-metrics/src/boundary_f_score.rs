@@ -97,8 +97,8 @@ impl BoundaryFScore {
     ///
     /// # Errors
     ///
-    /// [`MetricsError::LengthMismatch`] if a slice does not have `size.pixels()` pixels, [`MetricsError::UnknownLabel`] or
-    /// [`MetricsError::UnknownPrediction`] if a value is not a class. The metric is then as before.
+    /// [`MetricsError::LengthMismatch`] if a slice does not have `size.pixels()` pixels, [`MetricsError::UnknownLabel`]
+    /// or [`MetricsError::UnknownPrediction`] if a value is not a class. The metric is then as before.
     pub fn update(
         &mut self,
         labels: &[u8],

@@ -355,7 +355,8 @@ mod tests {
         let instances = [1u8, 1, 2, 2, 0, 0, 0, 3, 0];
         let predictions = [1, 2, 0, 1, 0, 1, 2, 1, 200];
         metric.update(&labels, &predictions, &instances).unwrap();
-        // Instances of 2 pixels weigh 4 / 2 = 2; each has one hit. The pixel of no instance and the caravan do not count.
+        // Instances of 2 pixels weigh 4 / 2 = 2; each has one hit. The pixel of no instance and the caravan do not
+        // count.
         assert_eq!(
             metric.class_iiou(),
             [None, Some(4.0 / (4.0 + 1.0 + 4.0)), None]

@@ -21,8 +21,8 @@ const LANES: usize = 32;
 /// The number of comparisons that take as long as the scan of one column.
 const COMPARISONS_PER_SCANNED_COLUMN: usize = 64;
 
-/// Counts the boundary pixels of both maps, and how many of them have a boundary pixel of the same class in the other map
-/// within the radius: `[radius][class]`. The `radii` ascend.
+/// Counts the boundary pixels of both maps, and how many of them have a boundary pixel of the same class in the other
+/// map within the radius: `[radius][class]`. The `radii` ascend.
 pub(crate) fn count_matches(
     labels: &ClassBoundaries,
     predictions: &ClassBoundaries,

@@ -2,7 +2,8 @@ use std::fmt;
 
 /// A table as plain text, with names on the left and right-aligned figures.
 ///
-/// A column of figures is at least six characters wide, enough for `100.00`, so that tables of different models line up.
+/// A column of figures is at least six characters wide, enough for `100.00`, so that tables of different models line
+/// up.
 ///
 /// # Example
 ///

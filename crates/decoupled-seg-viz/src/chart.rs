@@ -77,8 +77,8 @@ impl Chart {
         self
     }
 
-    /// Adds a curve. Six colours that colour-blind readers can tell apart take turns; from the seventh curve on lines are
-    /// dashed.
+    /// Adds a curve. Six colours that colour-blind readers can tell apart take turns; from the seventh curve on lines
+    /// are dashed.
     pub fn with_curve(mut self, curve: Curve) -> Self {
         self.curves.push(curve);
         self

@@ -55,7 +55,8 @@ impl FlowField {
 /// Vectors that are unknown (a component beyond 1e7, or not a number) are black and do not count for
 /// [`FlowScale::PerImage`].
 ///
-/// Source: the colour coding of Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 92(1), 2011.
+/// Source: the colour coding of Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 92(1),
+/// 2011.
 ///
 /// # Panics
 ///

@@ -19,8 +19,8 @@ pub fn colorize(labels: &[u8], size: Size, palette: &Palette) -> RgbImage {
     picture(size, labels.iter().map(|&label| palette.color(label)))
 }
 
-/// Lays the colours of the classes over `image`: `(1 - alpha) * image + alpha * color`, rounded down as Pillow's `blend`
-/// does. Pixels with [`IGNORE_LABEL`] stay as they are.
+/// Lays the colours of the classes over `image`: `(1 - alpha) * image + alpha * color`, rounded down as Pillow's
+/// `blend` does. Pixels with [`IGNORE_LABEL`] stay as they are.
 ///
 /// The authors' pictures have an `alpha` of 0.5.
 ///

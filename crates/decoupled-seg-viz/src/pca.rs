@@ -53,8 +53,8 @@ impl FeaturePca {
         Self { mean, components }
     }
 
-    /// Colours `features`, `[channels, height, width]`, by their scores: the first component in blue, the second in green,
-    /// the third in red, as in the authors' pictures.
+    /// Colours `features`, `[channels, height, width]`, by their scores: the first component in blue, the second in
+    /// green, the third in red, as in the authors' pictures.
     ///
     /// The scores of the three components are stretched to `0..=255` together, so the first component, which varies
     /// most, shows most. Pixels with NaN or infinite scores are black; a constant map is black too.

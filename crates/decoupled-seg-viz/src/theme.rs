@@ -9,8 +9,8 @@ pub(crate) const MUTED: [u8; 3] = [92, 97, 105];
 /// Frames and lines of a grid.
 pub(crate) const RULE: [u8; 3] = [218, 221, 226];
 
-/// Colours of curves, which colour-blind readers can tell apart: Okabe and Ito ("Color Universal Design", 2008), without
-/// black and yellow.
+/// Colours of curves, which colour-blind readers can tell apart: Okabe and Ito ("Color Universal Design", 2008),
+/// without black and yellow.
 pub(crate) const CURVES: [[u8; 3]; 6] = [
     [0, 114, 178],
     [213, 94, 0],

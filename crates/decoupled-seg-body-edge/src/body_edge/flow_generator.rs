@@ -13,8 +13,8 @@ use super::body_edge_module::{BodyEdgeDetail, BodyEdgeModuleConfig};
 use super::deconv_norm_act::DeconvNormAct;
 use super::options::{Downsampling, Upsampling};
 
-/// The paper's body generation: reads a flow field from the features and their coarse view, and moves the features along
-/// it.
+/// The paper's body generation: reads a flow field from the features and their coarse view, and moves the features
+/// along it.
 ///
 /// ```text
 /// flow   = conv3x3([F ; up(down(F))])

@@ -15,13 +15,13 @@ pub struct RandomScale {
     pub min: f64,
     /// Largest factor.
     pub max: f64,
-    /// How the image is scaled; labels take the nearest.
+    /// How the image is scaled; labels take the nearest value.
     #[serde(default)]
     pub filter: ResizeFilter,
 }
 
 impl RandomScale {
-    /// A bicubic scale from `min` to `max`.
+    /// A bicubic scale with a factor from `min` to `max`.
     pub const fn new(min: f64, max: f64) -> Self {
         Self {
             min,
@@ -31,7 +31,7 @@ impl RandomScale {
     }
 }
 
-/// What happens to a training sample, in this order; what is `None` (or 0) does not happen.
+/// The random changes of a training sample, in the order of the fields. A change that is `None` (or 0) is left out.
 ///
 /// The default changes nothing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -39,20 +39,20 @@ impl RandomScale {
 pub struct Augmentation {
     /// Random scale.
     pub scale: Option<RandomScale>,
-    /// Random crop; smaller images are padded first. Batches need it where images differ in size or are scaled.
+    /// Random crop; smaller images are padded first. Batches need a crop if images differ in size or are scaled.
     pub crop: Option<Size>,
-    /// How often a sample is mirrored left to right, `0..=1`.
+    /// Probability that a sample is mirrored left to right, `0..=1`.
     pub flip: f64,
     /// Random colours.
     pub color_jitter: Option<ColorJitter>,
     /// Random blur.
     pub blur: Option<Blur>,
-    /// What padding shows in the image: red, green, blue. Labels are ignored there.
+    /// Colour of the padding: red, green, blue. Labels in the padding are ignored.
     pub fill: [u8; 3],
 }
 
 impl Augmentation {
-    /// What the paper says: scale from 0.75 to 2, crop, mirror. Colours are not mentioned.
+    /// The changes that the paper names: scale from 0.75 to 2, crop, mirror. It does not mention colours.
     ///
     /// Source: Li et al., ECCV 2020, section 4.1.
     pub fn paper(crop: Size) -> Self {
@@ -64,8 +64,8 @@ impl Augmentation {
         }
     }
 
-    /// What the authors' Cityscapes scripts do: scale from 0.5 to 2, crop, mirror, colours by a quarter, Gaussian blur
-    /// always.
+    /// The changes of the authors' Cityscapes scripts: scale from 0.5 to 2, crop, mirror, colours by a quarter, and
+    /// Gaussian blur for every image.
     pub fn official(crop: Size) -> Self {
         Self {
             scale: Some(RandomScale::new(0.5, 2.0)),
@@ -105,12 +105,12 @@ impl Augmentation {
         self
     }
 
-    /// Checks the values that no type can.
+    /// Checks the values that the types allow but [`apply`](Self::apply) does not.
     ///
     /// # Errors
     ///
-    /// Returns [`DatasetError::Setting`] for what [`apply`](Self::apply) would panic on: a probability outside `0..=1`, a range that is not in
-    /// order, a scale that is not positive, an empty crop.
+    /// Returns [`DatasetError::Setting`] for what [`apply`](Self::apply) would panic on: a probability outside `0..=1`,
+    /// a range that is not in order, a scale that is not positive, an empty crop.
     pub fn validate(&self) -> Result<(), DatasetError> {
         ensure_share(self.flip, "flip")?;
         if let Some(RandomScale { min, max, .. }) = self.scale {
@@ -144,7 +144,7 @@ impl Augmentation {
         self.apply_around(sample, None, rng)
     }
 
-    /// As [`apply`](Self::apply), with a crop that shows the pixel `centroid` of the sample where it can.
+    /// As [`apply`](Self::apply), with a crop that shows the pixel `centroid` of the sample if possible.
     ///
     /// # Panics
     ///
@@ -171,7 +171,7 @@ impl Augmentation {
         sample
     }
 
-    /// Draws where the pixels of a sample of this size go.
+    /// Draws the geometry of a sample of this size: scale, padding, crop and mirror.
     ///
     /// # Panics
     ///
@@ -210,7 +210,7 @@ impl Augmentation {
     }
 }
 
-/// Padding on both sides and the start of the crop in what is padded, along one axis.
+/// Along one axis: the padding on each side, and the start of the crop in the padded image.
 fn place(
     scaled: usize,
     crop: usize,
@@ -219,12 +219,12 @@ fn place(
 ) -> (usize, usize) {
     let padding = match crop.checked_sub(scaled) {
         None | Some(0) => 0,
-        // One more than needed on each side, as in the authors' code.
+        // One pixel more than needed on each side, as in the authors' code.
         Some(missing) => missing / 2 + 1,
     };
     let last = scaled + 2 * padding - crop;
     let origin = match centroid {
-        // The authors' code forgets that the padding moves the centroid.
+        // The padding moves the centroid. (The authors' code leaves this out.)
         Some(at) => {
             let at = (at + padding) as i64;
             let start = rng.random_range(at - crop as i64..=at);
@@ -331,7 +331,7 @@ mod tests {
                 prop_assert!(origin + crop <= scaled + 2 * padding);
                 prop_assert!(padding == 0 || scaled < crop);
                 let at = centroid as f64 * scaled as f64 / length as f64 + padding as f64;
-                // Cutting off the scaled size and the scaled centroid moves either by less than a pixel or two.
+                // Cutting off fractions moves the scaled size and the scaled centroid by less than a pixel or two.
                 prop_assert!(at + 2.0 >= origin as f64);
                 prop_assert!(at - 2.0 <= (origin + crop) as f64);
             }

@@ -10,7 +10,7 @@ use crate::DatasetError;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Blur {
-    /// Over everything.
+    /// Blurs everything alike, edges too.
     Gaussian(GaussianBlur),
 }
 

@@ -10,8 +10,8 @@ use crate::DatasetError;
 
 /// Random brightness, contrast, saturation and hue, in a random order.
 ///
-/// A strength `a` of the first three draws a factor from `max(0, 1 - a)..=1 + a`, one of the hue a shift from
-/// `-a..=a` of a full turn. Pixel for pixel as torchvision does with Pillow images.
+/// A strength `a` of brightness, contrast or saturation draws a factor from `max(0, 1 - a)..=1 + a`. A strength `a` of
+/// the hue draws a shift from `-a..=a` of a full turn. Each pixel comes out as from torchvision on Pillow images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColorJitter {
@@ -57,7 +57,7 @@ impl ColorJitter {
     ///
     /// # Panics
     ///
-    /// Panics if a strength is negative or the hue's is over 0.5.
+    /// Panics if a strength is negative or the strength of the hue is over 0.5.
     pub fn apply(&self, image: &mut RgbImage, rng: &mut impl Rng) {
         required(self.validate());
         let strengths = [self.brightness, self.contrast, self.saturation, self.hue];
@@ -65,7 +65,7 @@ impl ColorJitter {
         order.shuffle(rng);
         for which in order {
             let strength = strengths[which];
-            // Drawn even at strength 0, so that switching one off leaves the others as they are.
+            // Draw a number even at strength 0, so that switching one change off leaves the others as they are.
             let unit: f64 = rng.random_range(-1.0..=1.0);
             if strength == 0.0 {
                 continue;
@@ -132,7 +132,7 @@ pub fn adjust_saturation(image: &mut RgbImage, factor: f32) {
 
 /// Turns the hue by `shift` of a full turn, through 8-bit HSV as Pillow has it.
 pub fn adjust_hue(image: &mut RgbImage, shift: f64) {
-    // Cut off towards zero, then modulo 256.
+    // The cast cuts off towards zero and then takes the value modulo 256.
     let shift = (255.0 * shift) as i32 as u8;
     let (tables, hues) = (HsvTables::get(), Hues::new());
     for pixel in image.chunks_exact_mut(3) {
@@ -141,12 +141,12 @@ pub fn adjust_hue(image: &mut RgbImage, shift: f64) {
     }
 }
 
-/// The three divisions of [`to_hsv`], made once: two of its quotients are 0 and 1, so that the hue depends on the
-/// order of the channels, their range and how far the middle one is from the largest.
+/// The three divisions of [`to_hsv`], made in advance. Two of its quotients are always 0 and 1, so the hue depends only
+/// on the order of the channels, their range, and the distance of the middle channel from the largest.
 struct HsvTables {
-    /// By order, range and distance.
+    /// Indexed by order, range and distance.
     hue: Vec<u8>,
-    /// By range and largest.
+    /// Indexed by range and largest channel.
     saturation: Vec<u8>,
 }
 
@@ -231,7 +231,7 @@ fn to_hsv([r, g, b]: [u8; 3]) -> [u8; 3] {
     ]
 }
 
-/// Sector and place in it of each hue.
+/// For each hue, its sector and its place in the sector.
 struct Hues([(u8, f32); 256]);
 
 impl Hues {
@@ -266,7 +266,7 @@ impl Hues {
     }
 }
 
-/// Rounds half up; `f32::round` does the same here, through a function call.
+/// Rounds half up. `f32::round` gives the same here, but costs a function call.
 fn nearest(value: f32) -> u8 {
     let whole = value as u8;
     whole + u8::from(value - f32::from(whole) >= 0.5)

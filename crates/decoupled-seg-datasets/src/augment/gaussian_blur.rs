@@ -14,12 +14,12 @@ pub struct GaussianBlur {
     pub min_sigma: f64,
     /// Largest standard deviation, in pixels.
     pub max_sigma: f64,
-    /// How often an image is blurred at all, `0..=1`.
+    /// Probability that an image is blurred at all, `0..=1`.
     pub probability: f64,
 }
 
 impl GaussianBlur {
-    /// As the authors' code: every image, sigma from 0.15 to 1.3.
+    /// The blur of the authors' code: every image, sigma from 0.15 to 1.3.
     pub const fn official() -> Self {
         Self {
             min_sigma: 0.15,
@@ -53,11 +53,11 @@ impl GaussianBlur {
     }
 }
 
-/// What rounding leaves short of a whole grey level, which would otherwise cost flat areas one.
+/// Added before cutting off: rounding errors would otherwise darken flat areas by a grey level.
 const SLACK: f32 = 1.0 / 256.0;
 
-/// Blurs each channel with a Gaussian cut off at 4 sigma, the border repeating its nearest pixel; values are cut off
-/// to 8 bits, as scikit-image and the authors' code do.
+/// Blurs each channel with a Gaussian of standard deviation `sigma` (in pixels), cut off at 4 sigma. Beyond the border
+/// the nearest pixel repeats. Values are cut off to 8 bits, as in scikit-image and the authors' code.
 pub fn gaussian_blur(image: &RgbImage, sigma: f64) -> RgbImage {
     let radius = (4.0 * sigma + 0.5) as usize;
     if radius == 0 || image.is_empty() {

@@ -4,9 +4,10 @@ use image::RgbImage;
 use super::resize::{ResizeFilter, Window, nearest_indices, resize_window};
 use crate::{IGNORE_LABEL, LabelMap, Point, Sample};
 
-/// Where the pixels of an augmented sample come from: scaled, padded, cropped, mirrored, in that order.
+/// The geometry of an augmentation: scale, pad, crop and mirror, in that order.
 ///
-/// Image and labels are moved by the same `Geometry`, so they cannot drift apart; only what the crop shows is made.
+/// The same `Geometry` moves image and labels, so they cannot drift apart. Only the pixels inside the crop are
+/// computed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Geometry {
     /// Size after scaling.
@@ -19,20 +20,20 @@ pub struct Geometry {
     pub size: Size,
     /// Whether the crop is mirrored left to right.
     pub flip: bool,
-    /// How the image is scaled; labels take the nearest.
+    /// How the image is scaled; labels take the nearest value.
     pub filter: ResizeFilter,
 }
 
-/// The part of the crop that shows the image and no padding.
+/// The part of the crop that shows the image instead of padding.
 struct Visible {
     /// Its upper left pixel in the crop.
     at: Point,
-    /// What it shows of the scaled image.
+    /// The part of the scaled image that it shows.
     window: Window,
 }
 
 impl Geometry {
-    /// What leaves an image of this size as it is.
+    /// The geometry that changes nothing in an image of this size.
     pub fn identity(size: Size) -> Self {
         Self {
             scaled: size,
@@ -44,11 +45,12 @@ impl Geometry {
         }
     }
 
-    /// Moves the sample; what the padding shows is `fill` in the image and [`IGNORE_LABEL`] in the labels.
+    /// Applies the geometry to a sample. The padding is `fill` (red, green, blue) in the image and [`IGNORE_LABEL`] in
+    /// the labels.
     ///
     /// # Panics
     ///
-    /// Panics if the crop does not lie in the padded image.
+    /// Panics if the crop is not inside the padded image.
     pub fn apply(&self, sample: &Sample, fill: [u8; 3]) -> Sample {
         let Self {
             scaled,
@@ -132,8 +134,7 @@ impl Geometry {
     }
 }
 
-/// Along one axis, the part of a crop that shows the image: its start in the crop, its start in the scaled image, and
-/// its length.
+/// Along one axis, the part of a crop that shows the image: start in the crop, start in the scaled image, and length.
 fn overlap(origin: usize, size: usize, padding: usize, scaled: usize) -> (usize, usize, usize) {
     let first = origin.max(padding);
     let last = (origin + size).min(padding + scaled);
@@ -147,7 +148,8 @@ fn overlap(origin: usize, size: usize, padding: usize, scaled: usize) -> (usize,
 mod tests {
     use super::*;
 
-    /// Red codes the column's half, green the row's, and so do the labels: the edges of both must stay together.
+    /// Red tells the half of the columns, green the half of the rows, and labels tell both. The edges of image and
+    /// labels must stay together.
     fn quadrants(size: Size) -> Sample {
         let Size { height, width } = size;
         let side = |x: usize, y: usize| (x >= width / 2, y >= height / 2);

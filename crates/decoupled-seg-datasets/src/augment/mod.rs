@@ -1,4 +1,5 @@
-//! Random changes of a sample: typed, serialisable, and the same for a seed on every machine.
+//! Random changes of a sample. Their settings are typed and serialisable; a seed gives the same changes on every
+//! machine.
 
 mod augmentation;
 mod blur;
@@ -11,7 +12,7 @@ mod resize;
 
 use crate::DatasetError;
 
-/// `Ok` where `fine`, else what is wrong with a setting.
+/// Returns an error that names a setting, unless `fine`.
 fn ensure(
     fine: bool,
     field: &'static str,
@@ -28,13 +29,13 @@ fn ensure(
     })
 }
 
-/// A probability.
+/// Checks a probability.
 fn ensure_share(share: f64, field: &'static str) -> Result<(), DatasetError> {
     let fine = (0.0..=1.0).contains(&share);
     ensure(fine, field, || share.to_string(), "a share of 0 to 1")
 }
 
-/// Panics with what is wrong.
+/// Panics with the message of an error.
 #[track_caller]
 fn required(valid: Result<(), DatasetError>) {
     if let Err(wrong) = valid {

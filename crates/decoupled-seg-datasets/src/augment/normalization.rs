@@ -2,7 +2,7 @@ use decoupled_seg_types::Size;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-/// Channel statistics that images are normalised with: `(value / 255 - mean) / std`.
+/// Channel statistics for the normalisation of images: `(value / 255 - mean) / std`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Normalization {
@@ -67,7 +67,7 @@ impl Normalization {
         }
     }
 
-    /// The picture that normalised values `[3, height, width]` came from, rounded and clipped to 8 bits.
+    /// The picture from which normalised values `[3, height, width]` came, rounded and clipped to 8 bits.
     ///
     /// # Panics
     ///

@@ -1,14 +1,14 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// The generator of one sample: it depends on nothing but these numbers, so that neither the number of workers nor
-/// their order shows in the result. `repeat` tells apart items that an epoch takes more than once.
+/// The generator of one sample. It depends on these numbers only, so the result depends neither on the number of
+/// workers nor on their order. `repeat` tells apart the uses of an item that an epoch takes more than once.
 pub fn sample_rng(seed: u64, epoch: u64, index: u64, repeat: u64) -> ChaCha8Rng {
-    // Even: the odd ones are the epochs'.
+    // An even last number; the generators of epochs have odd ones.
     seeded([seed, epoch, index, 2 * repeat])
 }
 
-/// The generator of an epoch's order, independent of those of its samples.
+/// The generator of an epoch's order. It is independent of the generators of the epoch's samples.
 pub fn epoch_rng(seed: u64, epoch: u64) -> ChaCha8Rng {
     seeded([seed, epoch, 0, 1])
 }

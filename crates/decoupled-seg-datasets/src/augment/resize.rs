@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{LabelMap, Point};
 use decoupled_seg_types::multiversion;
 
-/// How images are resized. Both are antialiased when shrinking.
+/// The filter for resizing images. Both filters are antialiased when shrinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResizeFilter {
@@ -19,7 +19,7 @@ pub enum ResizeFilter {
 }
 
 impl ResizeFilter {
-    /// How far the kernel reaches, in pixels of the smaller image.
+    /// Reach of the kernel to each side, in pixels of the smaller image.
     fn support(self) -> f64 {
         match self {
             Self::Bicubic => 2.0,
@@ -38,7 +38,8 @@ impl ResizeFilter {
     }
 }
 
-/// Resizes an image, to the bit as Pillow does: rows first, then columns, weights of 22 bits, and 8 bits in between.
+/// Resizes an image. The result equals Pillow's to the bit: rows first, then columns, with weights of 22 bits and 8-bit
+/// values in between.
 ///
 /// # Panics
 ///
@@ -61,7 +62,7 @@ pub(super) struct Window {
     pub size: Size,
 }
 
-/// Resizes an image to `scaled` and writes a window of it, without making the rest.
+/// Resizes an image to `scaled`, but computes and writes only a window of the result.
 pub(super) fn resize_window(
     image: &RgbImage,
     scaled: Size,
@@ -130,11 +131,11 @@ fn clip(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-/// For each pixel of a range of the resized axis, the source pixels it is made of.
+/// For each pixel in a range of the resized axis, its source pixels and their weights.
 struct Taps {
     starts: Vec<usize>,
     counts: Vec<usize>,
-    /// `stride` weights a pixel, of which it uses its count.
+    /// `stride` weights for each pixel, of which the first `count` are used.
     weights: Vec<i32>,
     stride: usize,
 }
@@ -164,7 +165,7 @@ impl Taps {
         let mut exact = Vec::with_capacity(stride);
         for pixel in range {
             let center = (pixel as f64 + 0.5) * scale;
-            // `as` cuts off, and is 0 for what lies before the image.
+            // `as` cuts off fractions, and gives 0 for negative numbers, which lie before the image.
             let start = (center - support + 0.5) as usize;
             let end = ((center + support + 0.5) as usize).min(from);
             exact.clear();
@@ -189,7 +190,7 @@ impl Taps {
         )
     }
 
-    /// The source pixels that the range needs.
+    /// The source pixels that the whole range needs.
     fn sources(&self) -> Range<usize> {
         let last = self.starts.len() - 1;
         self.starts[0]..self.starts[last] + self.counts[last]
@@ -211,7 +212,7 @@ impl Taps {
     }
 }
 
-/// Resizes a label map to the nearest label, without mixing classes.
+/// Resizes a label map. Each pixel takes the nearest label, so classes do not mix.
 pub fn resize_labels(labels: &LabelMap, size: Size) -> LabelMap {
     let columns = nearest_indices(labels.width, size.width);
     let mut data = Vec::with_capacity(size.pixels());
@@ -222,9 +223,9 @@ pub fn resize_labels(labels: &LabelMap, size: Size) -> LabelMap {
     LabelMap::new(size, data)
 }
 
-/// The source index of each of `to` pixels when `from` pixels are resized to the nearest, as Pillow rounds.
+/// The nearest of `from` source pixels for each of `to` pixels, rounded as in Pillow.
 ///
-/// The position grows by repeated addition, so it differs from `floor((i + 0.5) * from / to)` at some sizes.
+/// The position grows by repeated addition, so the index differs from `floor((i + 0.5) * from / to)` at some sizes.
 pub fn nearest_indices(from: usize, to: usize) -> Vec<usize> {
     let scale = from as f64 / to as f64;
     let mut position = 0.5 * scale;

@@ -12,7 +12,7 @@ const EXPECTED: &str = "PNG or JPEG image";
 
 /// Reads a PNG or JPEG image (told apart by content, not by name) as 8-bit RGB; grey is repeated, alpha dropped.
 ///
-/// The orientation tag of a photo (EXIF) is obeyed: the image is as viewers and label tools show it.
+/// The orientation tag of a photo (EXIF) is obeyed, so the image is turned as viewers and label tools show it.
 ///
 /// # Errors
 ///
@@ -33,11 +33,11 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<RgbImage, DatasetError> {
     Ok(image.into_rgb8())
 }
 
-/// Size of a PNG or JPEG image as [`read_image`] gives it, without decoding its pixels.
+/// Size of the image that [`read_image`] returns, without decoding the pixels.
 ///
 /// # Errors
 ///
-/// As [`read_image`], of what the header shows.
+/// The errors of [`read_image`] that the header shows.
 pub fn read_image_size(path: impl AsRef<Path>) -> Result<Size, DatasetError> {
     let path = path.as_ref();
     let bytes = read_bytes(path, EXPECTED)?;
@@ -51,7 +51,7 @@ pub fn read_image_size(path: impl AsRef<Path>) -> Result<Size, DatasetError> {
         }
         Kind::Jpeg => jpeg::size(path, &bytes)?,
     };
-    // Tags from 5 on lay the image on its side.
+    // Tags from 5 on exchange height and width.
     let lying = orientation.to_exif() >= 5;
     let Size { height, width } = size;
     Ok(if lying {
@@ -164,7 +164,7 @@ mod tests {
             let fits = match error {
                 DatasetError::EmptyFile { .. } => length == 0,
                 DatasetError::Truncated { bytes, .. } => bytes == length as u64,
-                // A cut inside a JPEG header segment is told by the decoder.
+                // The decoder reports a cut inside a header segment of a JPEG.
                 DatasetError::Jpeg { .. } => format == ImageFormat::Jpeg,
                 _ => false,
             };

@@ -8,7 +8,7 @@ impl InstanceMap {
     ///
     /// # Errors
     ///
-    /// As [`RawMask::read`]; [`DatasetError::MaskFormat`] for another storage.
+    /// As for [`RawMask::read`]; [`DatasetError::MaskFormat`] if the file is no 16-bit grey PNG.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref();
         let mask = RawMask::read(path)?;

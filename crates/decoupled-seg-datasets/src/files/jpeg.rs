@@ -11,12 +11,12 @@ use crate::DatasetError;
 
 const EXPECTED: &str = "JPEG image";
 
-/// A block of 8x8 pixels takes at least one bit; four times as much for odd subsampling.
+/// A block of 8x8 pixels takes at least one bit. The factor 4 allows for subsampled blocks.
 const MAX_PIXELS_PER_BYTE: u64 = 4 * 8 * 64;
 
 pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<(RgbImage, Orientation), DatasetError> {
     let mut decoder = open(path, bytes)?;
-    // The decoder fills what is missing with grey and calls it a success.
+    // The decoder fills missing pixels with grey and reports success.
     if !has_end(bytes) {
         return Err(truncated(path, bytes, EXPECTED));
     }
@@ -32,7 +32,7 @@ pub(super) fn size(path: &Path, bytes: &[u8]) -> Result<(Size, Orientation), Dat
     Ok((size, orientation(&mut decoder)))
 }
 
-/// What the photo's tag says; as it is stored without one that can be read.
+/// The orientation in the photo's tag; unturned if there is no readable tag.
 fn orientation(decoder: &mut JpegDecoder<Cursor<&[u8]>>) -> Orientation {
     decoder.orientation().unwrap_or(Orientation::NoTransforms)
 }
@@ -81,7 +81,7 @@ fn has_end(bytes: &[u8]) -> bool {
         match marker {
             0xD9 => return true,
             0xDA => {
-                // Entropy-coded data up to the next marker that is neither a stuffed zero nor a restart.
+                // Skip entropy-coded data up to the next marker that is neither a stuffed zero nor a restart.
                 while at + 1 < bytes.len() {
                     if bytes[at] == 0xFF && !matches!(bytes[at + 1], 0x00 | 0xD0..=0xD7 | 0xFF) {
                         break;

@@ -4,25 +4,26 @@ use std::path::{Path, PathBuf};
 use super::{Folders, Listing, Pair};
 use crate::{DatasetError, ListProblem};
 
-/// After so many wrong lines the rest is not read: it is no list, or the root is wrong.
+/// Reading stops after this many wrong lines: then the file is no list, or the root is wrong.
 const MAX_PROBLEMS: usize = 1000;
 
-/// Longer lines, in bytes, name nothing that a file system has.
+/// Largest length of a line, in bytes. No file system has longer paths.
 const MAX_LINE: usize = 8 << 10;
 
-/// So many folders are remembered: about as many as the lists of Cityscapes name, few enough for any memory.
+/// Largest number of folders to remember: about as many as the lists of Cityscapes name, few enough for any memory.
 const MAX_FOLDERS: usize = 256;
 
 /// Reads a list of pairs: one image and its label a line, relative to `root`.
 ///
-/// The two are separated by a tab or a comma where the line has one, else by spaces; names with spaces are found where
-/// one way to read the line gives files that are there. Backslashes are taken for `/` where no file is called so. Empty lines and lines that start
-/// with `#` are skipped. Lists in circulation carry the paths of their authors' machines
-/// (`/SegNet/CamVid/train/a.png`): leading folders are dropped until the rest exists under `root`.
-/// A list whose lines name one file each is a list of images without labels.
+/// A tab or a comma separates the two, or spaces if the line has neither. Names with spaces are found if exactly one
+/// way to split the line gives existing files. Backslashes stand for `/`, unless a file has that very name. Empty lines
+/// and lines that start with `#` are skipped. Lists in circulation carry the paths of their authors' machines
+/// (`/SegNet/CamVid/train/a.png`), so leading folders are dropped until the rest exists under `root`. A list whose
+/// lines name one file each is a list of images without labels.
 ///
-/// Problems are a list that cannot be read or names no image, and lines that are not UTF-8, name an image or label that
-/// is not there, or have a label where the first line has none; after the thousandth the rest is left.
+/// Problems are a list that cannot be read or names no image. Problems are also lines that are not UTF-8, that name a
+/// missing image or label, or that have a label although the first line has none. After a thousand wrong lines, reading
+/// stops.
 pub fn read_list(path: &Path, root: &Path) -> Listing {
     let mut listing = Listing::default();
     let bytes = match std::fs::read(path) {
@@ -77,10 +78,10 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
     listing
 }
 
-/// Reads a list of names, one a line, of the images in `folders` (lists of Pascal VOC and CVAT); labels pair up as in
-/// [`Folders::pairs`], and what is not named does not matter.
+/// Reads a list of names of images in `folders`, one a line (lists of Pascal VOC and CVAT). Labels pair up as in
+/// [`Folders::pairs`]; files that the list does not name do not matter.
 ///
-/// Problems are those of the list, and of the folders for what it names.
+/// Problems are those of the list, and those of the folders that concern named files.
 pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing {
     let mut listing = Listing::default();
     let text = match std::fs::read(path) {
@@ -106,7 +107,7 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
             listing.problems.push(in_line(path, number, problem));
             break;
         }
-        // Some lists say behind the name whether a class is there; some have the extension.
+        // In some lists a flag for a class follows the name; in others the name has its extension.
         let first = line.split_whitespace().next().unwrap_or(line);
         let stem = Path::new(line).file_stem().and_then(|stem| stem.to_str());
         let names = [Some(line), stem, Some(first)];
@@ -129,7 +130,7 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         });
         listing.problems.push(problem);
     }
-    // Without its folders no name of the list is found.
+    // If a folder is missing, no name of the list can be found.
     let of_folders = |problem: &DatasetError| {
         matches!(
             problem,
@@ -159,13 +160,13 @@ fn in_line(path: &Path, line: usize, problem: ListProblem) -> DatasetError {
     }
 }
 
-/// Why a line is of no use.
+/// Why a line cannot be used.
 enum Wrong {
     Line(ListProblem),
     Label { image: PathBuf, looked_for: PathBuf },
 }
 
-/// The image and the label that a line names; `None` for lines that name nothing.
+/// The image and the label in a line; `None` for empty lines and comments.
 fn entry(
     line: &str,
     files: &mut Resolver<'_>,
@@ -225,11 +226,11 @@ fn entry(
     }
 }
 
-/// More words than this are no names.
+/// A line with more words than this holds no file names.
 const MAX_WORDS: usize = 16;
 
-/// The image and the label of a line whose names are separated by spaces and hold some: where one way to read it gives
-/// files that are there, below the root as written.
+/// The image and the label of a line with spaces both between and inside the names, if exactly one way to split it
+/// gives files that exist below the root as written.
 fn spaced(
     line: &str,
     words: &[&str],
@@ -252,16 +253,16 @@ fn spaced(
     }
 }
 
-/// Finds what a list names.
+/// Finds the files that a list names.
 struct Resolver<'a> {
     root: &'a Path,
-    /// Whether folders are there: asked once, not for each line.
+    /// Whether folders exist. Each is looked up once, not for each line.
     folders: HashMap<PathBuf, bool>,
 }
 
 impl Resolver<'_> {
     fn find(&mut self, entry: &str) -> Option<PathBuf> {
-        // As lists from Windows have them, where no file is called so.
+        // Backslashes, as in lists from Windows, unless a file has that very name.
         let as_written = self.find_written(entry);
         match as_written {
             None if entry.contains('\\') => self.find_written(&entry.replace('\\', "/")),
@@ -269,7 +270,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A file as a list names it, without leaving out folders.
+    /// A file under the root, with all the folders that the list names.
     fn find_below_root(&mut self, entry: &str) -> Option<PathBuf> {
         let written = [entry.to_string(), entry.replace('\\', "/")];
         let mut paths = written.iter().map(|entry| self.root.join(entry));

@@ -3,17 +3,17 @@ use std::path::PathBuf;
 use super::Pair;
 use crate::DatasetError;
 
-/// What a layout holds: the items that are whole, and everything that is wrong with the others.
+/// The content of a layout: the usable items, and everything that is wrong with the others.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// The items, in order; all with labels or all without.
+    /// The usable items, in order. All have labels or none has.
     pub pairs: Vec<Pair>,
-    /// What is wrong, each with its file.
+    /// All problems, each with its file.
     pub problems: Vec<DatasetError>,
 }
 
 impl Listing {
-    /// Adds another part of the layout, or why there is none.
+    /// Adds another part of the layout, or the error that kept it from being listed.
     pub fn add(&mut self, part: Result<Self, DatasetError>) {
         match part {
             Ok(part) => {

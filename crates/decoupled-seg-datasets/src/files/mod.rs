@@ -1,4 +1,5 @@
-//! Image and mask files, read with their traps in view: nothing is reinterpreted, nothing half-read is used.
+//! Image and mask files. A file of an unexpected kind or a damaged file is an error: nothing is reinterpreted, and no
+//! half of a file is used.
 
 mod image_file;
 mod instances;
@@ -40,7 +41,7 @@ fn read_bytes(path: &Path, expected: &'static str) -> Result<Vec<u8>, DatasetErr
     Ok(bytes)
 }
 
-/// Where `usize` has 32 bits, the product of two sides may have more.
+/// Pixels as `u64`: with a `usize` of 32 bits, the product of two sides may overflow.
 fn pixels(size: Size) -> u64 {
     size.height as u64 * size.width as u64
 }

@@ -14,7 +14,7 @@ pub struct Pair {
     pub image: PathBuf,
     /// The labels, if there are any.
     pub labels: Option<PathBuf>,
-    /// What tells the objects apart ([`InstanceMap`](crate::InstanceMap)), if there is such a file.
+    /// The instance file ([`InstanceMap`](crate::InstanceMap)), if there is one.
     pub instances: Option<PathBuf>,
 }
 
@@ -44,16 +44,16 @@ impl Pair {
 /// Image files of any supported kind.
 pub const IMAGE_SUFFIXES: &[&str] = &[".png", ".jpg", ".jpeg"];
 
-/// Where images and labels of a folder layout lie and how their names end.
+/// The folders of images and labels, and the endings of their names.
 #[derive(Debug, Clone, Copy)]
 pub struct Folders<'a> {
     /// Folder of the images.
     pub images: &'a Path,
-    /// How image names end; what stands before it pairs image and label.
+    /// Endings of image names. The part before the ending pairs image and label.
     pub image_suffixes: &'a [&'a str],
     /// Folder of the labels.
     pub labels: &'a Path,
-    /// How label names end.
+    /// Ending of label names.
     pub label_suffix: &'a str,
 }
 
@@ -72,7 +72,7 @@ impl Folders<'_> {
             return listing;
         };
         if self.images == self.labels {
-            // In one folder, what ends like a label is none of the images.
+            // If both share a folder, files that end like a label are no images.
             let labels: BTreeSet<&PathBuf> = labels.by_key.values().collect();
             images.by_key.retain(|_, path| !labels.contains(path));
         }
@@ -109,7 +109,7 @@ impl Folders<'_> {
         listing
     }
 
-    /// A file in the place of a label, with another ending.
+    /// A file with the name of a label but another ending.
     fn other_ending(&self, key: &str) -> Option<PathBuf> {
         let stem = self
             .label_suffix
@@ -162,9 +162,9 @@ impl Folders<'_> {
 /// The files of a folder (not of its sub-folders) whose names end in one of several suffixes.
 #[derive(Default)]
 struct Files {
-    /// By what stands before the suffix.
+    /// The files by the part of the name before the suffix.
     by_key: BTreeMap<String, PathBuf>,
-    /// What is there, but of no use; not missing, so its counterpart is not reported.
+    /// Unusable files that exist. Their counterparts are not reported as alone.
     spoilt: BTreeSet<String>,
     problems: Vec<DatasetError>,
 }
@@ -195,7 +195,7 @@ impl Files {
     }
 
     fn add(&mut self, key: String, path: PathBuf) {
-        // Follows links: a loop is an error here, not a surprise in the middle of an epoch.
+        // This follows links, so a loop is an error here instead of in the middle of an epoch.
         match std::fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() => {}
             Ok(_) if self.spoilt.contains(&key) => {}

@@ -8,13 +8,13 @@ use png::{DecodingError, Info, Limits, Reader, Transformations};
 use super::{MAX_PIXELS, check_size, truncated};
 use crate::DatasetError;
 
-/// How a PNG begins.
+/// The first bytes of a PNG.
 pub(super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Deflate cannot shrink by more: a block of 258 bytes takes 2 bits.
+/// Deflate cannot shrink data more: 258 bytes take at least 2 bits.
 const MAX_DEFLATE_RATIO: u64 = 1032;
 
-/// An error for what is no PNG.
+/// Returns an error for files that are no PNG.
 pub(super) fn check_kind(
     path: &Path,
     bytes: &[u8],
@@ -37,7 +37,7 @@ pub(super) fn open<'a>(
     transformations: Transformations,
     expected: &'static str,
 ) -> Result<Reader<Cursor<&'a [u8]>>, DatasetError> {
-    // Three bytes a pixel, two of them deep, and room for the decoder's own rows.
+    // Three channels of two bytes a pixel, and room for the decoder's own rows.
     let limits = Limits {
         bytes: usize::try_from(MAX_PIXELS)
             .unwrap_or(usize::MAX)
@@ -64,14 +64,14 @@ pub(super) fn size(info: &Info<'_>) -> Size {
     Size::new(info.height as usize, info.width as usize)
 }
 
-/// What the orientation tag says; as it is stored without one that can be read.
+/// The orientation in the tag; unturned if there is no readable tag.
 pub(super) fn orientation(info: &Info<'_>) -> Orientation {
     let tag = info.exif_metadata.as_deref();
     tag.and_then(Orientation::from_exif_chunk)
         .unwrap_or(Orientation::NoTransforms)
 }
 
-/// Decodes the image, whose bytes are packed as the transformations left them.
+/// Decodes the image. Its bytes are packed as the transformations leave them.
 pub(super) fn pixels(
     path: &Path,
     bytes: &[u8],
@@ -86,7 +86,7 @@ pub(super) fn pixels(
         .next_frame(&mut pixels)
         .map_err(|error| describe(path, bytes, error, expected))?;
     pixels.truncate(frame.buffer_size());
-    // The checksum and the end chunk behind the pixels: without them the file was cut.
+    // Checksum and end chunk follow the pixels. Without them the file was cut.
     reader
         .finish()
         .map_err(|error| describe(path, bytes, error, expected))?;

@@ -9,12 +9,12 @@ use png::{BitDepth, ColorType, Compression};
 
 use crate::{DatasetError, InstanceMap, LabelMap};
 
-/// Writes an image as PNG or, if the name ends in `.jpg` or `.jpeg`, as JPEG of quality 95; makes the folders.
+/// Writes an image as PNG or, if the name ends in `.jpg` or `.jpeg`, as JPEG of quality 95. Makes missing folders.
 ///
 /// # Errors
 ///
-/// Returns [`DatasetError::Suffix`] for a name that says another format, [`DatasetError::Io`] if the file cannot be
-/// written.
+/// Returns [`DatasetError::Suffix`] for a name with the ending of another format, [`DatasetError::Io`] if the file
+/// cannot be written.
 pub fn write_image(path: impl AsRef<Path>, image: &RgbImage) -> Result<(), DatasetError> {
     let path = path.as_ref();
     let suffix = path.extension().unwrap_or_default().to_string_lossy();
@@ -32,7 +32,7 @@ pub fn write_image(path: impl AsRef<Path>, image: &RgbImage) -> Result<(), Datas
     }
 }
 
-/// Writes a label map as 8-bit grey PNG, values as they are; makes the folders.
+/// Writes a label map as 8-bit grey PNG whose values are the labels. Makes missing folders.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub fn write_mask(path: impl AsRef<Path>, labels: &LabelMap) -> Result<(), Datas
     write(path.as_ref(), |out| encode_mask(out, labels))
 }
 
-/// Writes a label map as palette PNG whose indices are the values; makes the folders.
+/// Writes a label map as palette PNG whose indices are the labels. Makes missing folders.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ pub fn write_index_mask(
     })
 }
 
-/// Writes an instance map as 16-bit grey PNG; makes the folders.
+/// Writes an instance map as 16-bit grey PNG. Makes missing folders.
 ///
 /// # Errors
 ///
@@ -78,14 +78,14 @@ pub fn write_instances(
     })
 }
 
-/// An image as PNG.
+/// Encodes an image as PNG.
 pub(crate) fn encode_image(out: &mut dyn Write, image: &RgbImage) -> io::Result<()> {
     let mut encoder = encoder(out, image.width() as usize, image.height() as usize);
     encoder.set_color(ColorType::Rgb);
     finish(encoder, image.as_raw())
 }
 
-/// A label map as PNG of 8-bit grey.
+/// Encodes a label map as PNG of 8-bit grey.
 pub(crate) fn encode_mask(out: &mut dyn Write, labels: &LabelMap) -> io::Result<()> {
     let mut encoder = encoder(out, labels.width, labels.height);
     encoder.set_color(ColorType::Grayscale);
@@ -105,7 +105,7 @@ fn finish(encoder: png::Encoder<'_, &mut dyn Write>, data: &[u8]) -> io::Result<
     Ok(writer.finish()?)
 }
 
-/// Writes a file whole or not at all; makes the folders.
+/// Writes a file whole or not at all. Makes missing folders.
 pub(crate) fn write_whole(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,

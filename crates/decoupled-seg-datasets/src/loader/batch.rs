@@ -4,7 +4,7 @@ use rand::Rng;
 use super::{LoaderConfig, Pick};
 use crate::{DatasetError, Sample, SegmentationDataset};
 
-/// Samples side by side, in host memory, ready for one upload each.
+/// Images and labels of several samples in host memory, each in one block, so that one upload moves a whole batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     /// Normalised images, `[batch, 3, height, width]`.
@@ -13,7 +13,7 @@ pub struct Batch {
     pub labels: Vec<u8>,
     /// Samples in the batch.
     pub batch: usize,
-    /// Rows of each.
+    /// Rows of each sample.
     pub height: usize,
     /// Pixels in a row.
     pub width: usize,
@@ -21,7 +21,7 @@ pub struct Batch {
     pub names: Vec<String>,
 }
 
-/// A sample after augmentation, with what a batch takes from it.
+/// A sample after augmentation, in the form that a batch takes.
 pub(super) struct Prepared {
     name: String,
     size: [usize; 2],

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::{Augmentation, Normalization};
 
-/// What a [`Loader`](super::Loader) does.
+/// Configuration of a [`Loader`](super::Loader).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoaderConfig {
@@ -10,22 +10,23 @@ pub struct LoaderConfig {
     pub batch_size: usize,
     /// Whether the order changes with the epoch.
     pub shuffle: bool,
-    /// Whether a last batch of fewer samples is left out.
+    /// Whether a last batch with fewer samples is left out.
     pub drop_last: bool,
-    /// Fixes order and augmentation, with the epoch.
+    /// Seed. With the number of the epoch, it fixes order and augmentation.
     pub seed: u64,
-    /// Threads that read and augment; 0 takes as many as the machine has cores. The samples do not depend on it.
+    /// Threads that read and augment; 0 stands for the number of cores. The samples do not depend on the number of
+    /// threads.
     pub workers: usize,
-    /// Batches made ahead of the one in use; they bound the memory.
+    /// Batches made ahead of the one in use. This number bounds the memory.
     pub prefetch: usize,
-    /// What happens to each sample.
+    /// Augmentation of each sample.
     pub augmentation: Augmentation,
-    /// How images become numbers.
+    /// Normalisation of the images.
     pub normalization: Normalization,
 }
 
 impl Default for LoaderConfig {
-    /// Batches of one, in order, unchanged.
+    /// Batches of one sample, in order, without augmentation.
     fn default() -> Self {
         Self {
             batch_size: 1,
@@ -41,7 +42,7 @@ impl Default for LoaderConfig {
 }
 
 impl LoaderConfig {
-    /// Batches of `batch_size` in an order that changes with the epoch, of full size only.
+    /// Full batches of `batch_size` only, in an order that changes with the epoch.
     pub fn training(batch_size: usize, seed: u64, augmentation: Augmentation) -> Self {
         Self {
             batch_size,
@@ -71,7 +72,7 @@ impl LoaderConfig {
         self
     }
 
-    /// The threads that [`workers`](Self::workers) stands for.
+    /// Number of threads that [`workers`](Self::workers) gives on this machine.
     pub fn threads(&self) -> usize {
         match self.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

@@ -3,7 +3,7 @@ use rand::seq::SliceRandom;
 use super::{Pick, Sampling};
 use crate::augment::epoch_rng;
 
-/// Every sample once.
+/// A sampling that takes every sample once.
 pub(super) struct EachOnce {
     pub len: usize,
     pub shuffle: bool,

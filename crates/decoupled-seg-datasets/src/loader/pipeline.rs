@@ -11,8 +11,8 @@ use crate::{DatasetError, SegmentationDataset};
 
 /// Turns a data set into batches, epoch by epoch.
 ///
-/// What a batch holds depends on the data set, the configuration and the epoch alone: neither the number of workers
-/// nor where an epoch was resumed shows.
+/// The content of a batch depends only on the data set, the configuration and the epoch. It depends neither on the
+/// number of workers nor on the batch from which an epoch was resumed.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -39,7 +39,7 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Takes every sample once an epoch, shuffled or in order as the configuration says.
+    /// Makes a loader that takes every sample once an epoch, shuffled or in order as the configuration says.
     ///
     /// # Panics
     ///
@@ -52,7 +52,7 @@ impl Loader {
         Self::with_sampling(dataset, Arc::new(sampling), config)
     }
 
-    /// Takes the samples that `sampling` picks, in its order.
+    /// Makes a loader that takes the samples picked by `sampling`, in its order.
     ///
     /// # Panics
     ///
@@ -78,7 +78,7 @@ impl Loader {
         &self.dataset
     }
 
-    /// What the loader does.
+    /// The configuration.
     pub fn config(&self) -> &LoaderConfig {
         &self.config
     }
@@ -98,7 +98,8 @@ impl Loader {
         self.epoch_from(epoch, 0)
     }
 
-    /// The batches of an epoch from number `first` on, the same as without the start; what is skipped is not read.
+    /// The batches of an epoch from number `first` on. They equal the batches of the whole epoch; skipped batches are
+    /// not read.
     ///
     /// # Panics
     ///
@@ -146,7 +147,7 @@ impl Loader {
     }
 }
 
-/// An item that is picked twice shall not get the same crop twice; counting makes that independent of the order.
+/// Numbers the repeated picks of each item, so that an item picked twice does not get the same crop twice.
 fn count_repeats(picks: Vec<Pick>) -> Vec<(Pick, u64)> {
     let mut counts: HashMap<usize, u64> = HashMap::new();
     let with_count = |pick: Pick| {
@@ -157,7 +158,7 @@ fn count_repeats(picks: Vec<Pick>) -> Vec<(Pick, u64)> {
     picks.into_iter().map(with_count).collect()
 }
 
-/// The batches of one epoch, in order. An item that cannot be read is the error of its batch; the next batch follows.
+/// The batches of one epoch, in order. If an item cannot be read, its batch is an error, and the next batch follows.
 pub struct Batches {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
@@ -170,10 +171,10 @@ type Outcome = std::thread::Result<Result<Prepared, DatasetError>>;
 struct Shared {
     dataset: Arc<dyn SegmentationDataset>,
     config: LoaderConfig,
-    /// The samples, each with how often its item was picked before in this epoch.
+    /// The picks, each with the number of earlier picks of its item in this epoch.
     picks: Vec<(Pick, u64)>,
     epoch: u64,
-    /// Picks behind this one belong to no batch.
+    /// Picks from here on belong to no batch.
     end: usize,
     state: Mutex<State>,
     changed: Condvar,
@@ -182,9 +183,9 @@ struct Shared {
 struct State {
     /// The pick that the next free worker takes.
     next: usize,
-    /// Picks from here on have to wait until batches are taken.
+    /// Picks from here on wait until batches are taken.
     allowed: usize,
-    /// Samples that are made and not yet taken, by pick.
+    /// Finished samples that no batch has taken yet, by pick.
     ready: HashMap<usize, Outcome>,
     stop: bool,
 }
@@ -203,7 +204,7 @@ impl Shared {
                 let rng = sample_rng(self.config.seed, self.epoch, pick.index as u64, repeat);
                 Prepared::new(self.dataset.as_ref(), &self.config, pick, rng)
             };
-            // A panic is a bug of the data set; it belongs to the thread that asked for the batch.
+            // A panic is a bug in the data set. Pass it to the thread that asked for the batch.
             let outcome = catch_unwind(AssertUnwindSafe(prepare));
             self.lock().ready.insert(position, outcome);
             self.changed.notify_all();
@@ -286,7 +287,7 @@ impl Drop for Batches {
         self.shared.lock().stop = true;
         self.shared.changed.notify_all();
         for worker in self.workers.drain(..) {
-            // Workers catch panics; one that got away must not become a second panic here.
+            // Workers catch panics. If a worker panicked all the same, do not panic a second time here.
             let _ = worker.join();
         }
     }
@@ -304,7 +305,7 @@ mod tests {
     use crate::augment::Augmentation;
     use crate::{Class, ClassTable, LabelMap, Sample};
 
-    /// Counts how often it is read; items of `broken` fail, those of `panicking` panic.
+    /// Counts its reads. Items in `broken` fail; items in `panicking` panic.
     struct Probe {
         len: usize,
         classes: ClassTable,

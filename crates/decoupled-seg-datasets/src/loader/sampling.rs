@@ -5,18 +5,18 @@ use crate::Point;
 pub struct Pick {
     /// Index in the data set.
     pub index: usize,
-    /// A pixel that the crop shall show.
+    /// A pixel that the crop should show.
     pub centroid: Option<Point>,
 }
 
-/// Which samples make an epoch.
+/// Chooses the samples of an epoch.
 ///
-/// The picks may depend on nothing but the two numbers: a resumed run asks again.
+/// The picks must depend only on the seed and the epoch: a resumed run asks again and must get the same ones.
 pub trait Sampling: Send + Sync {
     /// The samples of an epoch, in order.
     fn epoch(&self, seed: u64, epoch: u64) -> Vec<Pick>;
 
-    /// How many samples each epoch has.
+    /// Number of samples in each epoch.
     fn len(&self) -> usize;
 
     /// Whether epochs are empty.

@@ -18,17 +18,17 @@ use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 pub struct Bdd100k;
 
 impl Bdd100k {
-    /// Opens a split, whichever of the two layouts is there. The test split has no labels.
+    /// Opens a split in either of the two layouts. The test split has no labels.
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if a folder is missing or a split has no image; [`DatasetError::Files`] with all images
-    /// without label, labels without image and files that cannot be used.
+    /// Returns a [`DatasetError`] if a folder is missing or a split has no image; [`DatasetError::Files`] with all
+    /// images without label, labels without image and files that cannot be used.
     pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
         Self::open_partially(root, split).whole()
     }
 
-    /// As [`open`](Self::open), with what can be used in spite of problems.
+    /// As [`open`](Self::open), but also returns the usable items of a split with problems.
     pub fn open_partially(root: impl AsRef<Path>, split: Split) -> Opened<FileDataset> {
         let root = root.as_ref();
         let listing = list_parts(split, |part| list(root, part));
@@ -39,7 +39,7 @@ impl Bdd100k {
         FileDataset::of_listing(listing, root, classes, masks)
     }
 
-    /// The 19 classes, those of Cityscapes.
+    /// The 19 classes, which are those of Cityscapes.
     pub fn classes() -> ClassTable {
         train_classes()
     }

@@ -8,7 +8,7 @@ use crate::files::{
 };
 use crate::{Class, ClassTable, DatasetError, FileDataset, Opened, Split};
 
-/// CamVid: 701 frames of driving through Cambridge, in the split and the 11 classes of the SegNet tutorial.
+/// CamVid: 701 frames of a drive through Cambridge, in the splits and with the 11 classes of the SegNet tutorial.
 ///
 /// ```text
 /// root/train.txt, val.txt, test.txt     optional: an image and its label a line
@@ -17,7 +17,7 @@ use crate::{Class, ClassTable, DatasetError, FileDataset, Opened, Split};
 /// root/train_labels/*_L.png             the 32 colours, in place of `trainannot` (Kaggle)
 /// ```
 ///
-/// The validation frames all come from a sequence that supplies training frames too: report the test split.
+/// All validation frames come from a sequence that supplies training frames too, so report scores on the test split.
 /// Source: Brostow et al. 2008; split by Badrinarayanan et al., [SegNet](https://arxiv.org/abs/1511.00561).
 #[derive(Debug, Clone, Copy)]
 pub struct CamVid;
@@ -26,7 +26,7 @@ pub struct CamVid;
 const VOID: u8 = 11;
 
 impl CamVid {
-    /// Opens a split: from its list where the root holds one, else all files of its folders.
+    /// Opens a split: the files of its list if `root` holds one, else all files of its folders.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl CamVid {
         Self::open_partially(root, split).whole()
     }
 
-    /// As [`open`](Self::open), with what can be used in spite of problems.
+    /// As [`open`](Self::open), but also returns the usable items of a split with problems.
     pub fn open_partially(root: impl AsRef<Path>, split: Split) -> Opened<FileDataset> {
         let root = root.as_ref();
         let listing = list_parts(split, |part| list(root, part));
@@ -100,7 +100,7 @@ fn list(root: &Path, split: Split) -> Result<Listing, DatasetError> {
     Ok(folders.pairs())
 }
 
-/// Grey values, or the 32 colours where the first label has colours.
+/// A reader of grey values, or of the 32 colours if the first label file has colours.
 fn masks(listing: &Listing, classes: &ClassTable) -> MaskReader {
     let first = listing.pairs.iter().find_map(|pair| pair.labels.as_ref());
     let first = first.and_then(|path| RawMask::read(path).ok());

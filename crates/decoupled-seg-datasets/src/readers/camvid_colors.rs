@@ -11,7 +11,7 @@ pub struct CamVidColor {
     pub color: [u8; 3],
     /// The name in `label_colors.txt`.
     pub name: &'static str,
-    /// Index among the 11 classes that are trained, or [`IGNORE_LABEL`].
+    /// Index among the 11 trained classes, or [`IGNORE_LABEL`].
     pub label: u8,
 }
 
@@ -19,7 +19,7 @@ const fn class(color: [u8; 3], name: &'static str, label: u8) -> CamVidColor {
     CamVidColor { color, name, label }
 }
 
-/// The 32 classes of the original labels and what the 11-class benchmark makes of them.
+/// The 32 classes of the original labels, and their classes in the 11-class benchmark.
 pub const CAMVID_COLORS: [CamVidColor; 32] = [
     class([64, 128, 64], "Animal", 9),
     class([192, 0, 128], "Archway", 1),
@@ -67,12 +67,12 @@ impl CamVid {
     /// root/LabeledApproved_full/{frame}_L.png
     /// ```
     ///
-    /// The release has no splits; a frame belongs to the one that the SegNet tutorial put it in (367, 101 and 233
-    /// frames), which its name tells.
+    /// The release has no splits, so the splits are those of the SegNet tutorial (367, 101 and 233 frames). The name of
+    /// a frame tells its split.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open); [`DatasetError::UnknownFrame`] for a frame of another name.
+    /// As for [`open`](Self::open); [`DatasetError::UnknownFrame`] for a frame whose name tells no split.
     pub fn open_original(
         root: impl AsRef<Path>,
         split: Split,
@@ -80,7 +80,7 @@ impl CamVid {
         Self::open_original_partially(root, split).whole()
     }
 
-    /// As [`open_original`](Self::open_original), with what can be used in spite of problems.
+    /// As [`open_original`](Self::open_original), but also returns the usable items of a split with problems.
     pub fn open_original_partially(root: impl AsRef<Path>, split: Split) -> Opened<FileDataset> {
         let root = root.as_ref();
         let mut listing = Listing::default();
@@ -139,7 +139,7 @@ fn list(root: &Path, split: Split) -> Result<Listing, DatasetError> {
     Ok(chosen)
 }
 
-/// The split of the SegNet tutorial that a frame is in.
+/// The split of a frame in the SegNet tutorial.
 fn split_of(name: &str) -> Option<Split> {
     let (sequence, frame) = name.split_once('_')?;
     let number: u32 = frame.trim_start_matches('f').parse().ok()?;
@@ -150,7 +150,8 @@ fn split_of(name: &str) -> Option<Split> {
         } else {
             Split::Test
         }),
-        // Labelled at 1 frame a second for training, and 15 for a stretch of 14 seconds: the odd numbers.
+        // Odd numbers come from a stretch of 14 seconds that is labelled at 15 frames a second, and validate. Even
+        // numbers are labelled at 1 frame a second, and train.
         "0016E5" => Some(if number % 2 == 1 {
             Split::Val
         } else {

@@ -8,14 +8,14 @@ use super::first_folder;
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader, list_subfolders};
 use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 
-/// Which of the label files are read.
+/// The label files that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelFiles {
     /// `*_labelIds.png`, as downloaded: ids 0 to 33.
     #[default]
     LabelIds,
-    /// `*_labelTrainIds.png`, as the official scripts make them: 0 to 18 and 255.
+    /// `*_labelTrainIds.png`, made by the official scripts: 0 to 18 and 255.
     LabelTrainIds,
 }
 
@@ -28,7 +28,7 @@ impl LabelFiles {
     }
 }
 
-/// Which annotation is read.
+/// The annotation that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Annotation {
@@ -41,22 +41,22 @@ pub enum Annotation {
     CoarseExtra,
 }
 
-/// What a [`Cityscapes`] data set opens.
+/// Configuration of a [`Cityscapes`] data set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CityscapesConfig {
-    /// The folder with `leftImg8bit` and `gtFine`, or with the folders of the archives' names around them.
+    /// The folder that holds `leftImg8bit` and `gtFine`, or the folders named after the archives around them.
     pub root: PathBuf,
     /// The split.
     pub split: Split,
     /// Which label files are read.
     #[serde(default)]
     pub label_files: LabelFiles,
-    /// Which annotation is read.
+    /// The annotation that is read.
     #[serde(default)]
     pub annotation: Annotation,
-    /// Which cities validate: 0 is the official split; 1 and 2 exchange them, so that the official validation cities
-    /// are trained on.
+    /// The choice of validation cities. 0 is the official split; 1 and 2 validate on other cities and train on the
+    /// official validation cities.
     #[serde(default)]
     pub fold: usize,
 }
@@ -89,7 +89,7 @@ impl CityscapesConfig {
     ///
     /// # Panics
     ///
-    /// Panics from 3 on.
+    /// Panics if `fold` is not 0, 1 or 2.
     pub fn with_fold(mut self, fold: usize) -> Self {
         assert!(fold < FOLDS, "folds are 0, 1 and 2, got {fold}");
         self.fold = fold;
@@ -105,7 +105,7 @@ impl CityscapesConfig {
         self.open_partially().whole()
     }
 
-    /// As [`open`](Self::open), with what can be used in spite of problems.
+    /// As [`open`](Self::open), but also returns the usable items of a split with problems.
     pub fn open_partially(&self) -> Opened<FileDataset> {
         let classes = Cityscapes::classes();
         let num_classes = classes.num_classes();
@@ -132,7 +132,7 @@ impl CityscapesConfig {
         listing
     }
 
-    /// Whether the split has labels. Those of the public test split are all void: reading them would look like labels.
+    /// Whether the split has labels. The label files of the public test split are all void, so they do not count.
     fn is_labelled(&self) -> bool {
         self.split != Split::Test || self.annotation == Annotation::CoarseExtra
     }
@@ -199,7 +199,7 @@ impl CityscapesConfig {
         chosen.map(|(_, city)| city).collect()
     }
 
-    /// The cities that have images or labels: where one of the two is missing, listing the city tells.
+    /// The cities that have images or labels. If one of the two is missing, the listing of the city reports it.
     fn cities_in(
         &self,
         part: &str,
@@ -278,8 +278,8 @@ const FOLDS: usize = 3;
 /// root/gtCoarse/{train,train_extra,val}/{city}/..._gtCoarse_labelIds.png
 /// ```
 ///
-/// Each of the two may also lie in the folder of its archive (`leftImg8bit_trainvaltest/leftImg8bit/...`). The test
-/// split has no labels: its label maps are all [`IGNORE_LABEL`].
+/// Images and annotations may also lie in the folder of their archive (`leftImg8bit_trainvaltest/leftImg8bit/...`). The
+/// test split has no labels: all its label maps are [`IGNORE_LABEL`].
 ///
 /// Source: Cordts et al., CVPR 2016, [arXiv:1604.01685](https://arxiv.org/abs/1604.01685).
 #[derive(Debug, Clone, Copy)]
@@ -290,8 +290,8 @@ impl Cityscapes {
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if a folder is missing or a split has no image; [`DatasetError::Files`] with all images
-    /// without label, labels without image and files that cannot be used.
+    /// Returns a [`DatasetError`] if a folder is missing or a split has no image; [`DatasetError::Files`] with all
+    /// images without label, labels without image and files that cannot be used.
     pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
         CityscapesConfig::new(root.as_ref(), split).open()
     }

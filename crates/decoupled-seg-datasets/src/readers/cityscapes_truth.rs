@@ -7,23 +7,23 @@ use crate::{DatasetError, Split};
 
 const SUFFIX: &str = "_gtFine_labelIds.png";
 
-/// The files that a prediction for one image of Cityscapes is scored against.
+/// The ground truth files for one image of Cityscapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CityscapesTruth {
     /// City, sequence and frame: `frankfurt_000000_000294`.
     pub name: String,
     /// `{name}_gtFine_labelIds.png`.
     pub labels: PathBuf,
-    /// `{name}_gtFine_instanceIds.png` beside it, whether or not it is there.
+    /// `{name}_gtFine_instanceIds.png` beside it, whether or not it exists.
     pub instances: PathBuf,
 }
 
 impl Cityscapes {
-    /// Lists the fine annotation of an official split by city and name; the images themselves need not be there.
+    /// Lists the fine annotation of an official split by city and name. The images are not needed.
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if there is no such folder, it has no label files, or a name is not UTF-8.
+    /// Returns a [`DatasetError`] if the folder does not exist or has no label files, or if a name is not UTF-8.
     pub fn ground_truth(
         root: impl AsRef<Path>,
         split: Split,

@@ -7,7 +7,7 @@ use super::first_folder;
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
 use crate::{ClassTable, DatasetError, FileDataset, Opened, Split};
 
-/// The images that validate in each fold, by sorted file index.
+/// The validation images of each fold, by their index among the sorted files.
 ///
 /// Source: the authors' code (after Zhu et al. 2019).
 const VALIDATION: [[usize; 21]; 3] = [
@@ -23,7 +23,7 @@ const VALIDATION: [[usize; 21]; 3] = [
     ],
 ];
 
-/// What a [`Kitti`] data set opens.
+/// Configuration of a [`Kitti`] data set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KittiConfig {
@@ -31,12 +31,12 @@ pub struct KittiConfig {
     pub root: PathBuf,
     /// The split.
     pub split: Split,
-    /// Which 21 of the 200 training images validate: 0, 1 or 2.
+    /// The choice of 21 validation images among the 200 training images: 0, 1 or 2.
     pub fold: usize,
 }
 
 impl KittiConfig {
-    /// A split of fold 2, the one of the authors' scripts.
+    /// A split of fold 2, which the authors' scripts use.
     pub fn new(root: impl Into<PathBuf>, split: Split) -> Self {
         Self {
             root: root.into(),
@@ -49,7 +49,7 @@ impl KittiConfig {
     ///
     /// # Panics
     ///
-    /// Panics from 3 on.
+    /// Panics if `fold` is not 0, 1 or 2.
     pub fn with_fold(mut self, fold: usize) -> Self {
         assert!(fold < VALIDATION.len(), "folds are 0, 1 and 2, got {fold}");
         self.fold = fold;
@@ -69,7 +69,7 @@ impl KittiConfig {
         self.open_partially().whole()
     }
 
-    /// As [`open`](Self::open), with what can be used in spite of problems.
+    /// As [`open`](Self::open), but also returns the usable items of a split with problems.
     ///
     /// # Panics
     ///
@@ -134,7 +134,7 @@ impl KittiConfig {
 /// root/testing/image_2/000000_10.png        no labels
 /// ```
 ///
-/// Images differ in size by some pixels: evaluate with batches of one. Source: Abu Alhaija et al., IJCV 2018.
+/// The sizes of images differ by some pixels, so evaluate with batches of one. Source: Abu Alhaija et al., IJCV 2018.
 #[derive(Debug, Clone, Copy)]
 pub struct Kitti;
 
@@ -143,13 +143,13 @@ impl Kitti {
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if a folder is missing or a split has no image; [`DatasetError::Files`] with all images
-    /// without label, labels without image and files that cannot be used.
+    /// Returns a [`DatasetError`] if a folder is missing or a split has no image; [`DatasetError::Files`] with all
+    /// images without label, labels without image and files that cannot be used.
     pub fn open(root: impl AsRef<Path>, split: Split) -> Result<FileDataset, DatasetError> {
         KittiConfig::new(root.as_ref(), split).open()
     }
 
-    /// The 19 classes, those of Cityscapes.
+    /// The 19 classes, which are those of Cityscapes.
     pub fn classes() -> ClassTable {
         train_classes()
     }

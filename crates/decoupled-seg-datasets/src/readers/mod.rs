@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use crate::files::Listing;
 use crate::{DatasetError, Split};
 
-/// The first of several places that exists: archives unpack to one folder or another.
+/// The first of several folders that exists: archives unpack to one or another of them.
 fn first_folder(
     root: &Path,
     candidates: &[&str],
@@ -44,7 +44,7 @@ fn first_folder(
         })
 }
 
-/// The parts of a split, one behind the other.
+/// Lists the parts of a split, one after the other.
 fn list_parts(split: Split, list: impl Fn(Split) -> Result<Listing, DatasetError>) -> Listing {
     let mut listing = Listing::default();
     for &part in split.parts() {

@@ -9,24 +9,24 @@ use crate::files::write_whole;
 use crate::hash::Fnv;
 use crate::{DatasetError, SegmentationDataset};
 
-/// Raised when the meaning of a cached index changes.
+/// Version of the cache's format, raised when the meaning of a cached index changes.
 const VERSION: u32 = 1;
 
-/// What became of the cache.
+/// How [`CentroidIndex::cached`] got its index.
 #[derive(Debug)]
 pub enum CacheState {
-    /// The index was read from this file.
+    /// It was read from this file.
     Read(PathBuf),
-    /// The index was made and written.
+    /// It was made and written.
     Written {
         /// The file.
         path: PathBuf,
-        /// Why it is not in a folder that was named earlier.
+        /// Why the folders before this one could not be used.
         refused: Vec<DatasetError>,
     },
-    /// The index was made; none of the folders can be written.
+    /// It was made, but none of the folders can be written.
     Unwritable(Vec<DatasetError>),
-    /// The index was made; the data set has no fingerprint, so that a stale cache could not be told.
+    /// It was made, but not cached: the data set has no fingerprint, so a stale cache could not be recognised.
     Uncached,
 }
 
@@ -58,11 +58,11 @@ struct Cached {
 }
 
 impl CentroidIndex {
-    /// Reads the index from one of `folders`, or makes it and writes it to the first that lets it.
+    /// Reads the index from one of `folders`, or makes it and writes it to the first folder that can be written.
     ///
-    /// The file is named and filled after a hash of all labels and of the tile, so that other labels never meet an
-    /// old index. No other process sees half of it. Folders that cannot be written cost the time to make the index, no
-    /// more.
+    /// Name and content of the file hold a hash of all labels and of the tile, so an old index is never used for other
+    /// labels. Other processes see the whole file or none. If no folder can be written, the only cost is the time to
+    /// make the index again.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl CentroidIndex {
     }
 }
 
-/// The cached index, if the file is whole and about this data set.
+/// The cached index, if the file is whole and belongs to this data set.
 fn read(
     path: &Path,
     key: u64,
@@ -207,7 +207,7 @@ mod tests {
         let train = CamVid::open(root.path(), Split::Train).expect("a whole layout");
         let beside = train.cache_folder().expect("a data set of files");
         assert_eq!(beside, root.path().join(".decoupled-seg"));
-        // A file in the place of the folder.
+        // A file where the folder should be.
         fs::write(&beside, "").expect("writable");
         let cached = |folders: &[PathBuf]| {
             CentroidIndex::cached(&train, 16, folders, |_, _| {}).expect("readable labels")
@@ -235,7 +235,7 @@ mod tests {
         );
         assert!(matches!(cached(&folders).1, CacheState::Read(found) if found == path));
 
-        // Once it can be written, what is elsewhere still serves.
+        // Now the first folder can be written, but the index in the second one still serves.
         fs::remove_file(&beside).expect("just written");
         assert!(matches!(cached(&folders).1, CacheState::Read(found) if found == path));
         assert!(matches!(cached(&[]).1, CacheState::Unwritable(errors) if errors.is_empty()));

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{DatasetError, IGNORE_LABEL, LabelMap, Point, SegmentationDataset};
 
-/// The middle of a class's pixels in a tile of an item.
+/// The centroid of a class's pixels in a tile of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Centroid {
     /// The item.
@@ -15,7 +15,7 @@ pub struct Centroid {
     pub y: u32,
 }
 
-/// Where each class is found in a data set, tile by tile.
+/// The places of each class in a data set, tile by tile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CentroidIndex {
@@ -28,9 +28,9 @@ pub struct CentroidIndex {
 }
 
 impl CentroidIndex {
-    /// Reads all labels, in parallel.
+    /// Makes the index. Reads all labels, in parallel.
     ///
-    /// `progress` is called after each item with how many are done and how many there are.
+    /// `progress` is called after each item, with the number of finished items and the number of all items.
     ///
     /// # Errors
     ///
@@ -71,11 +71,11 @@ impl CentroidIndex {
     }
 }
 
-/// The class and the centroid (cut off to whole pixels) of every class in every tile, tiles from left to right
-/// and top to bottom, classes in order.
+/// Every class of every tile with its centroid, cut off to whole pixels. Tiles go from left to right and top to bottom,
+/// classes in order.
 ///
-/// Tiles that would reach over the right or lower border are left out, as in the authors' code; but a side shorter
-/// than a tile makes one tile, where theirs makes none.
+/// Tiles that would reach over the right or lower border are left out, as in the authors' code. But a side shorter than
+/// a tile makes one tile here, and none in the authors' code.
 ///
 /// # Panics
 ///
@@ -90,7 +90,7 @@ pub fn tile_centroids(labels: &LabelMap, tile: usize) -> Vec<(u8, Point)> {
     for row in 0..labels.height / height {
         for column in 0..labels.width / width {
             let (left, top) = (column * width, row * height);
-            // Pixels, sum of columns and sum of rows, within the tile.
+            // For each label: pixels, sum of columns and sum of rows, within the tile.
             let mut sums = [[0_u64; 3]; 256];
             for y in 0..height {
                 for (x, &label) in labels.row(top + y)[left..left + width].iter().enumerate() {

@@ -9,15 +9,15 @@ use crate::Point;
 use crate::augment::epoch_rng;
 use crate::loader::{Pick, Sampling};
 
-/// How an epoch is put together.
+/// Configuration of [`ClassUniform`]: the composition of an epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClassUniformConfig {
-    /// Share of the epoch that is drawn by class, `0..=1`; the rest is drawn by image.
+    /// Share of the epoch that is drawn by class, `0..=1`. The rest is drawn by image.
     pub fraction: f64,
-    /// Items from this one on are extra (coarsely labelled): they are drawn for `extra_classes` only.
+    /// The first extra (coarsely labelled) item. Extra items are drawn for `extra_classes` only.
     pub extra_from: Option<usize>,
-    /// Classes for which extra items are drawn too.
+    /// Classes for which extra items are drawn, too.
     pub extra_classes: Vec<u8>,
     /// The epoch from which extra items are left out.
     pub extra_until: Option<u64>,
@@ -35,12 +35,13 @@ impl Default for ClassUniformConfig {
     }
 }
 
-/// Draws part of each epoch by class instead of by image: every class gets as many crops around one of its centroids
-/// as any other.
+/// Draws part of each epoch by class instead of by image. Every class gets the same number of crops, each around one of
+/// its centroids.
 ///
-/// With `N` images and `C` classes, `trunc(N * fraction / C)` crops of each class and images for the rest of `N`. A
-/// class that occurs nowhere is left out, which shortens the epoch. Where the authors' code keeps drawing coarse crops
-/// after its last epoch for them, this stops.
+/// With `N` images and `C` classes, an epoch has `trunc(N * fraction / C)` crops of each class, and images for the rest
+/// of `N`. A class that occurs nowhere is left out, which shortens the epoch. From
+/// [`extra_until`](ClassUniformConfig::extra_until) on no coarse crops are drawn, while the authors' code goes on
+/// drawing them.
 ///
 /// Source: Zhu et al. 2019, [arXiv:1812.01593](https://arxiv.org/abs/1812.01593), and the authors' code.
 #[derive(Debug, Clone)]
@@ -50,11 +51,11 @@ pub struct ClassUniform {
 }
 
 impl ClassUniform {
-    /// Draws from an index.
+    /// Makes a sampling that draws from an index.
     ///
     /// # Panics
     ///
-    /// Panics if the fraction is outside `0..=1` or the extra items begin behind the last one.
+    /// Panics if the fraction is outside `0..=1` or the first extra item is beyond the end of the data set.
     pub fn new(index: Arc<CentroidIndex>, config: ClassUniformConfig) -> Self {
         assert!(
             (0.0..=1.0).contains(&config.fraction),
@@ -80,7 +81,7 @@ impl ClassUniform {
         (self.images() as f64 * self.config.fraction / self.index.classes.len() as f64) as usize
     }
 
-    /// The centroids of a class that may be drawn.
+    /// The centroids of a class that can be drawn.
     fn candidates(&self, class: usize, with_extra: bool) -> Vec<Centroid> {
         let extra = with_extra
             && self
@@ -117,7 +118,7 @@ impl Sampling for ClassUniform {
         for class in self.classes_that_occur() {
             let candidates = self.candidates(class, with_extra);
             if candidates.is_empty() {
-                // Only extra items show it, and their time is over: keep the epoch's length.
+                // Only extra items show the class, and they are no longer drawn. Other images keep the epoch's length.
                 picks.extend(drawn(&images, crops, &mut rng).map(plain));
                 continue;
             }
@@ -140,7 +141,7 @@ impl Sampling for ClassUniform {
     }
 }
 
-/// `count` items, each as often as any other but for one.
+/// Draws `count` items. How often two items occur differs by at most one.
 fn drawn<T: Copy>(items: &[T], count: usize, rng: &mut impl Rng) -> impl Iterator<Item = T> {
     let mut items = items.to_vec();
     items.shuffle(rng);
@@ -198,7 +199,7 @@ mod tests {
 
     #[test]
     fn every_class_gets_its_share_however_rare() {
-        // Class 1 is ten times as common as class 0; class 2 occurs nowhere. The row tells the class.
+        // Class 1 is ten times as common as class 0, and class 2 occurs nowhere. The row of a centroid tells its class.
         let mut index = (*index(100, &[1, 10, 0])).clone();
         index.classes[0].truncate(3);
         index

@@ -1,4 +1,4 @@
-//! Class-uniform sampling: rare classes are seen as often as common ones.
+//! Class-uniform sampling: an epoch shows rare classes as often as common ones.
 
 mod cache;
 mod centroids;

@@ -6,7 +6,8 @@ use decoupled_seg_datasets::{DatasetError, Split};
 use super::cityscapes::TRAIN_IDS;
 use super::{SPLITS, SyntheticConfig};
 
-/// Writes the layout of 2020 that [`Bdd100k`](decoupled_seg_datasets::Bdd100k) reads (`images/10k`, `labels/sem_seg/masks`).
+/// Writes the layout of 2020 that [`Bdd100k`](decoupled_seg_datasets::Bdd100k) reads (`images/10k`,
+/// `labels/sem_seg/masks`).
 ///
 /// # Errors
 ///

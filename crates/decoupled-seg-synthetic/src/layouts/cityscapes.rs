@@ -60,8 +60,8 @@ const TEST_CITIES: [&str; 6] = [
 ];
 const EXTRA_CITIES: [&str; 2] = ["augsburg", "wuppertal"];
 
-/// Writes the layout that [`Cityscapes`](decoupled_seg_datasets::Cityscapes) reads, with ids, train ids and connected regions as
-/// instances, spread over the cities.
+/// Writes the layout that [`Cityscapes`](decoupled_seg_datasets::Cityscapes) reads, with ids, train ids and connected
+/// regions as instances, spread over the cities.
 ///
 /// # Errors
 ///

@@ -6,7 +6,8 @@ use decoupled_seg_datasets::{DatasetError, Split};
 use super::SyntheticConfig;
 use super::cityscapes::ids;
 
-/// Writes the layout that [`Kitti`](decoupled_seg_datasets::Kitti) reads: `train + val` images in `training`, `test` in `testing`.
+/// Writes the layout that [`Kitti`](decoupled_seg_datasets::Kitti) reads: `train + val` images in `training`, `test` in
+/// `testing`.
 ///
 /// # Errors
 ///

@@ -6,8 +6,8 @@ use decoupled_seg_datasets::{DatasetError, Split};
 use super::{Coding, SyntheticConfig, write_text};
 use crate::StreetScenes;
 
-/// Writes the layout of version 1.2 that [`MapillaryVistas`](decoupled_seg_datasets::MapillaryVistas) reads, with the 10 classes of
-/// the scenes in place of the 65 of the release.
+/// Writes the layout of version 1.2 that [`MapillaryVistas`](decoupled_seg_datasets::MapillaryVistas) reads, with the
+/// 10 classes of the scenes in place of the 65 of the release.
 ///
 /// # Errors
 ///

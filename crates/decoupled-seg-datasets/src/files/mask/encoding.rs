@@ -1,21 +1,21 @@
 use serde::{Deserialize, Serialize};
 
-/// What a reader takes a mask's pixels for.
+/// The storage of masks that a reader expects.
 ///
-/// A file stored in another way is an error, never a guess. Grey of less than 8 bits is always refused: encoders
-/// write it both for the values as they are and for values scaled to 0..=255, and the file does not say which.
+/// A file stored in another way is an error; the reader does not guess. Grey of less than 8 bits is always refused:
+/// some encoders write plain values in it, others values scaled to 0..=255, and the file does not say which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaskEncoding {
-    /// 8-bit grey; the value is the id.
+    /// 8-bit grey. The value is the id.
     Grey,
-    /// A palette of any depth; the index is the id, whatever its colour.
+    /// A palette of any depth. The index is the id, whatever its colour.
     PaletteIndex,
-    /// 8-bit grey or palette; value or index is the id.
+    /// 8-bit grey or palette. The value or the index is the id.
     GreyOrPaletteIndex,
-    /// 16-bit grey; the value is the id.
+    /// 16-bit grey. The value is the id.
     Grey16,
-    /// 8-bit RGB or a palette; the colour is looked up in the class table.
+    /// 8-bit RGB or a palette. The colour is looked up in the class table.
     Color,
 }
 

@@ -1,9 +1,9 @@
 use crate::IGNORE_LABEL;
 
-/// Maps the ids of label files to class indices, [`IGNORE_LABEL`] or "unknown".
+/// Maps the ids in label files to class indices or [`IGNORE_LABEL`]. All other ids are unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdMap {
-    /// Class index or [`IGNORE_LABEL`] of every id; [`Self::UNKNOWN`] where there is none.
+    /// Class index or [`IGNORE_LABEL`] of every id; [`Self::UNKNOWN`] for unknown ids.
     table: Box<[u16; 256]>,
     expected: String,
 }
@@ -11,7 +11,7 @@ pub struct IdMap {
 impl IdMap {
     const UNKNOWN: u16 = 256;
 
-    /// Ids that already are class indices, with the given ids ignored.
+    /// Ids that equal class indices. The ids in `ignored` stand for [`IGNORE_LABEL`].
     pub fn identity(num_classes: usize, ignored: &[u8]) -> Self {
         let classes = (0_u8..).take(num_classes).map(|index| (index, index));
         let mut map = Self::new(classes.chain(ignored.iter().map(|&id| (id, IGNORE_LABEL))));
@@ -27,7 +27,7 @@ impl IdMap {
         map
     }
 
-    /// Ids and the class index or [`IGNORE_LABEL`] that each stands for; later pairs win.
+    /// Pairs of an id and its class index or [`IGNORE_LABEL`]. Later pairs win.
     pub fn new(pairs: impl IntoIterator<Item = (u8, u8)>) -> Self {
         let mut table = Box::new([Self::UNKNOWN; 256]);
         for (id, label) in pairs {
@@ -43,7 +43,7 @@ impl IdMap {
         }
     }
 
-    /// The class index or [`IGNORE_LABEL`] that an id stands for; `None` for an unknown id.
+    /// The class index or [`IGNORE_LABEL`] of an id; `None` for an unknown id.
     pub fn get(&self, id: u16) -> Option<u8> {
         let label = self.table.get(usize::from(id)).copied()?;
         u8::try_from(label).ok()

@@ -10,8 +10,8 @@ pub use ids::IdMap;
 pub use raw::{RawMask, RawValues};
 pub use reader::MaskReader;
 
-/// What should be in a mask file.
+/// The expected content of a mask file, for messages.
 const EXPECTED: &str = "PNG mask";
 
-/// The same, where another kind of file was found.
+/// The expected content, in messages about a file of another kind.
 const EXPECTED_KIND: &str = "PNG mask (JPEG changes label values; save masks as PNG)";

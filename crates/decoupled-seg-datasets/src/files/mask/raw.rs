@@ -11,17 +11,17 @@ use crate::{DatasetError, MaskFormat};
 /// The pixels of a mask as the file stores them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RawValues {
-    /// Grey values or palette indices of up to 8 bits, not scaled.
+    /// Unscaled grey values or palette indices of up to 8 bits.
     Bytes(Vec<u8>),
     /// 16-bit grey.
     Words(Vec<u16>),
     /// 8-bit colours (alpha dropped).
     Colors(Vec<[u8; 3]>),
-    /// Anything else (16-bit colours, grey with alpha): only the format is known.
+    /// Another storage (16-bit colours, grey with alpha), of which only the format was read.
     Unsupported,
 }
 
-/// A mask as it is on disk, before ids or colours are looked up.
+/// A mask as stored on disk, before ids or colours are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawMask {
     /// Height and width.
@@ -47,7 +47,7 @@ impl RawMask {
         Self::decode(path, &bytes)
     }
 
-    /// Decodes the bytes of a PNG; `path` is for messages.
+    /// Decodes the bytes of a PNG; messages name `path`.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ fn colors(packed: &[u8], channels: usize) -> Vec<[u8; 3]> {
         .collect()
 }
 
-/// Spreads pixels of 1, 2 or 4 bits over bytes, values unchanged; rows start at byte borders.
+/// Spreads pixels of 1, 2 or 4 bits over bytes without changing their values. Packed rows start at byte borders.
 fn unpack(packed: Vec<u8>, width: usize, bits: u8) -> Vec<u8> {
     if bits == 8 || width == 0 {
         return packed;
@@ -136,7 +136,7 @@ impl RawMask {
         matches!(&self.values, RawValues::Colors(colors) if colors.iter().all(grey))
     }
 
-    /// The values (or palette indices) in the file, with their pixel counts; none for colours.
+    /// The values (or palette indices) in the file, with their pixel counts; empty for colours.
     pub fn histogram(&self) -> BTreeMap<u16, u64> {
         let mut counts = BTreeMap::new();
         match &self.values {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{IdMap, MaskEncoding, RawMask, RawValues};
 use crate::{ClassTable, DatasetError, IGNORE_LABEL, LabelMap, MaskFormat};
 
-/// So many values without a meaning are told one by one.
+/// Up to this many unknown values are reported one by one.
 const TOLD: usize = 4;
 
 fn many(path: &Path, values: usize, pixels: usize, expected: String) -> DatasetError {
@@ -41,7 +41,7 @@ impl MaskReader {
         }
     }
 
-    /// A reader of colour masks: the classes' colours, and others that are ignored.
+    /// A reader of colour masks. Pixels have a class's colour, or one of the `ignored` colours.
     pub fn colors(classes: &ClassTable, ignored: &[[u8; 3]]) -> Self {
         let colors = (0_u8..)
             .zip(classes.colors())
@@ -60,14 +60,14 @@ impl MaskReader {
     ///
     /// # Errors
     ///
-    /// As [`RawMask::read`]; [`DatasetError::MaskFormat`] for another storage than expected;
-    /// [`DatasetError::UnknownLabel`] or [`DatasetError::UnknownColor`] for a value without meaning.
+    /// As for [`RawMask::read`]; [`DatasetError::MaskFormat`] for another storage than expected;
+    /// [`DatasetError::UnknownLabel`] or [`DatasetError::UnknownColor`] for an unknown value.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<LabelMap, DatasetError> {
         let path = path.as_ref();
         self.labels(path, RawMask::read(path)?)
     }
 
-    /// The mask without its two idle channels, where grey is wanted and three equal channels say the same.
+    /// Turns a colour mask with three equal channels into a grey mask, if the reader expects grey.
     pub(crate) fn plain(&self, mut mask: RawMask) -> RawMask {
         use MaskEncoding as E;
         if matches!(self.encoding, E::Grey | E::GreyOrPaletteIndex)
@@ -80,7 +80,7 @@ impl MaskReader {
         mask
     }
 
-    /// Looks up the values of a mask already decoded.
+    /// Looks up the values of a decoded mask.
     ///
     /// # Errors
     ///
@@ -131,8 +131,8 @@ impl MaskReader {
         Ok(LabelMap::new(size, data))
     }
 
-    /// An error for every value of a mask that has no meaning, where reading stops at the first; one for all of them
-    /// where there are more than a slip explains.
+    /// An error for every unknown value of a mask, while [`read`](Self::read) stops at the first. Many unknown values
+    /// share one error: then the whole file is wrong.
     pub fn unknown_values(&self, path: &Path, mask: &RawMask) -> Vec<DatasetError> {
         use MaskEncoding as E;
         match (self.encoding, mask.format, &mask.values) {
@@ -229,7 +229,7 @@ impl MaskReader {
         let mut labels = Vec::with_capacity(values.len());
         let mut last = self.colors.first().copied();
         for &color in values {
-            // Neighbours mostly share their colour.
+            // Neighbouring pixels mostly share their colour, so look up a colour only when it changes.
             if last.is_none_or(|(known, _)| known != color) {
                 last = self
                     .colors
