@@ -9,7 +9,7 @@ use crate::{ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Sampl
 
 /// A list of labelled images that knows its classes.
 ///
-/// It is a burn [`Dataset`], so burn's own wrappers and loaders take it too. An index out of range panics, an item
+/// It is a [`Dataset`] of Burn, so Burn's own wrappers and loaders take it too. An index out of range panics; an item
 /// that cannot be read is an `Err`.
 pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
     /// The classes that the labels index.
@@ -22,12 +22,12 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
     /// Panics if `index >= len()`.
     fn name(&self, index: usize) -> String;
 
-    /// The labels alone, for statistics and sampling; cheaper than [`get`](Dataset::get) where image and labels are
-    /// two files.
+    /// The labels alone, for statistics and sampling. This is cheaper than [`get`](Dataset::get) if image and labels
+    /// are two files.
     ///
     /// # Errors
     ///
-    /// As [`get`](Dataset::get), of what concerns the labels.
+    /// The errors of [`get`](Dataset::get) that concern the labels.
     ///
     /// # Panics
     ///
@@ -36,11 +36,11 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
         self.get(index).map(|sample| sample.labels)
     }
 
-    /// The objects that the benchmark tells apart in item `index`; `None` where the data set does not say.
+    /// The objects that the benchmark tells apart in item `index`; `None` if the data set has no such information.
     ///
     /// # Errors
     ///
-    /// Returns the error of an instance file that is there, but cannot be read.
+    /// Returns the error of an instance file that exists but cannot be read.
     ///
     /// # Panics
     ///
@@ -50,14 +50,14 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
         Ok(None)
     }
 
-    /// Whether the images come with labels. Test splits of benchmarks do not: their label maps are all
+    /// Whether the images have labels. Test splits of benchmarks have none: their label maps are all
     /// [`IGNORE_LABEL`](crate::IGNORE_LABEL).
     fn is_labelled(&self) -> bool {
         true
     }
 
-    /// A number that changes when any label does, so that what was computed from the labels can be cached; `None`
-    /// where computing it would cost as much as reading all items.
+    /// A number that changes when any label changes, as the key of caches for results computed from the labels. `None`
+    /// if computing the number would cost as much as reading all items.
     ///
     /// # Errors
     ///
@@ -66,35 +66,35 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
         Ok(None)
     }
 
-    /// Whether the class table was written for these data, so that a class that no training label shows is a mistake;
-    /// a benchmark has classes that a part of its images does not show.
+    /// Whether the class table was written for these data. If so, a class that no training label shows is a mistake; in
+    /// a benchmark, a part of the images may well lack some classes.
     fn has_own_classes(&self) -> bool {
         false
     }
 
-    /// The folder beside the data for what is computed from them, whether or not it is there; `None` where the data
-    /// are no files of one folder.
+    /// The folder beside the data for files computed from them, whether or not it exists. `None` if the data are not
+    /// files in one folder.
     fn cache_folder(&self) -> Option<PathBuf> {
         None
     }
 
-    /// The files that the items are read from, which nothing may be written over; none where the data are no files.
+    /// The files that the items are read from, so that nobody writes over them. Empty if the data are not files.
     fn files(&self) -> Vec<PathBuf> {
         Vec::new()
     }
 
-    /// The item from which on all are extra (coarsely labelled), to be drawn for some classes only
-    /// ([`ClassUniformConfig`](crate::sampling::ClassUniformConfig)); `None` where no item is.
+    /// The first extra item. All items from it on are extra: coarsely labelled, and drawn for some classes only
+    /// ([`ClassUniformConfig`](crate::sampling::ClassUniformConfig)). `None` if no item is extra.
     fn extra_from(&self) -> Option<usize> {
         None
     }
 
-    /// A number that changes when image or labels of item `index` do, without reading them, so that what was made of the
-    /// item can be cached; `None` where nothing tells.
+    /// A number that changes when the image or the labels of item `index` change, as the key of caches. It is computed
+    /// without reading them; `None` if that is not possible.
     ///
     /// # Errors
     ///
-    /// Returns the error of a file that is not there.
+    /// Returns the error of a file that does not exist.
     ///
     /// # Panics
     ///
@@ -104,7 +104,7 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
         Ok(None)
     }
 
-    /// Looks for everything that is wrong with item `index`, for [`check`](crate::check::check).
+    /// Finds everything that is wrong with item `index`, for [`check`](crate::check::check).
     ///
     /// # Panics
     ///

@@ -8,12 +8,12 @@ use crate::split::Split;
 
 /// Why a data set could not be opened, or one of its items not be read.
 ///
-/// Sizes are `height x width` in pixels. [`Files`](Self::Files) lists everything where its message shows only the first
+/// Sizes are `height x width` in pixels. [`Files`](Self::Files) holds all problems; its message shows only the first
 /// few.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
-    /// A folder of the layout is not there.
+    /// A folder of the layout does not exist.
     #[error("`{path}`: no such folder; looked for {looked_for}")]
     MissingFolder {
         /// The folder.
@@ -21,7 +21,7 @@ pub enum DatasetError {
         /// The layout that was expected, in words.
         looked_for: String,
     },
-    /// A folder or list is there, but names no image.
+    /// A folder or list exists, but names no image.
     #[error("`{path}`: no images; looked for {looked_for}")]
     Empty {
         /// The folder or list.
@@ -29,35 +29,35 @@ pub enum DatasetError {
         /// The files that were expected, in words.
         looked_for: String,
     },
-    /// Files of a split that do not fit together: whatever is wrong with the layout before a file is read.
+    /// The files of a split do not fit together. These problems are found in the layout, before a file is read.
     #[error("{}", first_few(.problems))]
     Files {
-        /// All of it, at least one.
+        /// All problems, at least one.
         problems: Vec<DatasetError>,
     },
-    /// An image whose label file is not there.
+    /// An image has no label file.
     #[error("`{image}`: image without label, expected `{looked_for}`{}", instead(.there))]
     ImageWithoutLabel {
         /// The image.
         image: PathBuf,
         /// Where the label was expected.
         looked_for: PathBuf,
-        /// A file of that name with another ending, if there is one.
+        /// A file with the name of the label but another ending, if there is one.
         there: Option<PathBuf>,
     },
-    /// Images and a folder of labels that fit none of them.
+    /// A folder of labels has no label for any image.
     #[error("`{folder}`: no labels of {images} images, expected names that end in `{suffix}`{}", instead(.there))]
     NoLabelFiles {
         /// The folder of the labels.
         folder: PathBuf,
-        /// How many images there are.
+        /// Number of images.
         images: usize,
-        /// How label names should end.
+        /// The expected ending of label names.
         suffix: String,
         /// A file with the name of an image and another ending, if there is one.
         there: Option<PathBuf>,
     },
-    /// A split to train on or to validate with in which no pixel is labelled.
+    /// A split for training or validation has no labels.
     #[error(
         "the {split} images have no labels: nothing can be learned from or measured on them; name their labels, or leave the split out"
     )]
@@ -65,7 +65,7 @@ pub enum DatasetError {
         /// The split.
         split: Split,
     },
-    /// Labels that are all ignored.
+    /// All labels of a split are ignored.
     #[error(
         "every pixel of the {split} labels is ignored: nothing can be learned from or measured on them; see `ignored` and the ids of the classes"
     )]
@@ -73,7 +73,7 @@ pub enum DatasetError {
         /// The split.
         split: Split,
     },
-    /// A label file whose image is not there.
+    /// A label file has no image.
     #[error("`{label}`: label without image, expected `{looked_for}`")]
     LabelWithoutImage {
         /// The label file.
@@ -103,7 +103,7 @@ pub enum DatasetError {
         /// Size of the label.
         label_size: Size,
     },
-    /// A mask holds a value that is neither in the class table nor an ignored one.
+    /// A mask holds a value that is neither in the class table nor ignored.
     #[error(
         "`{path}`: label {label} on {count} pixels, expected {expected} ({num_classes} classes)"
     )]
@@ -119,21 +119,21 @@ pub enum DatasetError {
         /// The values that would have been right, in words.
         expected: String,
     },
-    /// A mask with more values that mean nothing than a slip explains.
+    /// A mask holds many unknown values, too many for a slip.
     #[error(
         "`{path}`: {values} other values on {pixels} pixels (smoothed, or saved as JPEG?), expected {expected}"
     )]
     ManyUnknown {
         /// The mask.
         path: PathBuf,
-        /// How many values or colours.
+        /// Number of unknown values or colours.
         values: usize,
         /// Pixels with one of them.
         pixels: usize,
         /// The values that would have been right, in words.
         expected: String,
     },
-    /// A colour-coded mask holds a colour that the class table does not know.
+    /// A colour-coded mask holds a colour that is not in the class table.
     #[error(
         "`{path}`: colour {color:?} on {count} pixels is not in the class table of {num_classes} classes"
     )]
@@ -147,7 +147,7 @@ pub enum DatasetError {
         /// Classes of the data set.
         num_classes: usize,
     },
-    /// A mask is stored in another way than the reader expects; nothing is reinterpreted silently.
+    /// A mask is stored in another way than the reader expects. Readers do not reinterpret it silently.
     #[error("`{path}`: mask stored as {found}, expected {expected}")]
     MaskFormat {
         /// The mask.
@@ -157,7 +157,7 @@ pub enum DatasetError {
         /// The formats the reader takes, in words.
         expected: String,
     },
-    /// A mask whose pixels name palette entries that the palette does not have.
+    /// A pixel of a mask has an index beyond the end of the palette.
     #[error("`{path}`: palette index {index}, expected one of its {colors} colours; save it again")]
     PaletteIndex {
         /// The mask.
@@ -167,7 +167,7 @@ pub enum DatasetError {
         /// Colours of the palette.
         colors: usize,
     },
-    /// A file of zero bytes.
+    /// A file is empty.
     #[error("`{path}`: empty file, expected {expected}")]
     EmptyFile {
         /// The file.
@@ -175,7 +175,7 @@ pub enum DatasetError {
         /// What should be in it.
         expected: &'static str,
     },
-    /// A file that ends before its image does.
+    /// A file ends before its image does.
     #[error("`{path}`: truncated after {bytes} bytes, expected a whole {expected}")]
     Truncated {
         /// The file.
@@ -185,17 +185,17 @@ pub enum DatasetError {
         /// What should be in it.
         expected: &'static str,
     },
-    /// A file of another kind, whatever its name says.
+    /// A file is of another kind than its name says.
     #[error("`{path}`: {found}, expected a {expected}")]
     OtherKind {
         /// The file.
         path: PathBuf,
-        /// What its first bytes say that it is.
+        /// The kind that its first bytes show.
         found: FileKind,
         /// What should be in it.
         expected: &'static str,
     },
-    /// A damaged PNG.
+    /// A PNG is damaged.
     #[error("`{path}`: cannot decode as {expected}: {source}")]
     Png {
         /// The file.
@@ -205,7 +205,7 @@ pub enum DatasetError {
         /// What the decoder says.
         source: png::DecodingError,
     },
-    /// A damaged JPEG.
+    /// A JPEG is damaged.
     #[error("`{path}`: cannot decode as JPEG image: {source}")]
     Jpeg {
         /// The file.
@@ -213,7 +213,7 @@ pub enum DatasetError {
         /// What the decoder says.
         source: image::ImageError,
     },
-    /// An image larger than [`MAX_PIXELS`](crate::MAX_PIXELS); refused before memory is reserved for it.
+    /// An image is larger than [`MAX_PIXELS`](crate::MAX_PIXELS). It is refused before memory is reserved for it.
     #[error("`{path}`: {size} pixels (height x width), expected at most {limit} in all")]
     TooLarge {
         /// The file.
@@ -223,7 +223,7 @@ pub enum DatasetError {
         /// The limit, in pixels.
         limit: u64,
     },
-    /// A file or folder that cannot be read or written.
+    /// A file or folder cannot be read or written.
     #[error("`{path}`: {source}")]
     Io {
         /// The file or folder.
@@ -231,13 +231,13 @@ pub enum DatasetError {
         /// The cause.
         source: std::io::Error,
     },
-    /// An image to be written under a name that says another format.
+    /// The name of an image to write has the ending of another format.
     #[error("`{path}`: images are written as `.png`, `.jpg` or `.jpeg`; choose such a name")]
     Suffix {
         /// The file.
         path: PathBuf,
     },
-    /// A line of a list file that names no usable pair.
+    /// A line of a list names no usable pair.
     #[error("`{path}`, line {line}: {problem}")]
     List {
         /// The list.
@@ -247,13 +247,13 @@ pub enum DatasetError {
         /// What is wrong with it.
         problem: ListProblem,
     },
-    /// A file name that is not valid Unicode; such names cannot be written to lists and logs faithfully.
+    /// A file name is not valid Unicode. Lists and logs could not show such a name faithfully.
     #[error("`{path}`: file name is not UTF-8; rename it")]
     NonUtf8Name {
         /// The file, with replacement characters when shown.
         path: PathBuf,
     },
-    /// A description that is no such TOML.
+    /// A description is not the expected TOML.
     #[error("`{path}`: {source}")]
     Toml {
         /// The file.
@@ -261,7 +261,7 @@ pub enum DatasetError {
         /// What the parser says.
         source: toml::de::Error,
     },
-    /// A description that is no such JSON.
+    /// A description is not the expected JSON.
     #[error("`{path}`: {source}")]
     Json {
         /// The file.
@@ -269,41 +269,41 @@ pub enum DatasetError {
         /// What the parser says.
         source: serde_json::Error,
     },
-    /// A description that is not UTF-8.
+    /// A description is not UTF-8.
     #[error("`{path}`: {source}; save it as UTF-8")]
     Text {
         /// The file.
         path: PathBuf,
-        /// Where.
+        /// The place of the first wrong byte.
         source: std::string::FromUtf8Error,
     },
-    /// A class table or description that contradicts itself.
+    /// A class table or description contradicts itself.
     #[error("`{path}`: {source}")]
     Description {
         /// The file.
         path: PathBuf,
-        /// In what.
+        /// The contradiction.
         source: DescriptionProblem,
     },
-    /// A split that the data set does not have.
+    /// The data set has no such split.
     #[error("`{path}`: no split `{split}`; there {}", listed(.there))]
     UnknownSplit {
         /// The description or the folder of the data set.
         path: PathBuf,
-        /// What was asked for.
+        /// The split that was asked for.
         split: String,
-        /// What there is.
+        /// The splits of the data set.
         there: Vec<String>,
     },
-    /// A frame whose name tells no split.
+    /// The name of a frame tells no split.
     #[error("`{path}`: the name tells no split, expected a frame of {expected}")]
     UnknownFrame {
         /// The image.
         path: PathBuf,
-        /// The names that do.
+        /// The names that tell a split.
         expected: &'static str,
     },
-    /// Samples of one batch that differ in size; give a crop size, or batches of one.
+    /// Samples of one batch differ in size. Set a crop size, or make batches of one.
     #[error(
         "`{name}`: {size} (height x width), expected the {expected} of the batch's first sample; set a crop size or a batch of one"
     )]
@@ -315,7 +315,7 @@ pub enum DatasetError {
         /// Size of the first sample.
         expected: Size,
     },
-    /// A setting of the augmentation that nothing can be done with.
+    /// A setting of the augmentation is outside its range.
     #[error("{field} is {found}, expected {expected}")]
     Setting {
         /// The setting.
@@ -331,31 +331,31 @@ pub enum DatasetError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListProblem {
-    /// Not UTF-8.
+    /// The line is not UTF-8.
     #[error("not UTF-8 text; save the list as UTF-8")]
     NotUtf8,
-    /// Separators alone.
+    /// The line holds separators only.
     #[error("separators without names, expected an image and its label")]
     NoNames,
-    /// More than any path.
+    /// The line is longer than any path.
     #[error("{bytes} bytes, expected an image and a label")]
     TooLong {
         /// Length of the line.
         bytes: usize,
     },
-    /// More than two names.
+    /// The line has more than two names.
     #[error("expected an image and a label, found `{found}` behind them")]
     Extra {
         /// The first name too many.
         found: String,
     },
-    /// Names with spaces, separated by spaces.
+    /// The line has spaces between and inside names, and no single way to split it.
     #[error("a name with a space? separate image and label by a tab or a comma: `{line}`")]
     Spaces {
         /// The line.
         line: String,
     },
-    /// A name where a path was expected.
+    /// The line has a name where a path was expected.
     #[error(
         "no such image: `{name}`; a line is a path, or a name if the split has `images` (and `labels`) beside `list`"
     )]
@@ -363,7 +363,7 @@ pub enum ListProblem {
         /// The name.
         name: String,
     },
-    /// A name that no image of the folder has.
+    /// No image of the folder has this name.
     #[error("no image `{name}` in `{folder}`")]
     NoSuchName {
         /// The name.
@@ -371,22 +371,22 @@ pub enum ListProblem {
         /// The folder of the images.
         folder: PathBuf,
     },
-    /// The image is not there.
+    /// The image does not exist.
     #[error("no such image: `{path}`")]
     NoImage {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// Labels on some lines only.
+    /// Only some lines have labels.
     #[error("lines with and without label in one list; give each image its label, or none")]
     Mixed,
-    /// The reader gave up.
+    /// There are so many wrong lines that the reader stopped.
     #[error("too many wrong lines, the rest is not read")]
     TooMany,
 }
 
 impl DatasetError {
-    /// What is wrong, one by one: the problems of [`Files`](Self::Files), or the error itself.
+    /// The single problems: those of [`Files`](Self::Files), or the error itself.
     pub fn problems(&self) -> &[Self] {
         match self {
             Self::Files { problems } => problems,
@@ -410,7 +410,7 @@ impl DatasetError {
     }
 }
 
-/// A message of one problem, or of several and their number.
+/// The message of one problem, or of the first few and the number of all.
 fn first_few(problems: &[DatasetError]) -> String {
     const SHOWN: usize = 3;
     if let [problem] = problems {

@@ -14,7 +14,7 @@ use decoupled_seg_nn::{
 pub struct DenseAsppConfig {
     /// Channels `[in, out]`.
     pub channels: [usize; 2],
-    /// Channels that each block reads through its 1x1 convolution.
+    /// Channels to which the 1x1 convolution of each block reduces its input.
     #[config(default = "channels[1]")]
     pub reduced_channels: usize,
     /// Channels that each block adds.
@@ -23,15 +23,16 @@ pub struct DenseAsppConfig {
     /// Dilation of each block, in feature pixels.
     #[config(default = "vec![3, 6, 12, 18, 24]")]
     pub atrous_rates: Vec<usize>,
-    /// Share of the channels that each block adds which are dropped in training.
+    /// Share of the added channels that each block drops in training.
     #[config(default = 0.1)]
     pub dropout: f64,
-    /// How the convolutions start.
+    /// How the convolutions are initialised.
     #[config(default = "ConvInit::Uniform")]
     pub conv_init: ConvInit,
 }
 
-/// Dilated convolutions one behind another, each reading the features and all that came before it: many scales, densely.
+/// Dilated convolutions in a chain. Each reads the features and the outputs of all convolutions before it, so many
+/// scales come together.
 ///
 /// ```text
 /// x      = features
@@ -39,13 +40,13 @@ pub struct DenseAsppConfig {
 /// result = relu(norm(conv1x1(x)))
 /// ```
 ///
-/// Source: Yang et al., CVPR 2018, "DenseASPP for Semantic Segmentation in Street Scenes", figure 3; a rival in Table 3 of
-/// the paper. The last convolution is ours: there it predicts the classes, here a decoder follows. Built by
+/// Source: Yang et al., CVPR 2018, "DenseASPP for Semantic Segmentation in Street Scenes", figure 3; a rival in Table 3
+/// of the paper. The last convolution differs: in DenseASPP it predicts the classes, here a decoder follows. Built by
 /// [`DenseAsppConfig`].
 #[doc(alias = "DenseASPP")]
 #[derive(Module, Debug)]
 pub struct DenseAspp {
-    /// One a rate.
+    /// One block for each rate.
     pub blocks: Vec<DenseAsppBlock>,
     /// 1x1 convolution over the features and what all blocks added.
     pub project: ConvNormAct,
@@ -56,7 +57,7 @@ pub struct DenseAspp {
 /// One dilated convolution of a [`DenseAspp`].
 #[derive(Module, Debug)]
 pub struct DenseAsppBlock {
-    /// In front of the 1x1 convolution; the first block has none.
+    /// The norm in front of the 1x1 convolution; the first block has none.
     pub norm: Option<BatchNorm>,
     /// 1x1 convolution, norm, ReLU.
     pub reduce: ConvNormAct,
@@ -91,7 +92,7 @@ impl DenseAsppConfig {
         }
     }
 
-    /// Channels in front of a block.
+    /// Input channels of a block.
     fn width(&self, block: usize) -> usize {
         self.channels[0] + block * self.branch_channels
     }
@@ -115,7 +116,8 @@ impl DenseAsppConfig {
         ConvNormActConfig::new([width, self.channels[1]], [1, 1]).with_conv_init(self.conv_init)
     }
 
-    /// The names of its tensors in the code that its paper published, and `bot_aspp` for the last convolution.
+    /// The names of the head's tensors: as in the code of the DenseASPP paper, with `bot_aspp` for the last
+    /// convolution.
     pub fn official_keys(&self) -> KeyMap {
         let mut keys = KeyMap::new();
         for (index, rate) in self.atrous_rates.iter().enumerate() {
@@ -241,7 +243,7 @@ mod tests {
         }
     }
 
-    /// A pixel of the result sees as far as all rates together.
+    /// A pixel of the result sees as far as the sum of all rates.
     #[test]
     fn it_reaches_as_far_as_all_rates_together() {
         let device = Device::default();

@@ -1,9 +1,9 @@
-//! What a benchmark says of its labels.
+//! The labels of a benchmark and how it scores them.
 
 use decoupled_seg_types::{CITYSCAPES_CATEGORIES, CITYSCAPES_LABELS, CityscapesLabel};
 use serde::{Deserialize, Serialize};
 
-/// The labels of a benchmark, by value, and the categories they fall into.
+/// The labels of a benchmark, by value, and their categories.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelTable {
     /// Entry `i` is the label of value `i`.
@@ -19,7 +19,7 @@ pub struct EvaluationLabel {
     pub name: String,
     /// Index into [`LabelTable::categories`].
     pub category: usize,
-    /// `false`: pixels labelled so are left out, and predicting it is a miss.
+    /// Whether the label is scored. If not, pixels with this label are left out, and predicting the label is a miss.
     pub evaluated: bool,
     /// Mean size of its instances in the training set, in pixels; `None` for a label without instances.
     pub average_instance_size: Option<f64>,
@@ -41,7 +41,7 @@ impl LabelTable {
     ///
     /// Source: [`CITYSCAPES_LABELS`].
     pub fn cityscapes() -> Self {
-        // The last one, -1, is no value of a label file.
+        // The license plate (-1) does not occur in label files.
         let labels = CITYSCAPES_LABELS.iter().filter(|label| label.id >= 0);
         Self {
             labels: labels.map(EvaluationLabel::from).collect(),
@@ -49,8 +49,8 @@ impl LabelTable {
         }
     }
 
-    /// The 19 evaluated labels of Cityscapes in the order of their train ids. Without `void` as a category, so that the
-    /// seven categories are those of the benchmark's tables.
+    /// The 19 evaluated labels of Cityscapes in the order of their train ids. The category `void` is left out, so there
+    /// are seven categories, as in the benchmark's tables.
     pub fn cityscapes_train_ids() -> Self {
         let mut table = Self::cityscapes();
         table.labels.retain(|label| label.evaluated);
@@ -61,8 +61,8 @@ impl LabelTable {
         table
     }
 
-    /// The category of each label, `None` where it is not evaluated: what
-    /// [`ConfusionMatrix::category_iou`](crate::ConfusionMatrix::category_iou) takes.
+    /// The category of each label, `None` for a label that is not evaluated; the argument of
+    /// [`ConfusionMatrix::category_iou`](crate::ConfusionMatrix::category_iou).
     pub fn evaluated_categories(&self) -> Vec<Option<usize>> {
         let category = |label: &EvaluationLabel| label.evaluated.then_some(label.category);
         self.labels.iter().map(category).collect()

@@ -14,19 +14,19 @@ pub struct CityscapesLabel {
     pub name: &'static str,
     /// The group that the benchmark scores together, an index into [`CITYSCAPES_CATEGORIES`].
     pub category: usize,
-    /// Mean size of its objects in the training set, in pixels; `None` where single objects are not told apart.
+    /// Mean size of its objects in the training set, in pixels; `None` for a label without single objects.
     pub average_instance_size: Option<f64>,
     /// The colour in pictures: red, green, blue.
     pub color: [u8; 3],
 }
 
 impl CityscapesLabel {
-    /// Whether single objects are told apart.
+    /// Whether instance files tell single objects of this label apart.
     pub const fn has_instances(&self) -> bool {
         self.average_instance_size.is_some()
     }
 
-    /// Whether the benchmark scores it.
+    /// Whether the benchmark scores this label.
     pub const fn is_evaluated(&self) -> bool {
         self.train_id != IGNORE_LABEL
     }
@@ -76,7 +76,7 @@ const SKY: usize = 5;
 const HUMAN: usize = 6;
 const VEHICLE: usize = 7;
 
-/// All labels of Cityscapes, by id; the license plate (-1) last. KITTI's semantic labels use the same ids.
+/// All labels of Cityscapes by id, with the license plate (-1) at the end. KITTI's semantic labels use the same ids.
 #[rustfmt::skip]
 pub const CITYSCAPES_LABELS: [CityscapesLabel; 35] = [
     label(0, IGNORE_LABEL, "unlabeled", VOID, None, [0, 0, 0]),

@@ -1,4 +1,4 @@
-//! Finds label mistakes before the training does.
+//! Checks of whole data sets, which find mistakes in labels before a training does.
 
 mod report;
 mod run;

@@ -9,43 +9,43 @@ use crate::{ClassTable, DatasetError, IGNORE_LABEL, MaskFormat, SegmentationData
 /// Two items with the same picture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duplicate {
-    /// Split and name of one.
+    /// Split and name of the first item.
     pub first: (String, String),
-    /// Split and name of the other.
+    /// Split and name of the second item.
     pub second: (String, String),
 }
 
-/// What is found in a split.
+/// The findings in a split.
 #[derive(Debug)]
 pub struct SplitReport {
     /// Name of the split.
     pub name: String,
-    /// Items in it.
+    /// Number of items.
     pub items: usize,
-    /// Whether it has labels.
+    /// Whether the split has labels.
     pub labelled: bool,
-    /// Whether its classes were chosen for it ([`SegmentationDataset::has_own_classes`]).
+    /// Whether the classes were chosen for these data ([`SegmentationDataset::has_own_classes`]).
     pub own_classes: bool,
-    /// Label maps that could be read.
+    /// Number of label maps that could be read.
     pub masks: usize,
-    /// Image sizes, with how many images have each.
+    /// Number of images of each size.
     pub sizes: BTreeMap<Size, usize>,
-    /// How the masks are stored, with how many are stored so.
+    /// Number of masks in each storage format.
     pub mask_formats: BTreeMap<String, usize>,
     /// Pixels of each value in the mask files, before they are mapped.
     pub raw_values: BTreeMap<u16, u64>,
-    /// Pixels of each of the 256 labels; [`IGNORE_LABEL`] for what is ignored.
+    /// Pixels of each of the 256 labels; [`IGNORE_LABEL`] stands for ignored pixels.
     pub pixels: [u64; 256],
-    /// Images that show each class.
+    /// Number of images that show each class.
     pub images: Vec<usize>,
-    /// Everything that is wrong with the layout; the files it is about are no items.
+    /// All problems with the layout. The files in question are not among the items.
     pub files: Vec<DatasetError>,
-    /// Everything that is wrong, by item.
+    /// All problems with items, each with the item's name.
     pub problems: Vec<(String, DatasetError)>,
 }
 
 impl SplitReport {
-    /// A split of which nothing can be used.
+    /// The report of a split without a usable item.
     pub(super) fn unusable(name: &str, files: Vec<DatasetError>) -> Self {
         Self {
             files,
@@ -118,7 +118,7 @@ impl SplitReport {
         );
     }
 
-    /// Share of a class in all pixels of the split, ignored ones included; 0 without labels.
+    /// Share of a class in all pixels of the split, including ignored pixels, in `0..=1`; 0 without labels.
     pub fn share(&self, label: u8) -> f64 {
         let total: u64 = self.pixels.iter().sum();
         if total == 0 {
@@ -128,13 +128,13 @@ impl SplitReport {
         }
     }
 
-    /// How much is wrong, with files and items.
+    /// Number of problems with files and items.
     pub fn problem_count(&self) -> usize {
         self.files.len() + self.problems.len()
     }
 
-    /// What keeps the split from being trained on or validated with, though its files are sound: no labels, or none that
-    /// count. Test splits are free to have none.
+    /// Why a split of sound files cannot be used for training or validation: it has no labels, or all labels are
+    /// ignored. `None` otherwise, and for test splits, which need no labels.
     pub fn useless(&self) -> Option<DatasetError> {
         let split = [Split::Train, Split::Val]
             .into_iter()
@@ -149,12 +149,12 @@ impl SplitReport {
         }
     }
 
-    /// Whether classes that were chosen for these data occur nowhere in the training labels.
+    /// Whether the classes were chosen for these data, but the training labels lack some of them.
     pub fn lacks_classes(&self) -> bool {
         self.own_classes && self.name == Split::Train.as_str() && !self.absent().is_empty()
     }
 
-    /// Classes that no label map of the split shows; none where none could be read.
+    /// Classes that no label map of the split shows; empty if no label map could be read.
     pub fn absent(&self) -> Vec<u8> {
         if self.masks == 0 {
             return Vec::new();
@@ -167,23 +167,24 @@ impl SplitReport {
     }
 }
 
-/// What is found in a data set. [`Display`](fmt::Display) shows all of it.
+/// The findings in a data set. [`Display`](fmt::Display) shows all of them.
 #[derive(Debug)]
 pub struct CheckReport {
-    /// The classes; `None` where no split could be opened.
+    /// The classes; `None` if no split could be opened.
     pub classes: Option<ClassTable>,
     /// The splits, in the order they were given.
     pub splits: Vec<SplitReport>,
     /// Pictures that occur twice, in one split or two.
     pub duplicates: Vec<Duplicate>,
-    /// Test splits that the data set does not have, and what was looked for; no problem.
+    /// Test splits that the data set does not have, and what was looked for. They do not count as problems.
     pub missing: Vec<(String, DatasetError)>,
 }
 
 impl CheckReport {
-    /// Whether every item can be used for training: no problem, no picture in two splits, and labels that can be learned
-    /// from: some, and of all classes that were chosen for the data. Classes of a benchmark that a part of it does not
-    /// show and pictures twice in one split are worth knowing, but no mistake.
+    /// Whether the data set is fit for training. There must be no problem, no picture in two splits, and labels in the
+    /// splits for training and validation. If the classes were chosen for these data, the training labels must show all
+    /// of them. Two findings are reported but allowed: classes of a benchmark that its part does not show, and a
+    /// picture that occurs twice in one split.
     pub fn is_ok(&self) -> bool {
         let sound = |split: &SplitReport| {
             split.problem_count() == 0 && split.useless().is_none() && !split.lacks_classes()
@@ -191,14 +192,14 @@ impl CheckReport {
         self.splits.iter().all(sound) && self.leaks().next().is_none()
     }
 
-    /// Pictures that are in two splits.
+    /// Pictures that occur in two splits.
     pub fn leaks(&self) -> impl Iterator<Item = &Duplicate> {
         self.duplicates
             .iter()
             .filter(|duplicate| duplicate.first.0 != duplicate.second.0)
     }
 
-    /// 0 if [`is_ok`](Self::is_ok), 1 if not.
+    /// The exit code of a program: 0 if [`is_ok`](Self::is_ok), else 1.
     pub fn exit_code(&self) -> ExitCode {
         if self.is_ok() {
             ExitCode::SUCCESS
@@ -283,7 +284,7 @@ impl fmt::Display for CheckReport {
 }
 
 impl CheckReport {
-    /// Share of pixels in percent and number of images, for each class and split, and what is absent.
+    /// Writes the share of pixels in percent and the number of images for each class and split, and the absent classes.
     fn fmt_classes(&self, classes: &ClassTable, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labelled: Vec<&SplitReport> =
             self.splits.iter().filter(|split| split.labelled).collect();
@@ -339,12 +340,12 @@ impl CheckReport {
     }
 }
 
-/// So many problems of a split are written out.
+/// Number of problems of a split that are written out.
 const PROBLEMS: usize = 24;
-/// So many values of masks are.
+/// Number of values of masks that are written out.
 const VALUES: usize = 64;
 
-/// The first few of a list.
+/// Joins the first few items of a list.
 fn shortened(items: impl ExactSizeIterator<Item = String>) -> String {
     first_few(items, 8)
 }

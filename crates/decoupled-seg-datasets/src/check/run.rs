@@ -6,10 +6,10 @@ use rayon::prelude::*;
 use super::{CheckReport, Duplicate, SplitReport};
 use crate::{DatasetError, Opened, SegmentationDataset, Split};
 
-/// Reads every item of every split, in parallel, and reports everything that is wrong with them; an item that cannot
-/// be read stops nothing.
+/// Reads every item of every split, in parallel, and reports all problems. An item that cannot be read does not stop
+/// the check.
 ///
-/// `progress` is called after each item with how many are done and how many there are.
+/// `progress` is called after each item, with the number of finished items and the number of all items.
 ///
 /// ```
 /// use decoupled_seg_datasets::check::check;
@@ -26,7 +26,7 @@ use crate::{DatasetError, Opened, SegmentationDataset, Split};
 ///
 /// # Panics
 ///
-/// Panics without splits or if they differ in their classes.
+/// Panics if there are no splits, or if splits differ in their classes.
 pub fn check(
     splits: &[(&str, &dyn SegmentationDataset)],
     progress: impl Fn(usize, usize) + Sync,
@@ -35,10 +35,10 @@ pub fn check(
     read_all(splits, progress)
 }
 
-/// As [`check`], for splits as [`open_partially`](crate::CamVid::open_partially) found them: what is wrong with the files
-/// of a split is part of the report, and what can be used in spite of it is read like the rest.
+/// As [`check`], for splits that [`open_partially`](crate::CamVid::open_partially) returned. The report includes the
+/// problems with the files of a split, and all usable items are read.
 ///
-/// A test split that is not there is [no problem](CheckReport::missing): not all data sets give theirs away.
+/// A missing test split is [no problem](CheckReport::missing): some data sets do not publish one.
 ///
 /// # Panics
 ///
@@ -54,7 +54,7 @@ pub fn check_splits(
     let mut told = BTreeSet::new();
     for (split, mut opened) in splits {
         let name = split.as_str();
-        // What is wrong with the description of a data set is wrong for each of its splits: told once.
+        // A problem with the description of a data set comes up in each of its splits. Report it once.
         let before = opened.problems.len();
         let news =
             |problem: &DatasetError| !is_described(problem) || told.insert(problem.to_string());
@@ -90,7 +90,7 @@ pub fn check_splits(
     report
 }
 
-/// Whether a problem is one of the description.
+/// Whether a problem concerns the description of the data set.
 fn is_described(problem: &DatasetError) -> bool {
     use DatasetError as E;
     matches!(
@@ -99,7 +99,7 @@ fn is_described(problem: &DatasetError) -> bool {
     )
 }
 
-/// Whether a problem is that nothing is there.
+/// Whether a problem means that the split does not exist.
 fn is_absence(problem: &DatasetError) -> bool {
     use DatasetError as E;
     matches!(
@@ -163,7 +163,7 @@ fn read_all(
 
 const BLOCK: usize = 64;
 
-/// Pairs up items whose hashes agree with the first whose picture they really share.
+/// Pairs each item with the first item of equal hash that really has the same picture.
 fn same_pictures(
     splits: &[(&str, &dyn SegmentationDataset)],
     items: &[(usize, usize)],
@@ -179,7 +179,7 @@ fn same_pictures(
     for (position, &second) in items.iter().enumerate().skip(1) {
         let same = |&&first: &&(usize, usize)| match (picture(first), picture(second)) {
             (Ok(first), Ok(second)) => first == second,
-            // The labels are broken, which is reported; the hash of the picture was read.
+            // The labels are broken, which is reported elsewhere. The picture's hash is known, so it decides.
             _ => true,
         };
         if let Some(&first) = items[..position].iter().find(same) {
@@ -192,13 +192,13 @@ fn same_pictures(
     duplicates
 }
 
-/// Looks through the labels of a split until each class was seen, before anything is trained on it: the classes that no
-/// label shows. Items that cannot be read are left to the reading.
+/// Returns the classes that no label of a split shows. It reads labels until every class was seen, so a training can
+/// call it before its first step. Items that cannot be read are skipped: the training reports them when it reads them.
 ///
 /// # Errors
 ///
-/// Returns [`DatasetError::Unlabelled`] or [`DatasetError::AllIgnored`] for a split that nothing can be learned from or
-/// measured on.
+/// Returns [`DatasetError::Unlabelled`] if the split has no labels, [`DatasetError::AllIgnored`] if all of them are
+/// ignored.
 pub fn unseen_classes(
     dataset: &dyn SegmentationDataset,
     split: Split,

@@ -15,20 +15,20 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CustomSplit {
-    /// A list of an image and its label a line, see [`read_list`]; beside [`images`](Self::images) a list of names, see
-    /// [`read_names`].
+    /// A list with an image and its label on each line, see [`read_list`]. If [`images`](Self::images) is given too, a
+    /// list of names, see [`read_names`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub list: Option<PathBuf>,
     /// Folder of the images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<PathBuf>,
-    /// How image names end, if not in `.png`, `.jpg` or `.jpeg`.
+    /// Ending of image names; `.png`, `.jpg` or `.jpeg` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_suffix: Option<String>,
-    /// Folder of the labels; none for images without labels.
+    /// Folder of the labels; `None` for images without labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<PathBuf>,
-    /// How label names end behind what they share with the image's name, `.png` if not given.
+    /// Ending of label names, behind the part that they share with the image's name; `.png` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_suffix: Option<String>,
 }
@@ -85,7 +85,8 @@ impl CustomDataset {
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if the file cannot be read, is no such TOML, or its class table contradicts itself.
+    /// Returns a [`DatasetError`] if the file cannot be read, is not the expected TOML, or has a class table that
+    /// contradicts itself.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| DatasetError::io(path, source))?;
@@ -108,14 +109,14 @@ impl CustomDataset {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read); a [`DatasetError`] if there is no such split or a folder or list is missing;
-    /// [`DatasetError::Files`] with all images without label, labels without image, files that cannot be used and wrong
+    /// As for [`read`](Self::read). Also a [`DatasetError`] if the split does not exist, or if a folder or list is
+    /// missing; [`DatasetError::Files`] with all images without label, labels without image, unusable files and wrong
     /// lines of a list.
     pub fn open(path: impl AsRef<Path>, split: &str) -> Result<FileDataset, DatasetError> {
         Self::open_partially(path, split).whole()
     }
 
-    /// As [`open`](Self::open), with what can be used in spite of problems.
+    /// As [`open`](Self::open), but also returns the usable items of a split with problems.
     pub fn open_partially(path: impl AsRef<Path>, split: &str) -> Opened<FileDataset> {
         let path = path.as_ref();
         match Self::read(path) {
@@ -127,17 +128,17 @@ impl CustomDataset {
         }
     }
 
-    /// Opens a split of a description that is in no file; paths are relative to `root`.
+    /// Opens a split of a description that was made in memory. Paths are relative to `root`.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// As for [`open`](Self::open).
     pub fn open_split(&self, root: &Path, split: &str) -> Result<FileDataset, DatasetError> {
         self.check(root)?;
         self.open_from(root, root, split).whole()
     }
 
-    /// `source` is what messages name.
+    /// Opens a split; messages name `source`.
     fn open_from(&self, root: &Path, source: &Path, split: &str) -> Opened<FileDataset> {
         let mut listing = Listing::default();
         let found = self.splits.get(split).or_else(|| {
@@ -170,7 +171,7 @@ impl CustomDataset {
         MaskReader::new(self.encoding, ids, classes.num_classes())
     }
 
-    /// Refuses what contradicts itself; messages name `source`.
+    /// Refuses a description that contradicts itself; messages name `source`.
     fn check(&self, source: &Path) -> Result<(), DatasetError> {
         match self.problem() {
             None => Ok(()),
@@ -220,7 +221,7 @@ impl CustomDataset {
     }
 }
 
-/// What other tools call a split.
+/// The names that other tools have for a split.
 fn aliases(split: &str) -> &'static [&'static str] {
     match split {
         "train" => &["training"],

@@ -42,15 +42,15 @@ struct Label {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MapillaryVersion {
-    /// 65 classes and one ignored.
+    /// Version 1.2: 65 classes and one ignored label.
     #[default]
     V12,
-    /// 123 classes and one ignored.
+    /// Version 2.0: 123 classes and one ignored label.
     V20,
 }
 
 impl MapillaryVersion {
-    /// What the release calls itself.
+    /// The name of the release in its files.
     const fn name(self) -> &'static str {
         match self {
             Self::V12 => "v1.2",
@@ -64,9 +64,9 @@ impl MapillaryVistas {
     ///
     /// # Errors
     ///
-    /// Returns a [`DatasetError`] if the configuration file is missing or not usable, a folder is missing or a split has
-    /// no image; [`DatasetError::Files`] with all images without label, labels without image and files that cannot be
-    /// used.
+    /// Returns a [`DatasetError`] if the configuration file is missing or not usable, if a folder is missing, or if a
+    /// split has no image; [`DatasetError::Files`] with all images without label, labels without image and unusable
+    /// files.
     pub fn open(
         root: impl AsRef<Path>,
         split: Split,
@@ -75,7 +75,7 @@ impl MapillaryVistas {
         Self::open_partially(root, split, version).whole()
     }
 
-    /// As [`open`](Self::open), with what can be used in spite of problems.
+    /// As [`open`](Self::open), but also returns the usable items of a split with problems.
     pub fn open_partially(
         root: impl AsRef<Path>,
         split: Split,
