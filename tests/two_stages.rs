@@ -73,10 +73,8 @@ fn the_module_starts_from_the_plain_network() {
         LossTerm::Edge,
         LossTerm::Attention,
     ] {
-        assert!(
-            start.get(term).is_some_and(|value| value.is_finite()),
-            "{term}"
-        );
+        let [start, end] = [start, end].map(|terms| terms.get(term).expect("a decoupled network"));
+        // Every term is learned, by a fifth or more of its value; one lucky batch takes 3 % off one of them.
+        assert!(*end < 0.85 * start, "{term}: {start} to {end}");
     }
-    assert!(end.total < start.total, "{} to {}", start.total, end.total);
 }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::IGNORE_LABEL;
 
 /// One class of a data set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Class {
     /// The name, as the data set's authors write it.
@@ -54,7 +54,7 @@ impl Class {
 }
 
 /// The classes of a data set. The position in the list is the class index in label maps and networks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassTable {
     /// The classes, by index.

@@ -143,8 +143,7 @@ impl FileDataset {
 impl FileDataset {
     /// Hashes the mask reader: with another reader, the same files mean other labels.
     fn meaning(&self) -> Fnv {
-        let meaning = format!("{:?} {:?}", self.classes, self.masks);
-        Fnv::new().bytes(meaning.as_bytes())
+        Fnv::new().value(&self.classes).value(&self.masks)
     }
 }
 

@@ -1,6 +1,6 @@
 //! FNV-1a with 64 bits. Unlike the standard library's hasher, it is stable across machines and releases.
 
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 
 use fnv::FnvHasher;
 
@@ -20,6 +20,12 @@ impl Fnv {
 
     pub(crate) fn number(self, number: u64) -> Self {
         self.bytes(&number.to_le_bytes())
+    }
+
+    /// Any value; the number is that of this release and kind of machine only.
+    pub(crate) fn value(mut self, value: &impl Hash) -> Self {
+        value.hash(&mut self.0);
+        self
     }
 
     pub(crate) fn finish(self) -> u64 {

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{LabelMap, Point};
 use decoupled_seg_types::multiversion;
 
+// Own code, since an evaluation is compared with the authors' pixel by pixel: Pillow's bits are wanted, and of a training
+// image only the crop is made. `fast_image_resize` 6 differs from Pillow 13 in 0.1 to 31 % of the values at five sizes, by
+// up to 21 of 255.
+
 /// The filter for resizing images. Both filters are antialiased when shrinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,4 +1,4 @@
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 
 use burn_dataset::Dataset;
 use decoupled_seg_datasets::augment::{gaussian_blur, sample_rng};
@@ -15,7 +15,7 @@ use super::objects;
 use super::stage::Stage;
 
 /// Configuration of [`StreetScenes`]: which scenes, and of what size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreetScenesConfig {
     /// How many scenes there are.
@@ -188,7 +188,8 @@ impl SegmentationDataset for StreetScenes {
 
     fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
         let mut hash = FnvHasher::default();
-        hash.write(format!("StreetScenes {:?}", self.config).as_bytes());
+        hash.write(b"StreetScenes");
+        self.config.hash(&mut hash);
         Ok(Some(hash.finish()))
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A file stored in another way is an error; the reader does not guess. Grey of less than 8 bits is always refused:
 /// some encoders write plain values in it, others values scaled to 0..=255, and the file does not say which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaskEncoding {
     /// 8-bit grey. The value is the id.

@@ -1,7 +1,7 @@
 use crate::IGNORE_LABEL;
 
 /// Maps the ids in label files to class indices or [`IGNORE_LABEL`]. All other ids are unknown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdMap {
     /// Class index or [`IGNORE_LABEL`] of every id; [`Self::UNKNOWN`] for unknown ids.
     table: Box<[u16; 256]>,

@@ -18,7 +18,7 @@ fn many(path: &Path, values: usize, pixels: usize, expected: String) -> DatasetE
 }
 
 /// Turns mask files into label maps.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct MaskReader {
     /// How masks must be stored.
     pub encoding: MaskEncoding,
