@@ -21,6 +21,14 @@ pub enum DatasetError {
         /// The layout that was expected, in words.
         looked_for: String,
     },
+    /// A file stands where the layout has a folder.
+    #[error("`{path}` is a file, expected a folder{}", unlinked(.link))]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+        /// Where it points, if it holds the text of a symbolic link.
+        link: Option<PathBuf>,
+    },
     /// A folder or list exists, but names no image.
     #[error("`{path}`: no images; looked for {looked_for}")]
     Empty {
@@ -432,6 +440,16 @@ fn instead(there: &Option<PathBuf>) -> String {
 }
 
 /// `is `train``, `are `train`, `val``, or `is none`.
+fn unlinked(link: &Option<PathBuf>) -> String {
+    match link {
+        None => String::new(),
+        Some(target) => format!(
+            ": a symbolic link to `{}` that was unpacked as text; link or copy that folder in its place",
+            target.display()
+        ),
+    }
+}
+
 fn listed(names: &[String]) -> String {
     match names {
         [] => "is none".to_string(),

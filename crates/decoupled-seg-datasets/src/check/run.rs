@@ -104,7 +104,7 @@ fn is_absence(problem: &DatasetError) -> bool {
     use DatasetError as E;
     matches!(
         problem,
-        E::MissingFolder { .. } | E::UnknownSplit { .. } | E::Empty { .. }
+        E::MissingFolder { .. } | E::NotAFolder { .. } | E::UnknownSplit { .. } | E::Empty { .. }
     )
 }
 

@@ -135,6 +135,7 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         matches!(
             problem,
             DatasetError::MissingFolder { .. }
+                | DatasetError::NotAFolder { .. }
                 | DatasetError::Empty { .. }
                 | DatasetError::NoLabelFiles { .. }
         )

@@ -221,6 +221,38 @@ fn strip_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {
     (name.is_char_boundary(at) && name[at..].eq_ignore_ascii_case(suffix)).then(|| &name[..at])
 }
 
+/// The error of a folder that is not there, or is a file.
+pub(crate) fn missing_folder(folder: &Path, looked_for: impl Into<String>) -> DatasetError {
+    match file_in_the_way(folder) {
+        Some(file) => DatasetError::NotAFolder {
+            link: text_of_link(&file),
+            path: file,
+        },
+        None => DatasetError::MissingFolder {
+            path: folder.to_path_buf(),
+            looked_for: looked_for.into(),
+        },
+    }
+}
+
+/// The file that stands where `folder`, or a folder on the way to it, should be.
+fn file_in_the_way(folder: &Path) -> Option<PathBuf> {
+    let there = folder.ancestors().find(|path| path.exists())?;
+    there.is_file().then(|| there.to_path_buf())
+}
+
+/// Where a symbolic link points that was unpacked or checked out as a text file, as Git does on Windows.
+fn text_of_link(file: &Path) -> Option<PathBuf> {
+    const LONGEST: u64 = 4096;
+    if file.metadata().ok()?.len() > LONGEST {
+        return None;
+    }
+    let text = std::fs::read_to_string(file).ok()?;
+    let target = PathBuf::from(&text);
+    let points_somewhere = !text.is_empty() && file.parent()?.join(&target).exists();
+    points_somewhere.then_some(target)
+}
+
 /// The entries of a folder in sorted order, hidden ones left out.
 ///
 /// # Errors
@@ -228,10 +260,7 @@ fn strip_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {
 /// Returns [`DatasetError::MissingFolder`] or [`DatasetError::Io`].
 pub fn list_folder(folder: &Path, looked_for: &str) -> Result<Vec<PathBuf>, DatasetError> {
     let entries = std::fs::read_dir(folder).map_err(|source| match source.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => DatasetError::MissingFolder {
-            path: folder.to_path_buf(),
-            looked_for: looked_for.to_string(),
-        },
+        ErrorKind::NotFound | ErrorKind::NotADirectory => missing_folder(folder, looked_for),
         _ => DatasetError::io(folder, source),
     })?;
     let mut paths = Vec::new();

@@ -4,7 +4,7 @@ use super::camvid_colors::{IMAGES, color_masks};
 use super::list_parts;
 use crate::files::{
     Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, RawMask, RawValues,
-    read_list,
+    missing_folder, read_list,
 };
 use crate::{Class, ClassTable, DatasetError, FileDataset, Opened, Split};
 
@@ -66,10 +66,8 @@ impl CamVid {
 
 fn list(root: &Path, split: Split) -> Result<Listing, DatasetError> {
     if !root.is_dir() {
-        return Err(DatasetError::MissingFolder {
-            path: root.to_path_buf(),
-            looked_for: format!("the CamVid folder with `{split}/` and `{split}annot/`"),
-        });
+        let looked_for = format!("the CamVid folder with `{split}/` and `{split}annot/`");
+        return Err(missing_folder(root, looked_for));
     }
     let list = root.join(format!("{split}.txt"));
     if list.is_file() {

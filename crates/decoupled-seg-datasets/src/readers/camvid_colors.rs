@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::camvid::CamVid;
-use crate::files::{Folders, Listing, MaskEncoding, MaskReader};
+use crate::files::{Folders, Listing, MaskEncoding, MaskReader, missing_folder};
 use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 
 /// A class of the original CamVid labels.
@@ -103,10 +103,8 @@ pub(super) fn color_masks(classes: &ClassTable) -> MaskReader {
 
 fn list(root: &Path, split: Split) -> Result<Listing, DatasetError> {
     if !root.is_dir() {
-        return Err(DatasetError::MissingFolder {
-            path: root.to_path_buf(),
-            looked_for: format!("the CamVid folder with `{IMAGES}/` and `{LABELS}/`"),
-        });
+        let looked_for = format!("the CamVid folder with `{IMAGES}/` and `{LABELS}/`");
+        return Err(missing_folder(root, looked_for));
     }
     let (images, labels) = (root.join(IMAGES), root.join(LABELS));
     let folders = Folders {

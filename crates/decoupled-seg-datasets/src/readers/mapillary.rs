@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{first_folder, list_parts};
-use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
+use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader, missing_folder};
 use crate::{
     Class, ClassTable, DatasetError, DescriptionProblem, FileDataset, MAX_CLASSES, Opened, Split,
 };
@@ -138,10 +138,8 @@ fn read_config(root: &Path, version: &str) -> Result<ClassTable, DatasetError> {
         .map(|name| root.join(name))
         .find(|path| path.is_file());
     let Some(path) = found else {
-        return Err(DatasetError::MissingFolder {
-            path: root.to_path_buf(),
-            looked_for: format!("the class table `{}`", usable.join("` or `")),
-        });
+        let looked_for = format!("the class table `{}`", usable.join("` or `"));
+        return Err(missing_folder(root, looked_for));
     };
     let bytes = std::fs::read(&path).map_err(|source| DatasetError::io(&path, source))?;
     let config: Config = match serde_json::from_slice(&bytes) {

@@ -21,7 +21,7 @@ pub use mapillary::{MapillaryVersion, MapillaryVistas};
 
 use std::path::{Path, PathBuf};
 
-use crate::files::Listing;
+use crate::files::{Listing, missing_folder};
 use crate::{DatasetError, Split};
 
 /// The first of several folders that exists: archives unpack to one or another of them.
@@ -34,13 +34,13 @@ fn first_folder(
     folders
         .into_iter()
         .find(|folder| folder.is_dir())
-        .ok_or_else(|| DatasetError::MissingFolder {
-            path: root.join(candidates[0]),
-            looked_for: format!(
+        .ok_or_else(|| {
+            let looked_for = format!(
                 "{looked_for} in `{}` under `{}`",
                 candidates.join("` or `"),
                 root.display()
-            ),
+            );
+            missing_folder(&root.join(candidates[0]), looked_for)
         })
 }
 

@@ -34,6 +34,7 @@ for_all_layouts! {
                         assert!(looked_for.len() > 10, "{error}");
                         path.starts_with(&root)
                     }
+                    DatasetError::NotAFolder { path, link: None } => *path == written.image(0),
                     // A custom data set begins with its description.
                     DatasetError::Io { path, .. } => *path == root.join("dataset.toml"),
                     _ => false,

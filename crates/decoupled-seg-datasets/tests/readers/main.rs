@@ -5,6 +5,7 @@ mod errors;
 mod files;
 mod folders;
 mod ids;
+mod links;
 mod long_list;
 mod real_camvid;
 mod whole;

@@ -67,7 +67,7 @@ impl MaskReader {
         self.labels(path, RawMask::read(path)?)
     }
 
-    /// Turns a colour mask with three equal channels into a grey mask, if the reader expects grey.
+    /// Turns a colour mask with three equal channels, or one of one bit, into a grey mask, if the reader expects grey.
     pub(crate) fn plain(&self, mut mask: RawMask) -> RawMask {
         use MaskEncoding as E;
         if matches!(self.encoding, E::Grey | E::GreyOrPaletteIndex)
@@ -77,7 +77,24 @@ impl MaskReader {
             mask.values = RawValues::Bytes(colors.iter().map(|color| color[0]).collect());
             mask.format = MaskFormat::Grey(8);
         }
+        if matches!(self.encoding, E::Grey | E::GreyOrPaletteIndex)
+            && mask.format == MaskFormat::Grey(1)
+            && let (Some(white), RawValues::Bytes(values)) = (self.white(), &mut mask.values)
+        {
+            values.iter_mut().for_each(|value| *value *= white);
+            mask.format = MaskFormat::Grey(8);
+        }
         mask
+    }
+
+    /// The id that white is in a mask of one bit: the class 1 or the class 255. `None` where both are classes, or none.
+    fn white(&self) -> Option<u8> {
+        let is_class = |id| self.ids.get(id).is_some_and(|label| label != IGNORE_LABEL);
+        match (is_class(1), is_class(255)) {
+            (true, false) => Some(1),
+            (false, true) => Some(255),
+            _ => None,
+        }
     }
 
     /// Looks up the values of a decoded mask.
@@ -353,6 +370,31 @@ mod tests {
                 "`mask.png`: mask stored as {found}, expected 8-bit grey whose values are label ids"
             )
         );
+    }
+
+    #[rstest]
+    #[case(&[0, 1], &[255], [1, 0, 1])]
+    #[case(&[0, 255], &[], [1, 0, 1])]
+    fn white_of_one_bit_is_the_class_that_it_can_be(
+        #[case] ids: &[u16],
+        #[case] ignored: &[u16],
+        #[case] expected: [u8; 3],
+    ) {
+        let classes = ids.iter().copied().zip(0_u8..);
+        let ignored = ignored.iter().map(|&id| (id, IGNORE_LABEL));
+        let ids = IdMap::new(classes.chain(ignored).map(|(id, label)| (id as u8, label)));
+        let reader = MaskReader::new(MaskEncoding::Grey, ids, 2);
+        let bytes = encode(3, 1, ColorType::Grayscale, BitDepth::One, &[0b1010_0000]);
+        assert_eq!(read(&reader, &bytes).expect("read").data, expected);
+    }
+
+    #[test]
+    fn white_of_one_bit_that_can_be_two_classes_is_refused() {
+        let ids = IdMap::new([(0, 0), (1, 1), (255, 2)]);
+        let reader = MaskReader::new(MaskEncoding::Grey, ids, 3);
+        let bytes = encode(3, 1, ColorType::Grayscale, BitDepth::One, &[0b1010_0000]);
+        let error = read(&reader, &bytes).expect_err("1 or 255?");
+        assert!(error.to_string().contains("1-bit grey"), "{error}");
     }
 
     #[rstest]
