@@ -1,13 +1,10 @@
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
 use clap::Args;
-use decoupled_seg::engine::{
-    Checkpoint, CheckpointRecipe, CheckpointStore, EngineError, Predictor,
-};
+use decoupled_seg::DecoupledSegNetConfig;
+use decoupled_seg::engine::{Checkpoint, CheckpointRecipe, CheckpointStore, EngineError};
 
 use crate::CliError;
-use decoupled_seg::{DecoupledSegNet, DecoupledSegNetConfig};
 
 #[derive(Args)]
 pub(crate) struct CheckpointArgs {
@@ -29,17 +26,6 @@ impl CheckpointArgs {
             source,
         })?;
         Ok((checkpoint, network))
-    }
-
-    /// A predictor with its weights, and the checkpoint.
-    pub fn predictor(
-        &self,
-        out: &Path,
-    ) -> Result<(Predictor<DecoupledSegNet>, Checkpoint), CliError> {
-        let (checkpoint, network) = self.open(out)?;
-        let device = Device::default();
-        let predictor = Predictor::from_checkpoint(&checkpoint, network.init(&device), &device)?;
-        Ok((predictor, checkpoint))
     }
 }
 

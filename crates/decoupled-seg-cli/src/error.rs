@@ -2,7 +2,9 @@ use std::path::PathBuf;
 
 use decoupled_seg::datasets::DatasetError;
 use decoupled_seg::engine::{EngineError, FileError, RecipeError};
+use decoupled_seg::network::UnknownNetwork;
 use decoupled_seg::weights::WeightsError;
+use decoupled_seg_video::VideoError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,61 @@ pub enum CliError {
         /// What is wrong with the description.
         source: serde_json::Error,
     },
+    /// The network of a run was to be another one.
+    #[error("a run knows its network: --network and its like go with --weights FILE")]
+    NetworkOfRun,
+    /// A file of weights does not say of which network it is.
+    #[error("`{path}`: of which network? --network NAME, or --backbone and --head")]
+    NoNetwork {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No network has this name.
+    #[error(transparent)]
+    UnknownNetwork(#[from] UnknownNetwork),
+    /// A file that was to describe a network does not.
+    #[error("`{path}` describes no network (`summary --write` writes one to change): {source}")]
+    NetworkFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<toml::de::Error>,
+    },
+    /// The network that a file describes predicts other classes than the data has.
+    #[error(
+        "`{path}`: a network for {found} classes, the data has {expected}; change `num_classes`"
+    )]
+    NetworkClasses {
+        /// The file.
+        path: PathBuf,
+        /// Its classes.
+        found: usize,
+        /// The data's.
+        expected: usize,
+    },
+    /// Descriptions of networks have one ending.
+    #[error("`{path}`: descriptions of networks end in .toml")]
+    NetworkEnding {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of weights does not say which classes it predicts.
+    #[error("which classes does the network predict? --data NAME, or the path of a dataset.toml")]
+    NoClasses,
+    /// Videos are made of one picture a frame.
+    #[error(
+        "a video has pictures of one kind: --kinds overlay, color, edge, body, flow or confidence"
+    )]
+    VideoKind,
+    /// The network has no such prediction.
+    #[error("the network predicts no `{kind}`")]
+    NotOfNetwork {
+        /// What was to be written.
+        kind: &'static str,
+    },
+    /// A video cannot be read or written. Whole frames before were written.
+    #[error(transparent)]
+    Video(#[from] VideoError),
     /// The recipe cannot be read or used.
     #[error(transparent)]
     Recipe(#[from] RecipeError),

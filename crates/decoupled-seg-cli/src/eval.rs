@@ -3,16 +3,15 @@ use clap::Args;
 use decoupled_seg::engine::Evaluator;
 
 use crate::args::{DataArgs, ProtocolArgs, SplitName};
-use crate::checkpoint::CheckpointArgs;
+use crate::source::SourceArgs;
 use crate::{CliError, Project, variant_file};
-use decoupled_seg::DecoupledSegNet;
 
 #[derive(Args)]
 pub(crate) struct EvalArgs {
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
-    checkpoint: CheckpointArgs,
+    source: SourceArgs,
     #[command(flatten)]
     protocol: ProtocolArgs,
     /// The images to judge on; they need labels.
@@ -29,20 +28,23 @@ pub(crate) struct EvalArgs {
 pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError> {
     let out = project.out(args.data.out.as_deref());
     variant_file::read(&mut args.data, &out)?;
-    let (checkpoint, network) = args.checkpoint.open(&out)?;
-    let device = Device::default();
-    let model: DecoupledSegNet = checkpoint.load(network.init(&device))?;
-    let recipe = &checkpoint.state().recipe;
-    let mut evaluation = recipe.validation.clone();
+    let images = project.split(&args.data, args.split.into())?;
+    let source = args
+        .source
+        .open(project, &out, || Ok(images.classes().clone()))?;
+    let mut evaluation = source.recipe.validation.clone();
     evaluation.max_images = args.max_images;
     evaluation.protocol = args.protocol.apply(evaluation.protocol)?;
-    let images = project.split(&args.data, args.split.into())?;
-    let mut evaluator = Evaluator::new(evaluation, recipe.normalization, &device);
+    if evaluation.boundary.is_empty() {
+        evaluation.boundary = project.boundary.clone();
+    }
+    let normalization = source.recipe.normalization;
+    let mut evaluator = Evaluator::new(evaluation, normalization, &Device::default());
     if args.time {
         evaluator = evaluator.timed();
     }
-    let report = evaluator.evaluate(&model, &*images)?;
-    println!("{}\n{report}", checkpoint.folder().display());
+    let report = evaluator.evaluate(&source.model, &*images)?;
+    println!("{}\n{report}", source.path.display());
     report.write(out.join("evaluation"))?;
     Ok(())
 }

@@ -28,18 +28,23 @@
 //! ```
 
 mod args;
+mod bench;
 mod check;
 mod checkpoint;
 mod error;
 mod eval;
 mod export;
 mod left_out;
+mod network_args;
 mod predict;
+mod predict_video;
 mod project;
 mod projects;
 mod score;
+mod source;
 mod start;
 mod submit;
+mod summary;
 mod train;
 mod variant_file;
 mod weights;
@@ -93,6 +98,10 @@ enum Command {
     Score(score::ScoreArgs),
     /// Look into a file of weights, or convert it.
     Weights(weights::WeightsArgs),
+    /// Parameters and operations of a network, part by part.
+    Summary(summary::SummaryArgs),
+    /// Time the predictions of a network.
+    Bench(bench::BenchArgs),
 }
 
 /// Runs the command that the program was called with on one project, and says on standard error why it failed.
@@ -185,7 +194,15 @@ fn named_data(args: &[OsString]) -> Option<String> {
 impl Command {
     /// What a run or a file of weights knows by itself does not ask for the data.
     fn needs_data(&self) -> bool {
-        !matches!(self, Self::Predict(_) | Self::Export(_) | Self::Weights(_))
+        let by_themselves = matches!(
+            self,
+            Self::Predict(_)
+                | Self::Export(_)
+                | Self::Weights(_)
+                | Self::Summary(_)
+                | Self::Bench(_)
+        );
+        !by_themselves
     }
 
     fn run(self, project: &Project) -> Result<(), CliError> {
@@ -198,6 +215,8 @@ impl Command {
             Self::Export(args) => export::run(project, &args),
             Self::Score(args) => score::run(project, &args),
             Self::Weights(args) => weights::run(args),
+            Self::Summary(args) => summary::run(&args),
+            Self::Bench(args) => bench::run(&args),
         }
     }
 }

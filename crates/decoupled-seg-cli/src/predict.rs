@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -6,9 +6,9 @@ use decoupled_seg::datasets::DatasetError;
 use decoupled_seg::engine::{PredictionKind, find_images};
 
 use crate::args::ProtocolArgs;
-use crate::checkpoint::CheckpointArgs;
 use crate::left_out::LeftOut;
-use crate::{CliError, Project};
+use crate::source::SourceArgs;
+use crate::{CliError, Project, predict_video};
 
 /// Label ids are for benchmarks; where a data set has none of its own they are the class indices again.
 const DEFAULT: [PredictionKind; 6] = [
@@ -23,19 +23,24 @@ const DEFAULT: [PredictionKind; 6] = [
 #[derive(Args)]
 pub(crate) struct PredictArgs {
     /// Images, folders of images, or patterns: `street.jpg`, `photos`, `'leftImg8bit/val/*/*.png'`.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "video")]
     inputs: Vec<PathBuf>,
+    /// Predict a video in place of images: a YUV4MPEG2 stream, `-` for the standard input. The pictures of one kind
+    /// (`overlay` unless given) go to --to or the standard output: `ffmpeg -i in.mp4 -f yuv4mpegpipe - | decoupled-seg
+    /// predict --video - | ffmpeg -i - out.mp4`.
+    #[arg(long, value_name = "FILE|-", conflicts_with = "inputs")]
+    video: Option<PathBuf>,
     /// Folder of the run.
     #[arg(long)]
     out: Option<PathBuf>,
     /// Where the pictures go; `predictions` in the run's folder unless given.
     #[arg(long)]
     to: Option<PathBuf>,
-    /// What to write, each kind into a folder of its name; all but label ids unless given.
+    /// What to write, each kind into a folder of its name; all pictures but label ids and confidence unless given.
     #[arg(long, num_args = 1.., value_delimiter = ',', value_parser = kinds(), value_name = "KIND")]
     kinds: Vec<PredictionKind>,
     #[command(flatten)]
-    checkpoint: CheckpointArgs,
+    source: SourceArgs,
     #[command(flatten)]
     protocol: ProtocolArgs,
 }
@@ -46,6 +51,29 @@ fn kinds() -> impl TypedValueParser<Value = PredictionKind> {
 }
 
 pub(crate) fn run(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
+    match &args.video {
+        Some(video) => run_video(project, args, video),
+        None => run_images(project, args),
+    }
+}
+
+fn run_video(project: &Project, args: &PredictArgs, video: &Path) -> Result<(), CliError> {
+    let kind = match &args.kinds[..] {
+        [] => PredictionKind::Overlay,
+        [kind] if kind.is_for_viewing() => *kind,
+        _ => return Err(CliError::VideoKind),
+    };
+    let out = project.out(args.out.as_deref());
+    let source = args.source.open(project, &out, || project.class_table())?;
+    let protocol = args
+        .protocol
+        .apply(source.recipe.validation.protocol.clone())?;
+    let predictor = source.predictor().with_protocol(protocol);
+    let mut predictor = predictor.with_kinds([kind]);
+    predict_video::run(&mut predictor, kind, video, args.to.as_deref())
+}
+
+fn run_images(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
     let mut images = Vec::new();
     let mut left_out = LeftOut::default();
     for input in &args.inputs {
@@ -59,8 +87,9 @@ pub(crate) fn run(project: &Project, args: &PredictArgs) -> Result<(), CliError>
         println!("{left_out}");
     }
     let out = project.out(args.out.as_deref());
-    let (predictor, checkpoint) = args.checkpoint.predictor(&out)?;
-    let protocol = checkpoint.state().recipe.validation.protocol.clone();
+    let source = args.source.open(project, &out, || project.class_table())?;
+    let protocol = source.recipe.validation.protocol.clone();
+    let predictor = source.predictor();
     let kinds = if args.kinds.is_empty() {
         DEFAULT.to_vec()
     } else {

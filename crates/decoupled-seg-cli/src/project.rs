@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::{fmt, fs, iter};
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use decoupled_seg::datasets::{DatasetError, Opened, SegmentationDataset, Split};
+use decoupled_seg::datasets::{ClassTable, DatasetError, Opened, SegmentationDataset, Split};
 use decoupled_seg::engine::{Recipe, Submission};
 use decoupled_seg::metrics::BoundaryThreshold;
 
@@ -46,6 +46,8 @@ pub struct Project {
     pub synthesize: Option<Synthesize>,
     /// What its benchmark wants, if there is one.
     pub submission: Option<Submission>,
+    /// Its classes, where they are known without the data.
+    pub classes: Option<ClassTable>,
 }
 
 impl Project {
@@ -65,13 +67,15 @@ impl Project {
             boundary: BoundaryThreshold::PAPER.into(),
             synthesize: None,
             submission: None,
+            classes: None,
         }
     }
 
     /// For commands on a run that need no data: its folder is `--out`.
     pub(crate) fn without_data() -> Self {
-        Self::new("run", "", Recipe::default(), |_, _| {
-            unreachable!("commands that need no data open none")
+        Self::new("run", "", Recipe::default(), |_, _| Opened {
+            dataset: None,
+            problems: Vec::new(),
         })
     }
 
@@ -117,6 +121,24 @@ impl Project {
     pub fn with_submission(mut self, submission: Submission) -> Self {
         self.submission = Some(submission);
         self
+    }
+
+    /// Sets [`classes`](Self::classes).
+    pub fn with_classes(mut self, classes: ClassTable) -> Self {
+        self.classes = Some(classes);
+        self
+    }
+
+    /// The classes, from the data where they are not known without.
+    pub(crate) fn class_table(&self) -> Result<ClassTable, CliError> {
+        if let Some(classes) = &self.classes {
+            return Ok(classes.clone());
+        }
+        let opened =
+            [Split::Val, Split::Train, Split::Test].map(|split| (self.open)(&self.root, split));
+        let dataset = opened.into_iter().find_map(|opened| opened.dataset);
+        let dataset = dataset.ok_or(CliError::NoClasses)?;
+        Ok(dataset.classes().clone())
     }
 
     /// The folder of the run.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use decoupled_seg::engine::Checkpoint;
-use decoupled_seg::weights::WeightsFile;
+use decoupled_seg::network::DecoderConfig;
+use decoupled_seg::weights::{LoadPolicy, WeightsFile, load};
 use decoupled_seg::{DecoupledSegNet, DecoupledSegNetConfig};
 
 use crate::{CliError, checkpoint};
@@ -11,17 +12,21 @@ use crate::{CliError, checkpoint};
 /// A file of weights to start from, opened.
 pub(crate) struct Start {
     file: WeightsFile,
+    /// Whether it is of a run, which knows its network.
+    of_run: bool,
 }
 
 impl Start {
     /// Opens the best weights of a run, those of a checkpoint, or a file.
     pub fn open(path: &Path) -> Result<Self, CliError> {
-        let file = match path.is_dir() {
+        let of_run = path.is_dir();
+        let file = match of_run {
             true => checkpoint_of(path)?.weights_path(),
             false => path.to_path_buf(),
         };
         Ok(Self {
             file: WeightsFile::open(file)?,
+            of_run,
         })
     }
 
@@ -30,9 +35,34 @@ impl Start {
         network.with_stem_of(&self.file)
     }
 
-    /// Puts into the network what fits, and says what was found.
-    pub fn load(&self, model: &mut DecoupledSegNet) -> Result<(), CliError> {
+    /// Loads the whole network; tensors of other parts in the file, such as an auxiliary head, are passed over.
+    pub fn load_whole(&self, model: &mut DecoupledSegNet) -> Result<(), CliError> {
+        let keys = model.config().official_keys();
+        load(model, &keys, &self.file, LoadPolicy::Complete)?;
+        Ok(())
+    }
+
+    /// Says which corners the warp is taken to have, where the file has a decoder with body and edge.
+    pub fn warn_of_corners(&self, network: &DecoupledSegNetConfig) {
+        if let DecoderConfig::Decoupled(head) = &network.decoder
+            && !self.of_run
+        {
+            eprintln!(
+                "note: no file says which corners its warp was trained with; `align_corners` is {} here. Weights that the \
+                 authors' code trained on PyTorch 1.3 or later need --align-corners false: the wrong one changes 12 to 25 % \
+                 of the pixels",
+                head.body_edge.warp.align_corners
+            );
+        }
+    }
+
+    /// Puts into the network what fits, and says what was found. `corners` tells whether those of the warp are given.
+    pub fn load(&self, model: &mut DecoupledSegNet, corners: bool) -> Result<(), CliError> {
         let report = model.load_pretrained(&self.file)?;
+        let warps = |name: &String| name.contains("body_edge");
+        if !corners && report.loaded.iter().any(warps) {
+            self.warn_of_corners(model.config());
+        }
         let behind = match report.prefix.as_str() {
             "" => String::new(),
             prefix => format!(", names behind `{prefix}`"),

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::{DataArgs, ProtocolArgs, SplitName};
-use crate::checkpoint::CheckpointArgs;
 use crate::predict::not_predicted;
+use crate::source::SourceArgs;
 use crate::{CliError, Project, variant_file};
 
 #[derive(Args)]
@@ -18,7 +18,7 @@ pub(crate) struct SubmitArgs {
     #[arg(long)]
     to: Option<PathBuf>,
     #[command(flatten)]
-    checkpoint: CheckpointArgs,
+    source: SourceArgs,
     #[command(flatten)]
     protocol: ProtocolArgs,
 }
@@ -31,11 +31,15 @@ pub(crate) fn run(project: &Project, mut args: SubmitArgs) -> Result<(), CliErro
     };
     let out = project.out(args.data.out.as_deref());
     variant_file::read(&mut args.data, &out)?;
-    let (predictor, checkpoint) = args.checkpoint.predictor(&out)?;
-    let protocol = checkpoint.state().recipe.validation.protocol.clone();
-    let mut predictor = predictor.with_protocol(args.protocol.apply(protocol)?);
-    let to = args.to.clone().unwrap_or_else(|| out.join("submission"));
     let images = project.split(&args.data, args.split.into())?;
+    let source = args
+        .source
+        .open(project, &out, || Ok(images.classes().clone()))?;
+    let protocol = args
+        .protocol
+        .apply(source.recipe.validation.protocol.clone())?;
+    let mut predictor = source.predictor().with_protocol(protocol);
+    let to = args.to.clone().unwrap_or_else(|| out.join("submission"));
     let submitted = submission.write(&mut predictor, &*images, &to)?;
     println!("{} files in {}", submitted.written.len(), to.display());
     not_predicted(&submitted.failed, images.len())

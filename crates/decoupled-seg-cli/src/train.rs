@@ -10,10 +10,10 @@ use decoupled_seg::datasets::{
     DatasetError, ResizedCache, ResizedCacheConfig, ResizedTo, SegmentationDataset, Split,
 };
 use decoupled_seg::engine::{Interrupt, Progress, Recipe, RecipePreset, Resume, Stop, Trainer};
-use decoupled_seg::network::NetworkPreset;
 use decoupled_seg_types::Size;
 
 use crate::args::DataArgs;
+use crate::network_args::NetworkArgs;
 use crate::start::Start;
 use crate::{CliError, Project, checkpoint, variant_file};
 
@@ -21,12 +21,8 @@ use crate::{CliError, Project, checkpoint, variant_file};
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     data: DataArgs,
-    /// The network.
-    #[arg(long, default_value = "tiny")]
-    network: NetworkPreset,
-    /// Without the body/edge module: the twin to compare with.
-    #[arg(long)]
-    plain: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
     /// Start from what fits of another run, or of a `.pth` or `.safetensors` file: of this program, of the authors, or a
     /// whole ImageNet classifier (the network then takes its stem).
     #[arg(long, value_name = "RUN|FILE", aliases = ["weights", "from"])]
@@ -82,6 +78,9 @@ pub(crate) struct TrainArgs {
     cache: Option<PathBuf>,
 }
 
+/// Images a batch of `--short`.
+const SHORT_BATCH: usize = 2;
+
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
@@ -95,7 +94,7 @@ fn presets() -> impl TypedValueParser<Value = RecipePreset> {
 }
 
 pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError> {
-    let recipe = args.recipe_of(project)?;
+    let mut recipe = args.recipe_of(project)?;
     let out = project.out(args.data.out.as_deref());
     if args.resume {
         variant_file::read(&mut args.data, &out)?;
@@ -113,10 +112,11 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         }
         validation => Some(validation?),
     };
-    let mut network = args.network.config(train.classes().num_classes());
-    if args.plain {
-        network = network.plain();
+    if args.short && args.batch.is_none() {
+        // To see that everything works takes no more than there is.
+        recipe.batch = recipe.batch.min(train.len()).max(1);
     }
+    let mut network = args.network.config(train.classes().num_classes())?;
     let start = args.start.as_deref().map(Start::open).transpose()?;
     if let Some(start) = &start {
         network = start.fit(network);
@@ -125,7 +125,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     device.seed(recipe.seed);
     let mut model = network.init(&device);
     if let Some(start) = &start {
-        start.load(&mut model)?;
+        start.load(&mut model, args.network.says_corners())?;
     }
     let images = match train.extra_from() {
         Some(first) => format!("{first} and {} extra images", train.len() - first),
@@ -195,7 +195,7 @@ impl TrainArgs {
         };
         if self.short {
             recipe.epochs = 1;
-            recipe.batch = 2;
+            recipe.batch = SHORT_BATCH;
             recipe.augmentation.crop = Some(Size::square(64));
         }
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);

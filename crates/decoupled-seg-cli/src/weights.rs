@@ -6,10 +6,10 @@ use burn::tensor::Device;
 use clap::{Args, Subcommand};
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::engine::Protected;
-use decoupled_seg::network::NetworkPreset;
 use decoupled_seg::weights::{LoadPolicy, Mismatch, WeightsError, WeightsFile, convert, load};
 
 use crate::CliError;
+use crate::network_args::{self, NetworkArgs};
 
 #[derive(Args)]
 pub(crate) struct WeightsArgs {
@@ -23,20 +23,17 @@ enum Command {
     Inspect {
         /// A `.pth` or `.safetensors` file.
         file: PathBuf,
-        /// The network to compare with.
-        #[arg(long)]
-        network: Option<NetworkPreset>,
-        /// Its twin without body and edge.
-        #[arg(long)]
-        plain: bool,
+        /// The network to compare with, if one is named.
+        #[command(flatten)]
+        network: NetworkArgs,
         /// Its number of classes.
         #[arg(long, default_value_t = 19)]
         classes: usize,
     },
     /// Writes an untrained network, to see the names or to try them in PyTorch.
     New {
-        /// The network.
-        network: NetworkPreset,
+        /// The network: a name, or a file that describes one.
+        network: String,
         /// The `.safetensors` file to write.
         to: PathBuf,
         /// Its twin without body and edge.
@@ -55,27 +52,18 @@ enum Command {
     },
 }
 
-fn config(network: NetworkPreset, classes: usize, plain: bool) -> DecoupledSegNetConfig {
-    let config = network.config(classes);
-    match plain {
-        true => config.plain(),
-        false => config,
-    }
-}
-
 pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
     match args.command {
         Command::Inspect {
             file,
             network,
-            plain,
             classes,
         } => {
             let file = WeightsFile::open(file)?;
             list(&file);
-            match network {
-                Some(network) => compare(&file, &config(network, classes, plain)),
-                None => Ok(()),
+            match network.is_given() {
+                true => compare(&file, &network.config(classes)?.with_stem_of(&file)),
+                false => Ok(()),
             }
         }
         Command::New {
@@ -84,7 +72,11 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
             plain,
             classes,
         } => {
-            let config = config(network, classes, plain);
+            let config = network_args::named(&network, classes)?;
+            let config = match plain {
+                true => config.plain(),
+                false => config,
+            };
             config.init(&Device::default()).save_weights(to)?;
             Ok(())
         }

@@ -219,7 +219,9 @@ fn mistakes_are_named() {
     let error = message(&["predict", "x.png", "--kinds", "edges"]);
     assert!(error.contains("'edges'"), "{error}");
     assert!(
-        error.contains("class_index, label_id, color, overlay, edge, body, flow"),
+        error.contains(
+            "class_index, label_id, color, overlay, edge, body, flow, confidence, geojson, labelme"
+        ),
         "{error}"
     );
     let error = message(&["train", "--set", "batch"]);

@@ -13,6 +13,7 @@ impl Project {
         Self::new("bdd100k", "data/bdd100k", recipe, |root, split| {
             Bdd100k::open_partially(root, split).shared()
         })
+        .with_classes(Bdd100k::classes())
         .with_synthetic(|root| synthetic::write_bdd100k(root, &SyntheticConfig::default()))
         .with_submission(Submission::Bdd100k)
     }

@@ -36,6 +36,7 @@ impl Project {
         Self::new("camvid", "data/camvid", recipe(), |root, split| {
             CamVid::open_partially(root, split).shared()
         })
+        .with_classes(CamVid::classes())
         .with_variant(
             "original",
             "the release of 2008: 960x720, labels in 32 colours",

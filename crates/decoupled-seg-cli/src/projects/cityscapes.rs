@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use decoupled_seg::datasets::{
-    Annotation, CityscapesConfig, DatasetError, LabelFiles, Opened, Split,
+    Annotation, Cityscapes, CityscapesConfig, DatasetError, LabelFiles, Opened, Split,
 };
 use decoupled_seg::engine::{RecipePreset, Submission};
 use decoupled_seg::synthetic::{self, SyntheticConfig};
@@ -62,6 +62,7 @@ impl Project {
     pub fn cityscapes() -> Self {
         let recipe = RecipePreset::Paper.recipe();
         Self::new("cityscapes", "data/cityscapes", recipe, fold(0))
+            .with_classes(Cityscapes::classes())
             .with_variant(
                 "train-ids",
                 "*_labelTrainIds.png, as the official scripts make them",

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use decoupled_seg::datasets::{KittiConfig, Opened, Split};
+use decoupled_seg::datasets::{Kitti, KittiConfig, Opened, Split};
 use decoupled_seg::engine::{RecipePreset, Submission};
 use decoupled_seg::synthetic::{self, SyntheticConfig};
 
@@ -20,6 +20,7 @@ impl Project {
     /// Cityscapes network.
     pub fn kitti() -> Self {
         Self::new("kitti", "data/kitti", RecipePreset::Kitti.recipe(), fold(2))
+            .with_classes(Kitti::classes())
             .with_variant(
                 "fold0",
                 "the first 21 validation images of the authors' lists",

@@ -129,6 +129,26 @@ impl Inference {
         LabelMap::new(size, labels)
     }
 
+    /// The class of every pixel of `image`, and its probability. Where logits are merged, their softmax is taken.
+    pub fn labels_with_confidence<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        image: &RgbImage,
+    ) -> (LabelMap, Vec<f32>) {
+        let merged = self.merged(model, image);
+        let probs = match self.protocol.merge {
+            Merge::Logits => softmax(merged, 1),
+            Merge::Probabilities => merged,
+        };
+        let (confidence, labels) = probs.max_dim_with_indices(1);
+        let labels = labels.try_into_vec_as::<u8>().expect("converted to u8");
+        let confidence = confidence
+            .try_into_vec_as::<f32>()
+            .expect("converted to f32");
+        let size = Size::new(image.height() as usize, image.width() as usize);
+        (LabelMap::new(size, labels), confidence)
+    }
+
     /// The merged logits of `image`, or probabilities if the protocol merges those: `[1, classes, height, width]`.
     pub fn merged<M: SegmentationModel>(&mut self, model: &M, image: &RgbImage) -> Tensor<4> {
         let size = [image.height() as usize, image.width() as usize];

@@ -1,7 +1,11 @@
+use std::path::Path;
+
 use decoupled_seg_datasets::{ClassTable, LabelMap};
+use decoupled_seg_polygons::{to_geojson, to_labelme, trace};
 use decoupled_seg_types::Size;
 use decoupled_seg_viz::{
-    EDGE_PRIOR_THRESHOLD, FlowScale, Palette, colorize, edge_prior, flow_color_wheel, overlay,
+    Colormap, EDGE_PRIOR_THRESHOLD, FlowScale, Palette, ValueRange, colorize, edge_prior,
+    flow_color_wheel, heat_map, overlay,
 };
 use image::{DynamicImage, GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
@@ -26,11 +30,25 @@ pub enum PredictionKind {
     Body,
     /// The flow towards the body on the colour wheel, at the size of the features. Of networks with a flow only.
     Flow,
+    /// The probability of the predicted class: black for 0, white for 1.
+    Confidence,
+    /// The regions of one class as polygons, exact to the pixel: a GeoJSON `FeatureCollection`.
+    #[serde(rename = "geojson")]
+    GeoJson,
+    /// The same as an annotation file of LabelMe 5.
+    #[serde(rename = "labelme")]
+    LabelMe,
+}
+
+/// What is written for an image.
+pub(super) enum Output {
+    Picture(DynamicImage),
+    Json(serde_json::Value),
 }
 
 impl PredictionKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::ClassIndex,
         Self::LabelId,
         Self::Color,
@@ -38,6 +56,9 @@ impl PredictionKind {
         Self::Edge,
         Self::Body,
         Self::Flow,
+        Self::Confidence,
+        Self::GeoJson,
+        Self::LabelMe,
     ];
 
     /// The kind that is written to a folder of this name.
@@ -55,6 +76,26 @@ impl PredictionKind {
             Self::Edge => "edge",
             Self::Body => "body",
             Self::Flow => "flow",
+            Self::Confidence => "confidence",
+            Self::GeoJson => "geojson",
+            Self::LabelMe => "labelme",
+        }
+    }
+
+    /// Whether it is a picture to look at: neither values nor polygons.
+    pub const fn is_for_viewing(self) -> bool {
+        !matches!(
+            self,
+            Self::ClassIndex | Self::LabelId | Self::GeoJson | Self::LabelMe
+        )
+    }
+
+    /// The ending of its files.
+    pub(super) const fn extension(self) -> &'static str {
+        match self {
+            Self::GeoJson => "geojson",
+            Self::LabelMe => "json",
+            _ => "png",
         }
     }
 
@@ -63,7 +104,33 @@ impl PredictionKind {
         matches!(self, Self::Edge | Self::Body | Self::Flow)
     }
 
-    /// The picture; `None` if the network does not predict this.
+    /// What is written for the image in the file `input`; `None` if the network does not predict this.
+    pub(super) fn output(
+        self,
+        image: &RgbImage,
+        input: &Path,
+        prediction: &Prediction,
+        classes: &ClassTable,
+    ) -> Option<Output> {
+        let labels = &prediction.labels;
+        let polygons = || trace(&labels.data, labels.size());
+        let name = |label: u8| {
+            let name = classes.names().get(usize::from(label)).copied();
+            name.map(str::to_string)
+        };
+        Some(match self {
+            Self::GeoJson => Output::Json(to_geojson(&polygons(), name)),
+            Self::LabelMe => {
+                // LabelMe looks for the image from where its file is, and that may be anywhere.
+                let path = input.canonicalize().unwrap_or_else(|_| input.to_path_buf());
+                let path = path.display().to_string();
+                Output::Json(to_labelme(&polygons(), labels.size(), &path, name))
+            }
+            _ => Output::Picture(self.render(image, prediction, classes)?),
+        })
+    }
+
+    /// The picture; `None` if the network does not predict this, or it is none.
     pub(super) fn render(
         self,
         image: &RgbImage,
@@ -85,6 +152,11 @@ impl PredictionKind {
                 edge_prior(probs, size, EDGE_PRIOR_THRESHOLD).into()
             }
             Self::Flow => flow_color_wheel(prediction.flow.as_ref()?, FlowScale::default()).into(),
+            Self::Confidence => {
+                let confidence = prediction.confidence.as_ref()?;
+                heat_map(confidence, size, Colormap::Grey, ValueRange::UNIT).into()
+            }
+            Self::GeoJson | Self::LabelMe => return None,
         })
     }
 }

@@ -9,13 +9,14 @@ use decoupled_seg_datasets::{ClassTable, DatasetError, LabelMap};
 use decoupled_seg_nn::SegmentationModel;
 use decoupled_seg_types::Size;
 use decoupled_seg_viz::FlowField;
-use image::RgbImage;
+use image::{DynamicImage, RgbImage};
 
+use super::output::Output;
 use super::{PredictionKind, Protected, find_images};
 use crate::EngineError;
 use crate::checkpoint::Checkpoint;
 use crate::evaluate::Inference;
-use crate::files::{self, write_png};
+use crate::files::{self, write_atomic, write_png};
 use crate::recipe::Protocol;
 
 /// What a network says about one image.
@@ -25,6 +26,8 @@ pub struct Prediction {
     pub labels: LabelMap,
     /// The class of each pixel as the body alone sees it.
     pub body: Option<LabelMap>,
+    /// Probability of the class of each pixel, `[height, width]`, if [`PredictionKind::Confidence`] is to be written.
+    pub confidence: Option<Vec<f32>>,
     /// Probability of an edge at each pixel, `[height, width]`.
     pub edge_probs: Option<Vec<f32>>,
     /// The flow, at the size of the features and in the unit of the network's warp.
@@ -143,7 +146,14 @@ impl<M: SegmentationModel> Predictor<M> {
     /// Predicts one image. Body, edge and flow are looked at if one of them is to be written, and come from the whole
     /// image at scale 1, whatever the protocol says.
     pub fn predict(&mut self, image: &RgbImage) -> Prediction {
-        let labels = self.inference.labels(&self.model, image);
+        let (labels, confidence) = match self.kinds.contains(&PredictionKind::Confidence) {
+            false => (self.inference.labels(&self.model, image), None),
+            true => {
+                let (labels, confidence) =
+                    self.inference.labels_with_confidence(&self.model, image);
+                (labels, Some(confidence))
+            }
+        };
         let inspection = self
             .kinds
             .iter()
@@ -152,6 +162,7 @@ impl<M: SegmentationModel> Predictor<M> {
             .flatten();
         let mut prediction = Prediction {
             labels,
+            confidence,
             body: None,
             edge_probs: None,
             flow: None,
@@ -171,6 +182,17 @@ impl<M: SegmentationModel> Predictor<M> {
             });
         }
         prediction
+    }
+
+    /// The picture of a kind, of what was predicted for `image`; `None` if the network does not predict this, or the kind
+    /// is none of [`with_kinds`](Self::with_kinds) or no picture.
+    pub fn picture(
+        &self,
+        kind: PredictionKind,
+        image: &RgbImage,
+        prediction: &Prediction,
+    ) -> Option<DynamicImage> {
+        kind.render(image, prediction, &self.classes)
     }
 
     /// Predicts a file, a folder or a pattern ([`find_images`]) and writes into folders below `output`, one a kind:
@@ -211,7 +233,7 @@ impl<M: SegmentationModel> Predictor<M> {
             match read_image(input) {
                 Ok(image) => {
                     let prediction = self.predict(&image);
-                    self.write(&image, &prediction, &stem(input), output)?;
+                    self.write(&image, &prediction, input, output)?;
                     predicted.images.push(input.to_path_buf());
                 }
                 Err(source) => predicted.failed.push(FailedPrediction {
@@ -241,7 +263,7 @@ impl<M: SegmentationModel> Predictor<M> {
                 });
             }
             for kind in &self.kinds {
-                protected.check(&picture(output, *kind, &stem(input)))?;
+                protected.check(&output_file(output, *kind, input))?;
             }
         }
         Ok(())
@@ -251,21 +273,25 @@ impl<M: SegmentationModel> Predictor<M> {
         &self,
         image: &RgbImage,
         prediction: &Prediction,
-        name: &str,
+        input: &Path,
         output: &Path,
     ) -> Result<(), EngineError> {
         for kind in &self.kinds {
-            if let Some(picture) = kind.render(image, prediction, &self.classes) {
-                write_png(&self::picture(output, *kind, name), &picture)?;
+            let path = output_file(output, *kind, input);
+            match kind.output(image, input, prediction, &self.classes) {
+                None => {}
+                Some(Output::Picture(picture)) => write_png(&path, &picture)?,
+                Some(Output::Json(value)) => write_atomic(&path, value.to_string().as_bytes())?,
             }
         }
         Ok(())
     }
 }
 
-/// Where the picture of a kind goes.
-fn picture(output: &Path, kind: PredictionKind, name: &str) -> PathBuf {
-    output.join(kind.folder()).join(format!("{name}.png"))
+/// Where the file of a kind goes.
+fn output_file(output: &Path, kind: PredictionKind, input: &Path) -> PathBuf {
+    let name = format!("{}.{}", stem(input), kind.extension());
+    output.join(kind.folder()).join(name)
 }
 
 fn stem(path: &Path) -> String {

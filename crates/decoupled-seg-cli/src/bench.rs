@@ -1,0 +1,253 @@
+//! `bench`: how long a network takes for an image on this device.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use burn::tensor::{Device, Distribution, FloatDType, Tensor};
+use clap::{Args, ValueEnum};
+use decoupled_seg::DecoupledSegNet;
+use decoupled_seg::engine::{EngineError, Progress};
+use decoupled_seg::nn::SegmentationModel;
+use decoupled_seg_types::{Size, TextTable};
+use serde_json::{Value, json};
+
+use crate::CliError;
+use crate::checkpoint::CheckpointArgs;
+use crate::network_args::NetworkArgs;
+
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// Folder of a run, whose network to time.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    checkpoint: CheckpointArgs,
+    /// Number of classes; a run knows its own.
+    #[arg(long, default_value_t = 19)]
+    classes: usize,
+    /// Size of the images, in pixels.
+    #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "512x512")]
+    size: Size,
+    /// Images a batch.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// Timed predictions of each form, behind three that are not timed.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Number types to calculate in.
+    #[arg(long, num_args = 1.., value_delimiter = ',', default_value = "f32")]
+    types: Vec<NumberType>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum NumberType {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl NumberType {
+    const fn dtype(self) -> FloatDType {
+        match self {
+            Self::F32 => FloatDType::F32,
+            Self::F16 => FloatDType::F16,
+            Self::Bf16 => FloatDType::BF16,
+        }
+    }
+
+    /// The form of a folded network in this type.
+    const fn folded(self) -> &'static str {
+        match self {
+            Self::F32 => "f32, norms folded",
+            Self::F16 => "f16, norms folded",
+            Self::Bf16 => "bf16, norms folded",
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+/// Predictions before the timed ones: the first ones compile kernels and take memory.
+const WARM_UP: u32 = 3;
+
+/// The times of one form of the network, sorted.
+struct Times {
+    form: String,
+    sorted: Vec<Duration>,
+}
+
+impl Times {
+    /// The time that a share of the predictions does not exceed.
+    fn quantile(&self, share: f64) -> Duration {
+        let last = self.sorted.len() - 1;
+        self.sorted[((share * self.sorted.len() as f64).ceil() as usize).clamp(1, last + 1) - 1]
+    }
+
+    fn images_per_second(&self, batch: u32) -> f64 {
+        let total: Duration = self.sorted.iter().sum();
+        f64::from(batch) * self.sorted.len() as f64 / total.as_secs_f64()
+    }
+}
+
+pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
+    let device = Device::default();
+    let network = args.network(&device)?;
+    let least = network.min_image_side();
+    if args.size.height.min(args.size.width) < least {
+        let size = args.size;
+        return Err(EngineError::SmallImages { size, least }.into());
+    }
+    let mut times = Vec::new();
+    for kind in &args.types {
+        if !device.supports_dtype(kind.dtype()) {
+            return Err(EngineError::Precision {
+                device: format!("{device:?}"),
+                dtype: kind.name().to_string(),
+            }
+            .into());
+        }
+        // In f32 the network as it was trained is beside its folded form.
+        if *kind == NumberType::F32 {
+            times.push(args.time("f32, as trained", &network, *kind, &device));
+        }
+        let folded = network.for_inference(kind.dtype());
+        let form = kind.folded();
+        times.push(args.time(form, &folded, *kind, &device));
+    }
+    let memory = peak_memory();
+    match args.json {
+        true => println!("{:#}", args.as_json(&times, memory, &device)),
+        false => args.print(&times, memory, &device),
+    }
+    Ok(())
+}
+
+impl BenchArgs {
+    fn network(&self, device: &Device) -> Result<DecoupledSegNet, CliError> {
+        let Some(out) = &self.out else {
+            return Ok(self.network.config(self.classes)?.init(device));
+        };
+        if self.network.says_anything() {
+            return Err(CliError::NetworkOfRun);
+        }
+        let (checkpoint, network) = self.checkpoint.open(out)?;
+        Ok(checkpoint.load(network.init(device))?)
+    }
+
+    fn time(
+        &self,
+        form: &'static str,
+        network: &DecoupledSegNet,
+        kind: NumberType,
+        device: &Device,
+    ) -> Times {
+        let shape = [self.batch as usize, 3, self.size.height, self.size.width];
+        let images = Tensor::<4>::random(shape, Distribution::Default, device).cast(kind.dtype());
+        let counter = Progress::Auto.count(form, (WARM_UP + self.runs) as usize);
+        let mut sorted: Vec<Duration> = (0..WARM_UP + self.runs)
+            .map(|done| {
+                let start = Instant::now();
+                let labels = network.predict(images.clone()).argmax(1);
+                device
+                    .sync()
+                    .expect("the device finishes what it was given");
+                drop(labels);
+                counter.at(done as usize + 1);
+                start.elapsed()
+            })
+            .skip(WARM_UP as usize)
+            .collect();
+        counter.finish();
+        sorted.sort();
+        Times {
+            form: form.to_string(),
+            sorted,
+        }
+    }
+
+    fn print(&self, times: &[Times], memory: Option<u64>, device: &Device) {
+        println!(
+            "{} image{} of {} (height x width) on {device:?}, {} predictions with arg-max, milliseconds\n",
+            self.batch,
+            if self.batch == 1 { "" } else { "s" },
+            self.size,
+            self.runs
+        );
+        let milliseconds = |time: Duration| format!("{:.1}", 1e3 * time.as_secs_f64());
+        let header = ["form", "p50", "p90", "p99", "images/s"];
+        let table = times.iter().fold(TextTable::new(header), |table, times| {
+            let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|share| milliseconds(times.quantile(share)));
+            let speed = format!("{:.2}", times.images_per_second(self.batch));
+            table.with_row([times.form.clone(), p50, p90, p99, speed])
+        });
+        println!("{table}");
+        if let Some(bytes) = memory {
+            println!("peak memory of the process: {} MiB", bytes >> 20);
+        }
+    }
+
+    fn as_json(&self, times: &[Times], memory: Option<u64>, device: &Device) -> Value {
+        let forms = times.iter().map(|times| {
+            let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|share| times.quantile(share).as_secs_f64());
+            json!({
+                "form": times.form,
+                "p50_seconds": p50,
+                "p90_seconds": p90,
+                "p99_seconds": p99,
+                "images_per_second": times.images_per_second(self.batch),
+            })
+        });
+        json!({
+            "device": format!("{device:?}"),
+            "batch": self.batch,
+            "image": { "height": self.size.height, "width": self.size.width },
+            "runs": self.runs,
+            "forms": forms.collect::<Vec<_>>(),
+            "peak_memory_bytes": memory,
+        })
+    }
+}
+
+/// The largest memory of this process so far, in bytes, where the system says (Linux).
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_measured_times() {
+        let times = Times {
+            form: String::new(),
+            sorted: (1..=20).map(Duration::from_millis).collect(),
+        };
+        let milliseconds = [0.5, 0.9, 0.99].map(|share| times.quantile(share).as_millis());
+        assert_eq!(milliseconds, [10, 18, 20]);
+        // 20 batches of 2 in 210 ms.
+        assert!((times.images_per_second(2) - 190.476).abs() < 1e-2);
+        let one = Times {
+            form: String::new(),
+            sorted: vec![Duration::from_millis(7)],
+        };
+        assert_eq!(one.quantile(0.99), Duration::from_millis(7));
+    }
+}

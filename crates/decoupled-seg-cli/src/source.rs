@@ -1,0 +1,85 @@
+//! The network that a command works with: that of a run, or a file of weights.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use clap::Args;
+use decoupled_seg::DecoupledSegNet;
+use decoupled_seg::datasets::ClassTable;
+use decoupled_seg::engine::{Predictor, Recipe};
+
+use crate::checkpoint::CheckpointArgs;
+use crate::network_args::NetworkArgs;
+use crate::start::Start;
+use crate::{CliError, Project};
+
+#[derive(Args)]
+pub(crate) struct SourceArgs {
+    #[command(flatten)]
+    checkpoint: CheckpointArgs,
+    /// Weights of a file in place of a run's: `.pth` or `.safetensors`, of this program or of the authors. The network is
+    /// then to be named, and `--data` tells the classes.
+    #[arg(long, value_name = "FILE", conflicts_with = "checkpoint")]
+    weights: Option<PathBuf>,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+/// A network with its weights, and what belongs to them.
+pub(crate) struct Source {
+    /// The checkpoint's folder, or the file.
+    pub path: PathBuf,
+    pub model: DecoupledSegNet,
+    pub classes: ClassTable,
+    /// Normalisation and validation are those of the training; of a file, those of the data set's recipe.
+    pub recipe: Recipe,
+}
+
+impl SourceArgs {
+    /// Opens the run in `out`, or the file. `classes` are the data set's; a run knows its own.
+    pub fn open(
+        &self,
+        project: &Project,
+        out: &Path,
+        classes: impl FnOnce() -> Result<ClassTable, CliError>,
+    ) -> Result<Source, CliError> {
+        let device = Device::default();
+        let Some(file) = &self.weights else {
+            if self.network.says_anything() {
+                return Err(CliError::NetworkOfRun);
+            }
+            let (checkpoint, network) = self.checkpoint.open(out)?;
+            let state = checkpoint.state();
+            return Ok(Source {
+                path: checkpoint.folder().to_path_buf(),
+                model: checkpoint.load(network.init(&device))?,
+                classes: state.classes.clone(),
+                recipe: state.recipe.clone(),
+            });
+        };
+        if !self.network.is_given() {
+            return Err(CliError::NoNetwork { path: file.clone() });
+        }
+        let classes = classes()?;
+        let start = Start::open(file)?;
+        let network = start.fit(self.network.config(classes.num_classes())?);
+        let mut model = network.init(&device);
+        start.load_whole(&mut model)?;
+        if !self.network.says_corners() {
+            start.warn_of_corners(&network);
+        }
+        Ok(Source {
+            path: file.clone(),
+            model,
+            classes,
+            recipe: project.recipe.clone(),
+        })
+    }
+}
+
+impl Source {
+    pub fn predictor(self) -> Predictor<DecoupledSegNet> {
+        let normalization = self.recipe.normalization;
+        Predictor::new(self.model, self.classes, normalization, &Device::default())
+    }
+}

@@ -1,0 +1,90 @@
+//! `summary`: parameters and operations of a network, part by part.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use decoupled_seg::DecoupledSegNetConfig;
+use decoupled_seg::cost::{Counts, NetworkCost, Outputs};
+use decoupled_seg_types::Size;
+use serde_json::{Value, json};
+
+use crate::CliError;
+use crate::checkpoint::CheckpointArgs;
+use crate::network_args::{self, NetworkArgs};
+
+#[derive(Args)]
+pub(crate) struct SummaryArgs {
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// Folder of a run, whose network to describe.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    checkpoint: CheckpointArgs,
+    /// Number of classes; a run knows its own.
+    #[arg(long, default_value_t = 19)]
+    classes: usize,
+    /// Size of the image, in pixels.
+    #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "512x512")]
+    size: Size,
+    /// Count the branches too that are there for the loss.
+    #[arg(long)]
+    training: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Write the network's description into a file that --network reads (TOML).
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &SummaryArgs) -> Result<(), CliError> {
+    let network = args.network()?;
+    let outputs = match args.training {
+        true => Outputs::All,
+        false => Outputs::Segmentation,
+    };
+    let cost = network.cost(args.size, outputs);
+    match args.json {
+        true => println!("{:#}", as_json(&cost)),
+        false => println!("one image of {} (height x width)\n\n{cost}", args.size),
+    }
+    if let Some(path) = &args.write {
+        let path = network_args::write(&network, path)?;
+        eprintln!("{}", path.display());
+    }
+    Ok(())
+}
+
+impl SummaryArgs {
+    fn network(&self) -> Result<DecoupledSegNetConfig, CliError> {
+        let Some(out) = &self.out else {
+            return self.network.config(self.classes);
+        };
+        if self.network.says_anything() {
+            return Err(CliError::NetworkOfRun);
+        }
+        Ok(self.checkpoint.open(out)?.1)
+    }
+}
+
+fn as_json(cost: &NetworkCost) -> Value {
+    let counts = |counts: &Counts| {
+        json!({
+            "parameters": counts.parameters,
+            "macs": counts.conv_macs,
+            "activation_bytes": counts.activation_bytes(4),
+        })
+    };
+    let parts = cost.parts.iter().map(|part| {
+        let mut row = counts(&part.counts);
+        row["name"] = json!(part.name);
+        row["output"] = json!(part.output.to_string());
+        row
+    });
+    json!({
+        "image": { "height": cost.image_size.height, "width": cost.image_size.width },
+        "parts": parts.collect::<Vec<_>>(),
+        "total": counts(&cost.total()),
+    })
+}

@@ -1,0 +1,238 @@
+//! Networks from files of weights, videos, and the commands that need no data.
+
+use std::fs;
+use std::path::Path;
+
+use decoupled_seg::datasets::{CamVid, Size};
+use decoupled_seg::engine::RecipePreset;
+use decoupled_seg::synthetic::{self, SyntheticConfig};
+use decoupled_seg_cli::{self as cli, CliError, Project};
+use decoupled_seg_video::{Frame, VideoReader};
+
+const SCENES: SyntheticConfig = SyntheticConfig {
+    train: 2,
+    val: 2,
+    test: 1,
+    size: Size::new(56, 64),
+    seed: 0,
+};
+
+fn run<S: AsRef<str>>(args: &[S]) -> Result<(), CliError> {
+    let project = Project::new(
+        "tiny",
+        "no/such/folder",
+        RecipePreset::Paper.recipe(),
+        |root, split| CamVid::open_partially(root, split).shared(),
+    )
+    .with_classes(CamVid::classes())
+    .with_synthetic(|root| synthetic::write_camvid(root, &SCENES));
+    let args = args.iter().map(AsRef::as_ref);
+    cli::run(&project, std::iter::once("tiny").chain(args))
+}
+
+fn message<S: AsRef<str>>(args: &[S]) -> String {
+    run(args).expect_err("a mistake").to_string()
+}
+
+/// The arguments one after the other.
+fn join(parts: &[&[&str]]) -> Vec<String> {
+    parts.concat().into_iter().map(String::from).collect()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// Weights without a run, of a network that is composed on the command line.
+const NETWORK: [&str; 8] = [
+    "--backbone",
+    "resnet18",
+    "--width",
+    "0.0625",
+    "--channels",
+    "8",
+    "--head",
+    "fcn",
+];
+
+fn new_weights(folder: &Path) -> String {
+    let description = folder.join("net.toml");
+    let summary: [&[&str]; 2] = [
+        &[
+            "summary",
+            "--classes",
+            "11",
+            "--json",
+            "--write",
+            text(&description),
+        ],
+        &NETWORK[..],
+    ];
+    run(&join(&summary)).expect("writable");
+    let file = folder.join("net.safetensors");
+    let network = text(&description);
+    run(&["weights", "new", network, text(&file), "--classes", "11"]).expect("writable");
+    text(&file).to_string()
+}
+
+#[test]
+fn a_file_of_weights_is_judged_and_shown_without_a_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let weights = new_weights(folder.path());
+    let out = folder.path().join("run");
+    let with = |args: &[&str]| {
+        join(&[
+            args,
+            &["--weights", &weights, "--out", text(&out)],
+            &NETWORK,
+        ])
+    };
+
+    run(&with(&["eval", "--synthetic"])).expect("judges");
+    assert!(out.join("evaluation/report.json").is_file());
+    let photo = out.join("synthetic/val");
+    let to = folder.path().join("shown");
+    run(&with(&[
+        "predict",
+        text(&photo),
+        "--to",
+        text(&to),
+        "--kinds",
+        "confidence,geojson,labelme,color",
+    ]))
+    .expect("shows");
+    let names = |kind: &str| -> Vec<String> {
+        let entries = fs::read_dir(to.join(kind)).expect("written");
+        let name = |entry: fs::DirEntry| entry.file_name().into_string().expect("UTF-8");
+        entries
+            .map(|entry| name(entry.expect("readable")))
+            .collect()
+    };
+    assert!(
+        names("confidence")
+            .iter()
+            .all(|name| name.ends_with(".png"))
+    );
+    let polygons = names("geojson");
+    assert_eq!(polygons.len(), 2);
+    let polygons = fs::read_to_string(to.join("geojson").join(&polygons[0])).expect("text");
+    assert!(polygons.contains("FeatureCollection"), "{polygons}");
+    let shapes = fs::read_to_string(to.join("labelme").join(&names("labelme")[0])).expect("text");
+    assert!(shapes.contains("imagePath"), "{shapes}");
+
+    // Without a network, with another one, or beside a run.
+    let error = message(&[
+        "eval",
+        "--synthetic",
+        "--out",
+        text(&out),
+        "--weights",
+        &weights,
+    ]);
+    assert!(error.contains("of which network?"), "{error}");
+    let error = message(&[
+        "eval",
+        "--synthetic",
+        "--out",
+        text(&out),
+        "--weights",
+        &weights,
+        "--network",
+        "tiny",
+    ]);
+    assert!(error.contains("does not fit the network"), "{error}");
+    let error = message(&["eval", "--synthetic", "--out", text(&out), "--plain"]);
+    assert!(error.contains("a run knows its network"), "{error}");
+}
+
+/// A stream of so many grey frames.
+fn video(frames: usize, size: Size) -> Vec<u8> {
+    let mut bytes = format!("YUV4MPEG2 W{} H{} F25:1 C420\n", size.width, size.height).into_bytes();
+    for frame in 0..frames {
+        bytes.extend_from_slice(b"FRAME\n");
+        bytes.extend(vec![40 * frame as u8 + 40; size.pixels()]);
+        bytes.extend(vec![128; size.pixels() / 2]);
+    }
+    bytes
+}
+
+/// The brightness of all pixels of each frame of a whole stream.
+fn frames(path: &Path) -> Vec<Vec<u8>> {
+    let file = fs::File::open(path).expect("written");
+    let mut reader = VideoReader::new(file).expect("a stream");
+    let mut frame = Frame::new(reader.header());
+    let mut frames = Vec::new();
+    while reader.read(&mut frame).expect("whole frames") {
+        frames.push(frame.planes()[0].to_vec());
+    }
+    frames
+}
+
+#[test]
+fn videos_come_out_as_long_as_they_went_in() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let weights = new_weights(folder.path());
+    let [from, to] = ["in.y4m", "out.y4m"].map(|name| folder.path().join(name));
+    let size = Size::new(50, 64);
+    let whole = video(4, size);
+    let predict = |more: &[&str]| {
+        let args = [
+            "predict",
+            "--video",
+            text(&from),
+            "--to",
+            text(&to),
+            "--weights",
+            &weights,
+        ];
+        join(&[&args, &NETWORK, more])
+    };
+
+    fs::write(&from, &whole).expect("writable");
+    for kind in ["overlay", "edge", "flow", "confidence"] {
+        run(&predict(&["--kinds", kind])).expect("predicts");
+        let written = frames(&to);
+        assert_eq!(written.len(), 4, "{kind}");
+        assert!(written[0] != frames(&from)[0], "{kind}");
+    }
+    // A stream that breaks off gives all whole frames, and an error.
+    fs::write(&from, &whole[..whole.len() - 10]).expect("writable");
+    let error = message(&predict(&[]));
+    assert!(error.contains("after 3 "), "{error}");
+    assert_eq!(frames(&to).len(), 3);
+
+    let error = message(&predict(&["--kinds", "class_index"]));
+    assert!(error.contains("pictures of one kind"), "{error}");
+    fs::write(&from, b"RIFF....AVI ").expect("writable");
+    let error = message(&predict(&[]));
+    assert!(error.contains("YUV4MPEG2"), "{error}");
+    let onto_itself = [
+        "predict",
+        "--video",
+        text(&from),
+        "--to",
+        text(&from),
+        "--weights",
+        &weights,
+    ];
+    message(&join(&[&onto_itself, &NETWORK]));
+    assert_eq!(fs::read(&from).expect("still there"), b"RIFF....AVI ");
+}
+
+#[test]
+fn summary_and_bench_need_no_data() {
+    run(&join(&[&["summary", "--size", "65x65"], &NETWORK])).expect("counts");
+    let bench = [
+        "bench",
+        "--size",
+        "56x64",
+        "--runs",
+        "2",
+        "--classes",
+        "5",
+        "--json",
+    ];
+    run(&join(&[&bench, &NETWORK])).expect("times");
+    let error = message(&join(&[&["bench", "--size", "16x64"], &NETWORK]));
+    assert!(error.contains("49 pixels a side"), "{error}");
+}
