@@ -1,8 +1,8 @@
 use decoupled_seg_types::{IGNORE_LABEL, LabelView};
 
 use crate::disc::{Rules, changing_classes};
-use crate::relaxed_map::{Sets, check_labels};
-use crate::word::{MAX_NARROW, Wide, Word};
+use crate::relaxed_map::{Sets, checked};
+use crate::word::{MAX_NARROW, Wide, Word, class_bits};
 use crate::{EdgeSource, IgnoredPixels, RelaxedMap, TargetsOptions, relaxed_map};
 
 /// Marks the pixels near a border of any class. The result is `[height, width]` in row-major order: 1 for edge, 0 for
@@ -28,8 +28,7 @@ pub fn edge_map<'a>(
     num_classes: usize,
     options: &TargetsOptions,
 ) -> Vec<u8> {
-    let labels = labels.into();
-    check_labels(labels, num_classes);
+    let labels = checked(labels, num_classes);
     edge_map_of(labels, None, num_classes, options)
 }
 
@@ -68,8 +67,7 @@ pub fn class_edges<'a>(
     num_classes: usize,
     options: &TargetsOptions,
 ) -> Vec<u8> {
-    let labels = labels.into();
-    check_labels(labels, num_classes);
+    let labels = checked(labels, num_classes);
     let sets = match options.edge_source {
         EdgeSource::Labels if num_classes <= MAX_NARROW => {
             Sets::Narrow(own_class(labels, num_classes))
@@ -113,10 +111,7 @@ fn codes(labels: LabelView<'_>) -> Vec<u8> {
 }
 
 fn own_class<W: Word>(labels: LabelView<'_>, num_classes: usize) -> Vec<W> {
-    let mut table = [W::EMPTY; 256];
-    for (class, word) in table.iter_mut().enumerate().take(num_classes) {
-        *word = W::bit(class);
-    }
+    let table = class_bits(num_classes, W::EMPTY);
     labels
         .data
         .iter()

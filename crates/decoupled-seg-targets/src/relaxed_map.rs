@@ -1,7 +1,7 @@
 use decoupled_seg_types::{IGNORE_LABEL, LabelView, MAX_CLASSES, Size, multiversion};
 
 use crate::TargetsOptions;
-use crate::word::{MAX_NARROW, Wide, Word};
+use crate::word::{MAX_NARROW, Wide, Word, class_bits};
 
 /// A set of classes for each pixel: the classes in the window around it. A prediction may choose any of them.
 ///
@@ -36,8 +36,7 @@ pub fn relaxed_map<'a>(
     num_classes: usize,
     options: &TargetsOptions,
 ) -> RelaxedMap {
-    let labels = labels.into();
-    check_labels(labels, num_classes);
+    let labels = checked(labels, num_classes);
     let sets = if num_classes <= MAX_NARROW {
         Sets::Narrow(relax(labels, num_classes, options))
     } else {
@@ -51,8 +50,9 @@ pub fn relaxed_map<'a>(
     }
 }
 
-/// Panics unless every label is a class or [`IGNORE_LABEL`]: other labels have no bit.
-pub(crate) fn check_labels(labels: LabelView<'_>, num_classes: usize) {
+/// The view of a label map. Panics unless every label is a class or [`IGNORE_LABEL`]: other labels have no bit.
+pub(crate) fn checked<'a>(labels: impl Into<LabelView<'a>>, num_classes: usize) -> LabelView<'a> {
+    let labels = labels.into();
     assert!(
         (1..=MAX_CLASSES).contains(&num_classes),
         "1 to {MAX_CLASSES} classes, got {num_classes}"
@@ -68,14 +68,12 @@ pub(crate) fn check_labels(labels: LabelView<'_>, num_classes: usize) {
         "labels must be below {num_classes} or {IGNORE_LABEL}, got {:?}",
         labels.data.iter().find(|&&label| strange(label))
     );
+    labels
 }
 
 fn relax<W: Word>(labels: LabelView<'_>, num_classes: usize, options: &TargetsOptions) -> Vec<W> {
     let Size { height, width } = labels.size;
-    let mut own = [W::bit(num_classes); 256];
-    for (class, word) in own.iter_mut().enumerate().take(num_classes) {
-        *word = W::bit(class);
-    }
+    let own = class_bits(num_classes, W::bit(num_classes));
     let border = options.window_reach();
     let outside = W::bit(num_classes);
 

@@ -10,31 +10,38 @@ pub(crate) trait Word: Copy + Eq {
     fn lowest(self) -> Option<usize>;
 }
 
+/// The constants and operations of [`Word`] in which all integers are alike.
+macro_rules! bitwise {
+    () => {
+        const EMPTY: Self = 0;
+        const ALL: Self = !0;
+
+        #[inline(always)]
+        fn or(self, other: Self) -> Self {
+            self | other
+        }
+
+        #[inline(always)]
+        fn and(self, other: Self) -> Self {
+            self & other
+        }
+
+        #[inline(always)]
+        fn and_not(self, other: Self) -> Self {
+            self & !other
+        }
+    };
+}
+
 /// The code of one class instead of a set, 0 for no class. It tells whether pixels are equal, at a quarter of a set's
 /// size.
 ///
 /// As with sets, the OR of several codes equals their AND exactly if all codes are the same.
 impl Word for u8 {
-    const EMPTY: Self = 0;
-    const ALL: Self = !0;
+    bitwise!();
 
     fn bit(index: usize) -> Self {
         index as u8 + 1
-    }
-
-    #[inline(always)]
-    fn or(self, other: Self) -> Self {
-        self | other
-    }
-
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        self & other
-    }
-
-    #[inline(always)]
-    fn and_not(self, other: Self) -> Self {
-        self & !other
     }
 
     #[inline(always)]
@@ -48,26 +55,10 @@ impl Word for u8 {
 }
 
 impl Word for u32 {
-    const EMPTY: Self = 0;
-    const ALL: Self = !0;
+    bitwise!();
 
     fn bit(index: usize) -> Self {
         1 << index
-    }
-
-    #[inline(always)]
-    fn or(self, other: Self) -> Self {
-        self | other
-    }
-
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        self & other
-    }
-
-    #[inline(always)]
-    fn and_not(self, other: Self) -> Self {
-        self & !other
     }
 
     #[inline(always)]
@@ -117,6 +108,14 @@ impl Word for Wide {
         let at = self.iter().position(|&part| part != 0)?;
         Some(64 * at + self[at].trailing_zeros() as usize)
     }
+}
+
+/// For every label, the set of its class alone; `other` for labels that are no class.
+pub(crate) fn class_bits<W: Word>(num_classes: usize, other: W) -> [W; 256] {
+    std::array::from_fn(|label| match label < num_classes {
+        true => W::bit(label),
+        false => other,
+    })
 }
 
 /// The largest number of classes whose bits fit in a `u32` together with the ignore bit.
