@@ -24,6 +24,14 @@ pub struct Geometry {
     pub filter: ResizeFilter,
 }
 
+/// A [`Geometry`] along one axis, in pixels.
+struct Axis {
+    scaled: usize,
+    padding: usize,
+    origin: usize,
+    size: usize,
+}
+
 /// The part of the crop that shows the image instead of padding.
 struct Visible {
     /// Its upper left pixel in the crop.
@@ -52,15 +60,7 @@ impl Geometry {
     ///
     /// Panics if the crop is not inside the padded image.
     pub fn apply(&self, sample: &Sample, fill: [u8; 3]) -> Sample {
-        let Self {
-            scaled,
-            padding,
-            origin,
-            size,
-            ..
-        } = *self;
-        let inside = origin.y + size.height <= scaled.height + 2 * padding.height
-            && origin.x + size.width <= scaled.width + 2 * padding.width;
+        let inside = self.rows().is_inside() && self.columns().is_inside();
         assert!(inside, "the crop lies in the padded image: {self:?}");
         Sample::new(
             sample.name.clone(),
@@ -69,16 +69,27 @@ impl Geometry {
         )
     }
 
+    fn rows(&self) -> Axis {
+        Axis {
+            scaled: self.scaled.height,
+            padding: self.padding.height,
+            origin: self.origin.y,
+            size: self.size.height,
+        }
+    }
+
+    fn columns(&self) -> Axis {
+        Axis {
+            scaled: self.scaled.width,
+            padding: self.padding.width,
+            origin: self.origin.x,
+            size: self.size.width,
+        }
+    }
+
     fn visible(&self) -> Visible {
-        let Self {
-            scaled,
-            padding,
-            origin,
-            size,
-            ..
-        } = *self;
-        let (y, top, height) = overlap(origin.y, size.height, padding.height, scaled.height);
-        let (x, left, width) = overlap(origin.x, size.width, padding.width, scaled.width);
+        let (y, top, height) = self.rows().overlap();
+        let (x, left, width) = self.columns().overlap();
         Visible {
             at: Point { y, x },
             window: Window {
@@ -107,8 +118,9 @@ impl Geometry {
         }
         if self.flip {
             for row in out.chunks_exact_mut(3 * width.max(1)) {
-                row.reverse(); // Reverses the channels too,
-                row.chunks_exact_mut(3).for_each(<[u8]>::reverse); // which this puts right.
+                // Reversing the row reverses the channels too; reversing each pixel puts them right.
+                row.reverse();
+                row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
             }
         }
         RgbImage::from_raw(width as u32, height as u32, out).expect("three bytes a pixel")
@@ -134,14 +146,21 @@ impl Geometry {
     }
 }
 
-/// Along one axis, the part of a crop that shows the image: start in the crop, start in the scaled image, and length.
-fn overlap(origin: usize, size: usize, padding: usize, scaled: usize) -> (usize, usize, usize) {
-    let first = origin.max(padding);
-    let last = (origin + size).min(padding + scaled);
-    if first >= last {
-        return (0, 0, 0); // Nothing but padding.
+impl Axis {
+    /// Whether the crop is inside the padded image.
+    fn is_inside(&self) -> bool {
+        self.origin + self.size <= self.scaled + 2 * self.padding
     }
-    (first - origin, first - padding, last - first)
+
+    /// The part of the crop that shows the image: start in the crop, start in the scaled image, and length.
+    fn overlap(&self) -> (usize, usize, usize) {
+        let first = self.origin.max(self.padding);
+        let last = (self.origin + self.size).min(self.padding + self.scaled);
+        if first >= last {
+            return (0, 0, 0); // Nothing but padding.
+        }
+        (first - self.origin, first - self.padding, last - first)
+    }
 }
 
 #[cfg(test)]

@@ -230,7 +230,7 @@ pub fn resize_labels(labels: &LabelMap, size: Size) -> LabelMap {
 /// The nearest of `from` source pixels for each of `to` pixels, rounded as in Pillow.
 ///
 /// The position grows by repeated addition, so the index differs from `floor((i + 0.5) * from / to)` at some sizes.
-pub fn nearest_indices(from: usize, to: usize) -> Vec<usize> {
+pub(crate) fn nearest_indices(from: usize, to: usize) -> Vec<usize> {
     let scale = from as f64 / to as f64;
     let mut position = 0.5 * scale;
     let next = |_| {
@@ -255,23 +255,15 @@ mod tests {
     fn golden_lines(#[case] filter: ResizeFilter, #[case] golden: &[u8]) {
         let line = [10, 50, 200, 30, 90];
         let row = RgbImage::from_fn(5, 1, |x, _| image::Rgb([line[x as usize]; 3]));
-        let resized = resize_image(&row, Size::new(1, golden.len()), filter);
-        assert!(
-            resized
-                .pixels()
-                .zip(golden)
-                .all(|(pixel, &golden)| pixel.0 == [golden; 3]),
-            "{resized:?}"
-        );
+        assert_line(&row, Size::new(1, golden.len()), filter, golden);
         let column = RgbImage::from_fn(1, 5, |_, y| image::Rgb([line[y as usize]; 3]));
-        let resized = resize_image(&column, Size::new(golden.len(), 1), filter);
-        assert!(
-            resized
-                .pixels()
-                .zip(golden)
-                .all(|(pixel, &golden)| pixel.0 == [golden; 3]),
-            "{resized:?}"
-        );
+        assert_line(&column, Size::new(golden.len(), 1), filter, golden);
+    }
+
+    fn assert_line(image: &RgbImage, size: Size, filter: ResizeFilter, golden: &[u8]) {
+        let resized = resize_image(image, size, filter);
+        let equal = |(pixel, &golden): (&image::Rgb<u8>, &u8)| pixel.0 == [golden; 3];
+        assert!(resized.pixels().zip(golden).all(equal), "{resized:?}");
     }
 
     #[test]

@@ -142,10 +142,10 @@ mod tests {
 
     use super::*;
     use crate::files::write_mask;
-    use crate::{CamVid, LabelMap, Split};
+    use crate::{CamVid, FileDataset, LabelMap, Split};
 
-    #[test]
-    fn a_stale_or_broken_cache_is_never_used() {
+    /// Three small images with labels, and the folder that holds them.
+    fn training_split() -> (tempfile::TempDir, FileDataset) {
         let root = tempfile::tempdir().expect("a temporary folder");
         let config = SyntheticConfig {
             train: 3,
@@ -156,6 +156,12 @@ mod tests {
         };
         write_camvid(root.path(), &config).expect("writable");
         let train = CamVid::open(root.path(), Split::Train).expect("a whole layout");
+        (root, train)
+    }
+
+    #[test]
+    fn a_stale_or_broken_cache_is_never_used() {
+        let (root, train) = training_split();
         let folder = root.path().join("cache");
         let folders = [folder.clone()];
         let cached = |tile| {
@@ -195,16 +201,7 @@ mod tests {
 
     #[test]
     fn the_next_folder_serves_where_one_cannot_be_written() {
-        let root = tempfile::tempdir().expect("a temporary folder");
-        let config = SyntheticConfig {
-            train: 2,
-            val: 1,
-            test: 1,
-            size: Size::new(24, 32),
-            seed: 0,
-        };
-        write_camvid(root.path(), &config).expect("writable");
-        let train = CamVid::open(root.path(), Split::Train).expect("a whole layout");
+        let (root, train) = training_split();
         let beside = train.cache_folder().expect("a data set of files");
         assert_eq!(beside, root.path().join(".decoupled-seg"));
         // A file where the folder should be.
@@ -215,7 +212,7 @@ mod tests {
 
         let (index, state) = cached(std::slice::from_ref(&beside));
         assert!(matches!(state, CacheState::Unwritable(_)), "{state:?}");
-        assert_eq!(index.items, 2);
+        assert_eq!(index.items, 3);
         let text = state.to_string();
         assert!(text.starts_with("made; not kept in `"), "{text}");
         assert!(text.contains(".decoupled-seg"), "{text}");
