@@ -101,12 +101,12 @@ fn blend_all(image: &mut RgbImage, base: u8, factor: f32) {
 }
 
 /// Blends with black: 0 is black, 1 changes nothing.
-pub fn adjust_brightness(image: &mut RgbImage, factor: f32) {
+fn adjust_brightness(image: &mut RgbImage, factor: f32) {
     blend_all(image, 0, factor);
 }
 
 /// Blends with the mean grey: 0 is grey, 1 changes nothing.
-pub fn adjust_contrast(image: &mut RgbImage, factor: f32) {
+fn adjust_contrast(image: &mut RgbImage, factor: f32) {
     let pixels = image.as_raw().len() / 3;
     if pixels == 0 {
         return;
@@ -121,7 +121,7 @@ pub fn adjust_contrast(image: &mut RgbImage, factor: f32) {
 }
 
 /// Blends each pixel with its grey: 0 is grey, 1 changes nothing.
-pub fn adjust_saturation(image: &mut RgbImage, factor: f32) {
+fn adjust_saturation(image: &mut RgbImage, factor: f32) {
     for pixel in image.chunks_exact_mut(3) {
         let grey = grey(pixel);
         pixel
@@ -131,7 +131,7 @@ pub fn adjust_saturation(image: &mut RgbImage, factor: f32) {
 }
 
 /// Turns the hue by `shift` of a full turn, through 8-bit HSV as Pillow has it.
-pub fn adjust_hue(image: &mut RgbImage, shift: f64) {
+fn adjust_hue(image: &mut RgbImage, shift: f64) {
     // The cast cuts off towards zero and then takes the value modulo 256.
     let shift = (255.0 * shift) as i32 as u8;
     let (tables, hues) = (HsvTables::get(), Hues::new());

@@ -45,11 +45,11 @@ fn required(valid: Result<(), DatasetError>) {
 
 pub use augmentation::{Augmentation, RandomScale};
 pub use blur::Blur;
-pub use color_jitter::{
-    ColorJitter, adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation,
-};
+pub use color_jitter::ColorJitter;
 pub use gaussian_blur::{GaussianBlur, gaussian_blur};
 pub use geometry::Geometry;
 pub use normalization::Normalization;
-pub use random::{epoch_rng, sample_rng};
-pub use resize::{ResizeFilter, nearest_indices, resize_image, resize_labels};
+pub(crate) use random::epoch_rng;
+pub use random::sample_rng;
+pub(crate) use resize::nearest_indices;
+pub use resize::{ResizeFilter, resize_image, resize_labels};

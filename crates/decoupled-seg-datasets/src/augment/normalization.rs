@@ -1,4 +1,3 @@
-use decoupled_seg_types::Size;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
@@ -66,32 +65,6 @@ impl Normalization {
             *blue = tables[2][usize::from(pixel[2])];
         }
     }
-
-    /// The picture from which normalised values `[3, height, width]` came, rounded and clipped to 8 bits.
-    ///
-    /// # Panics
-    ///
-    /// Panics if there are not `3 * height * width` values.
-    pub fn invert(&self, values: &[f32], size: Size) -> RgbImage {
-        let Size { height, width } = size;
-        let plane = size.pixels();
-        assert_eq!(
-            values.len(),
-            3 * plane,
-            "values for an image of {size} (height x width)"
-        );
-        let byte = |channel: usize, value: f32| {
-            ((value * self.std[channel] + self.mean[channel]) * 255.0)
-                .round()
-                .clamp(0.0, 255.0) as u8
-        };
-        RgbImage::from_fn(width as u32, height as u32, |x, y| {
-            let at = y as usize * width + x as usize;
-            image::Rgb(std::array::from_fn(|channel| {
-                byte(channel, values[channel * plane + at])
-            }))
-        })
-    }
 }
 
 #[cfg(test)]
@@ -99,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn planes_and_back() {
+    fn planes_follow_each_other() {
         let image = RgbImage::from_fn(4, 3, |x, y| {
             image::Rgb([(x * 60) as u8, (y * 100) as u8, 255])
         });
@@ -108,6 +81,5 @@ mod tests {
         assert_eq!(values[1], (60.0 / 255.0 - 0.485) / 0.229);
         assert_eq!(values[12 + 4], (100.0 / 255.0 - 0.456) / 0.224);
         assert_eq!(values[24], (1.0 - 0.406) / 0.225);
-        assert_eq!(normalization.invert(&values, Size::new(3, 4)), image);
     }
 }

@@ -9,7 +9,7 @@ pub fn sample_rng(seed: u64, epoch: u64, index: u64, repeat: u64) -> ChaCha8Rng 
 }
 
 /// The generator of an epoch's order. It is independent of the generators of the epoch's samples.
-pub fn epoch_rng(seed: u64, epoch: u64) -> ChaCha8Rng {
+pub(crate) fn epoch_rng(seed: u64, epoch: u64) -> ChaCha8Rng {
     seeded([seed, epoch, 0, 1])
 }
 

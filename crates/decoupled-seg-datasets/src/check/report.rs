@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::process::ExitCode;
 
 use decoupled_seg_types::Size;
 
@@ -197,15 +196,6 @@ impl CheckReport {
         self.duplicates
             .iter()
             .filter(|duplicate| duplicate.first.0 != duplicate.second.0)
-    }
-
-    /// The exit code of a program: 0 if [`is_ok`](Self::is_ok), else 1.
-    pub fn exit_code(&self) -> ExitCode {
-        if self.is_ok() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        }
     }
 }
 

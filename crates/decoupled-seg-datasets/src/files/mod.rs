@@ -16,8 +16,8 @@ pub use image_file::{read_image, read_image_size};
 pub use list_file::{read_list, read_names};
 pub use listing::Listing;
 pub use mask::{IdMap, MaskEncoding, MaskReader, RawMask, RawValues};
-pub(crate) use pairs::missing_folder;
-pub use pairs::{Folders, IMAGE_SUFFIXES, Pair, list_folder, list_subfolders};
+pub use pairs::{Folders, Pair};
+pub(crate) use pairs::{IMAGE_SUFFIXES, list_folder, list_subfolders, missing_folder};
 pub(crate) use write::{encode_image, encode_mask, write_whole};
 pub use write::{write_image, write_index_mask, write_instances, write_mask};
 

@@ -42,7 +42,7 @@ impl Pair {
 }
 
 /// Image files of any supported kind.
-pub const IMAGE_SUFFIXES: &[&str] = &[".png", ".jpg", ".jpeg"];
+pub(crate) const IMAGE_SUFFIXES: &[&str] = &[".png", ".jpg", ".jpeg"];
 
 /// The folders of images and labels, and the endings of their names.
 #[derive(Debug, Clone, Copy)]
@@ -258,7 +258,7 @@ fn text_of_link(file: &Path) -> Option<PathBuf> {
 /// # Errors
 ///
 /// Returns [`DatasetError::MissingFolder`] or [`DatasetError::Io`].
-pub fn list_folder(folder: &Path, looked_for: &str) -> Result<Vec<PathBuf>, DatasetError> {
+pub(crate) fn list_folder(folder: &Path, looked_for: &str) -> Result<Vec<PathBuf>, DatasetError> {
     let entries = std::fs::read_dir(folder).map_err(|source| match source.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => missing_folder(folder, looked_for),
         _ => DatasetError::io(folder, source),
@@ -279,7 +279,10 @@ pub fn list_folder(folder: &Path, looked_for: &str) -> Result<Vec<PathBuf>, Data
 /// # Errors
 ///
 /// As [`list_folder`].
-pub fn list_subfolders(folder: &Path, looked_for: &str) -> Result<Vec<PathBuf>, DatasetError> {
+pub(crate) fn list_subfolders(
+    folder: &Path,
+    looked_for: &str,
+) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(list_folder(folder, looked_for)?
         .into_iter()
         .filter(|path| path.is_dir())

@@ -80,7 +80,7 @@ impl CentroidIndex {
 /// # Panics
 ///
 /// Panics if the tile has no pixels.
-pub fn tile_centroids(labels: &LabelMap, tile: usize) -> Vec<(u8, Point)> {
+fn tile_centroids(labels: &LabelMap, tile: usize) -> Vec<(u8, Point)> {
     assert!(tile > 0, "a tile has pixels");
     let (width, height) = (tile.min(labels.width), tile.min(labels.height));
     if width == 0 || height == 0 {

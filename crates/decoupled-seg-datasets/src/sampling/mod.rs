@@ -5,5 +5,5 @@ mod centroids;
 mod class_uniform;
 
 pub use cache::CacheState;
-pub use centroids::{Centroid, CentroidIndex, tile_centroids};
+pub use centroids::{Centroid, CentroidIndex};
 pub use class_uniform::{ClassUniform, ClassUniformConfig};
