@@ -9,7 +9,7 @@ use common::{assert_close, device, random, values};
 use decoupled_seg_body_edge::{BodyEdgeModule, BodyEdgeModuleConfig};
 use decoupled_seg_nn::{WarpGradient, WarpOptions};
 
-/// Convolutions in another order of summation, twice.
+/// Two convolutions whose sums have another order.
 const TOLERANCE: f32 = 1e-4;
 
 /// Loss before and after one step, the body after it, and the gradient that went back into the features.

@@ -152,7 +152,7 @@ fn loaded<M: Module>(
     };
     let module = module.map(&mut loader);
 
-    // Whole: nothing of the reference may be left over.
+    // No tensor of the reference may be left over.
     for name in group.names() {
         if let Some(key) = name.strip_prefix(&prefix) {
             let counter = keys.knows(key) && keys.path_of(key).is_none();
@@ -165,7 +165,7 @@ fn loaded<M: Module>(
 
     match mode {
         "train" => module,
-        // Frozen, batch norms use their running statistics; the gradients are wanted all the same.
+        // In frozen modules batch norms use their running statistics. The gradients are needed all the same.
         "eval" => module.freeze().set_require_grad(true),
         other => panic!("unknown mode `{other}`"),
     }
@@ -233,7 +233,7 @@ fn check_statistics<M: Module>(module: &M, keys: &KeyMap, group: &Group, prefix:
     assert_eq!(compared, golden, "{prefix}: statistics compared");
 }
 
-/// Where a visitor is, enum variants left out as in a [`KeyMap`].
+/// The path of a visitor, without enum variants, as in a [`KeyMap`].
 #[derive(Default)]
 struct Path(Vec<Option<String>>);
 
@@ -326,7 +326,7 @@ impl ModuleVisitor for Reader<'_> {
             .official_of(&path)
             .unwrap_or_else(|| panic!("no official key for `{path}`"));
         let data = match self.gradients {
-            // Running statistics have none.
+            // Running statistics have no gradient.
             Some(gradients) => match param.val().grad(gradients) {
                 Some(gradient) => gradient.into_data(),
                 None => {
@@ -341,7 +341,7 @@ impl ModuleVisitor for Reader<'_> {
     }
 }
 
-/// The warp variants of a case and what they mean.
+/// The warp variants of a case, with their options.
 fn warps(case: &Value) -> Vec<(String, WarpOptions)> {
     names(&case["warps"])
         .into_iter()

@@ -1,4 +1,4 @@
-//! The check finds every mistake that is planted in a data set, and the known facts of a real one.
+//! The check finds every mistake that is planted in a data set, and the known facts of a real data set.
 
 #[path = "layouts/mod.rs"]
 mod layouts;
@@ -51,9 +51,9 @@ for_all_layouts! {
         assert!(report.to_string().contains("no problems"), "{report}");
     }
 
-    /// One item of each kind broken: all are found, though some keep the split from being opened.
+    /// Breaks one item in each way. The check finds all breakages, although some keep the split from being opened.
     fn every_breakage_is_found(layout) {
-        // Each city has one more image than is broken.
+        // Each city has one image more than the broken ones.
         let cities = matches!(layout, Layout::CityscapesIds | Layout::CityscapesTrainIds);
         let written = layout.write(if cities { 36 } else { 20 });
         let planted: Vec<(usize, Break)> = (0..)
@@ -74,7 +74,7 @@ for_all_layouts! {
             .collect();
         for &(item, what) in &planted {
             let found = problems.iter().filter(|problem| written.tells(problem, what, item)).count();
-            // The readers of one folder for all splits meet what cannot be paired in each.
+            // Readers with one folder for all splits meet a file without a partner in every split.
             let times = match layout {
                 Layout::Kitti if what.shows_at_once() => 2,
                 Layout::CamVidColors if what.shows_at_once() => 3,
@@ -94,7 +94,7 @@ for_all_layouts! {
         assert!(text.contains(&format!("{count} problems")), "{text}");
     }
 
-    /// A training picture that is validated or tested on.
+    /// A training picture that is in the validation or test split too.
     fn pictures_in_two_splits_are_found(layout) {
         let written = layout.write(4);
         let mut splits = vec![(Split::Train, opened(&written, layout.training()))];
@@ -139,7 +139,8 @@ for_all_layouts! {
     }
 }
 
-/// Not all copies of CamVid have its test split; one with images and lost labels is no copy without.
+/// Some copies of CamVid have no test split. A copy with test images but without their labels is another case: an
+/// error.
 #[test]
 fn a_test_split_is_there_or_not() {
     let written = Layout::CamVid.write(3);
@@ -213,7 +214,7 @@ fn all_unknown_colours_are_listed() {
     );
 }
 
-/// Numbers of the objects beside the labels: broken ones are found too.
+/// Instance files beside the labels are read too, and broken ones are found.
 #[test]
 fn instance_files_are_read() {
     let written = Layout::CityscapesIds.write(3);
@@ -285,7 +286,7 @@ fn all_mistakes_are_listed() {
     let bytes = fs::read(written.image(4)).expect("there");
     fs::write(written.image(4), &bytes[..bytes.len() - 20]).expect("writable");
     fs::write(written.mask(4), "").expect("writable");
-    // A validation picture that is trained on, and one that is there twice.
+    // A validation picture that is in the training split too, and one that occurs twice.
     let val = |number: usize| {
         written
             .root()

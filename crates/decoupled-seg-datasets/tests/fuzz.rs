@@ -17,11 +17,11 @@ use rstest::rstest;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a reader may take beside the pixels: tables of the decoders, messages, the file itself.
+/// The memory that a reader may take in addition to the pixels: tables of the decoders, messages, the file itself.
 const BESIDE: usize = 1 << 20;
 
-/// What the pixels may take for each byte of the file. Deflate packs at most 1032 bytes into one; each may be eight
-/// pixels of a bit, which become a byte of grey and three of RGB.
+/// The memory that pixels may take for each byte of the file. Deflate packs at most 1032 bytes into one. Each of them
+/// may hold eight pixels of a bit, and a pixel becomes a byte of grey and three bytes of RGB.
 const PER_BYTE: usize = 1032 * 8 * 4;
 
 fn encoded(image: DynamicImage, format: ImageFormat) -> Vec<u8> {
@@ -240,7 +240,7 @@ fn bombs_are_refused_unread(#[case] bytes: Vec<u8>) {
     assert!(most < BESIDE, "{} bytes took {most}", bytes.len());
 }
 
-/// Texts that are long or deep, where a list or a description is expected.
+/// Long or deeply nested texts in place of a list or a description.
 #[rstest]
 #[case::lines("?\n", 200_000)]
 #[case::one_line("a,", 200_000)]
@@ -253,7 +253,7 @@ fn bombs_are_refused_unread(#[case] bytes: Vec<u8>) {
 fn long_and_deep_texts(#[case] part: &str, #[case] times: usize) {
     let text = part.repeat(times);
     let ((), most) = most_held(|| read_each_way(text.as_bytes()));
-    // What a parser makes of a byte is larger than a byte, but not by much.
+    // A parser may take more than a byte of memory for a byte of text, but not much more.
     let allowed = BESIDE + 200 * text.len();
     assert!(most <= allowed, "{} bytes took {most}", text.len());
 }

@@ -1,4 +1,4 @@
-//! Forms of data sets that users bring: each test writes a tiny one as it was found in a public bug report.
+//! Forms of data sets that users have. Each test writes a tiny data set in a form from a public bug report.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn halves(object: u8) -> LabelMap {
     LabelMap::new(SIZE, data.collect())
 }
 
-/// Three training and two validation images, none like another, with masks of these labels.
+/// Writes three training and two validation images, all different, with masks of these labels.
 fn written(description: &str, labels: &LabelMap) -> TempDir {
     let root = tempfile::tempdir().expect("a temporary folder");
     for (split, first, count) in [("train", 0, 3), ("val", 3, 2)] {
@@ -62,7 +62,7 @@ fn assert_told(report: &CheckReport, parts: &[&str]) {
     assert!(!report.is_ok(), "{text}");
 }
 
-/// A photo that its tag turns by half: its mask is drawn on the photo as shown.
+/// A photo with a tag that turns it by 180 degrees. The mask was drawn on the turned photo.
 #[test]
 fn turned_photos() {
     let root = tempfile::tempdir().expect("a temporary folder");
@@ -170,7 +170,7 @@ fn lists_of_names() {
     assert_eq!((train.name(0), train.name(1)), ("p02".into(), "p00".into()));
     let error = open("p02\np77\n").expect_err("no such name").to_string();
     assert!(error.contains("line 2: no image `p77` in"), "{error}");
-    // What is not listed does not matter.
+    // Files that are not listed do not matter.
     fs::remove_file(root.path().join("masks/train/p01.png")).expect("there");
     assert_eq!(open("p02\n").expect("whole").len(), 1);
     let error = open("p01\n").expect_err("without label").to_string();
@@ -198,7 +198,7 @@ fn the_report_says_only_what_was_read_and_once() {
         "{report_}"
     );
 
-    // A typing error of the description, in all three splits.
+    // A typing error in the description concerns all three splits.
     let root = written(&format!("ignore = [255]\n{CLASSES}{FOLDERS}"), &halves(1));
     let report_ = report(root.path());
     assert_told(&report_, &["1 problems"]);
@@ -208,7 +208,7 @@ fn the_report_says_only_what_was_read_and_once() {
         "{report_}"
     );
 
-    // Masks that cannot be read say nothing of classes.
+    // Masks that cannot be read say nothing about classes.
     let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
     for number in 0..3 {
         let path = root.path().join(format!("masks/train/p{number:02}.png"));
@@ -281,7 +281,7 @@ fn camvid_in_other_forms() {
 fn a_data_folder_that_cannot_be_written() {
     let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
     let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
-    // A file in the place of the folder stops the superuser too.
+    // A file where the folder should be stops the superuser too.
     fs::write(root.path().join(".decoupled-seg"), "").expect("writable");
     let folder = train.cache_folder().expect("files").join("resized");
     let config = ResizedCacheConfig::new(folder, ResizedTo::Scale(0.5))

@@ -1,4 +1,4 @@
-//! A cache of resized items is as good as resizing them, whatever happens to its folder and to the data.
+//! A cache gives the same items as resizing does, whatever happens to its folder and to the data.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn cached(dataset: &FileDataset, folder: &Path, size: ResizedTo) -> ResizedCache
     ResizedCacheConfig::new(folder, size).init(dataset.clone())
 }
 
-/// What an item is without a cache.
+/// An item that is resized without a cache.
 fn on_the_fly(dataset: &FileDataset, index: usize, size: Size) -> Sample {
     let sample = dataset.get(index).expect("readable");
     let image = resize_image(&sample.image, size, ResizeFilter::Bicubic);
@@ -239,7 +239,7 @@ fn broken_files_are_made_anew() {
             write_mask(&path, &LabelMap::filled(size, 77)).expect("writable");
             other.push(fs::read(&path).expect("just written"));
         }
-        // The second is a sound picture of the right size; for an image it cannot be told from ours.
+        // The second is a sound picture of the right size. For images the cache cannot tell it from its own.
         let other = &other[..if file.to_string_lossy().contains("labels") {
             2
         } else {
@@ -260,7 +260,7 @@ fn broken_files_are_made_anew() {
 #[test]
 fn works_where_nothing_can_be_written() {
     let (root, train) = cityscapes();
-    // A file in the place of the folder stops the superuser too.
+    // A file where the folder should be stops the superuser too.
     let blocked = root.path().join("blocked");
     fs::write(&blocked, "").expect("writable");
     let cache = cached(&train, &blocked, HALF);

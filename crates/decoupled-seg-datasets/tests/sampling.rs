@@ -1,4 +1,4 @@
-//! What class-uniform sampling promises over whole epochs, from labels to batches.
+//! The promises of class-uniform sampling over whole epochs, from labels to batches.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -41,8 +41,8 @@ fn sampler(index: &Arc<CentroidIndex>, fraction: f64) -> ClassUniform {
     ClassUniform::new(Arc::clone(index), config)
 }
 
-/// How many crops were drawn for each class; `None` if that does not come out at `crops`. A centroid that several classes share counts for the first of them
-/// that is still short of `crops`: which one it was drawn for is not told.
+/// The number of crops that were drawn for each class; `None` if it is not `crops` for each. A pick does not tell its
+/// class. So if several classes share a centroid, the crop counts for the first of them that is still short of `crops`.
 fn by_class(index: &CentroidIndex, picks: &[Pick], crops: usize) -> Option<Vec<usize>> {
     let mut drawn: HashMap<(u32, u32, u32), usize> = HashMap::new();
     for pick in picks {
@@ -75,7 +75,7 @@ fn by_class(index: &CentroidIndex, picks: &[Pick], crops: usize) -> Option<Vec<u
     Some(counts)
 }
 
-/// 240 scenes of 10 classes that all occur, some in every tile and some in few.
+/// 240 scenes that show all 10 classes, some in every tile and some in few tiles.
 #[rstest]
 fn every_class_gets_the_share_that_was_asked_for(#[values(0.0, 0.25, 0.5, 1.0)] fraction: f64) {
     let scenes = scenes(240);
@@ -108,7 +108,7 @@ fn every_tile_of_a_class_is_as_likely_as_any_other() {
             }
         }
     }
-    // What is expected of a place is the sum over the classes whose centroid it is.
+    // The expected number at a place is the sum over the classes with a centroid there.
     let mut expected: HashMap<(usize, Point), f64> = HashMap::new();
     for centroids in &index.classes {
         for centroid in centroids {
@@ -128,7 +128,7 @@ fn every_tile_of_a_class_is_as_likely_as_any_other() {
         "every tile of every class has its turn"
     );
     for (place, expected) in expected {
-        // Draws in turn vary less than independent ones; 5 standard deviations of those.
+        // Draws in turn vary less than independent draws. The bound is 5 standard deviations of independent draws.
         let off = (drawn[&place] - expected).abs();
         assert!(
             off <= 5.0 * expected.sqrt(),

@@ -11,7 +11,7 @@ use decoupled_seg_types::Size;
 const SIZE: Size = Size::new(1024, 2048);
 const CLASSES: usize = 19;
 
-/// Sum of `(index + 1) * value` over both maps, as the script prints it: the inputs are the same.
+/// Sum of `(index + 1) * value` over each map. The script prints the same sums, which shows that the inputs are equal.
 const CHECKSUMS: [u64; 2] = [26_294_533_441_797, 16_202_037_009_725];
 
 /// Mean boundary F, boundary IoU and trimap IoU at 12 pixels as the script computes them with scikit-image and scipy: the
@@ -80,7 +80,7 @@ fn street_pair() -> (Vec<u8>, Vec<u8>) {
     (labels, predictions)
 }
 
-/// The worst that can be handed in: almost every pixel is on the boundary of several classes.
+/// The worst input: almost every pixel is on the boundary of several classes.
 fn noise_pair() -> (Vec<u8>, Vec<u8>) {
     let mut rng = Lcg(7);
     let mut map = || {

@@ -12,7 +12,7 @@ const CATEGORIES: [usize; 4] = [0, 1, 1, 2];
 /// Sums of a hundred f64 in another order.
 const TOLERANCE: f64 = 1e-9;
 
-/// Where each of the labels stands in the table.
+/// A table with the labels in this order.
 fn table(order: [usize; 4]) -> LabelTable {
     let mut labels = vec![None; 4];
     for (label, size) in SIZES.into_iter().enumerate() {
@@ -86,7 +86,7 @@ fn assert_close(left: &[Option<f64>], right: &[Option<f64>]) -> Result<(), TestC
     Ok(())
 }
 
-/// iIoU of the labels that `is_member` says are one.
+/// iIoU of the labels for which `is_member` is true, taken as one.
 fn iiou(images: &[Vec<Pixel>], is_member: impl Fn(u8) -> bool) -> Option<f64> {
     let (mut hits, mut misses, mut wrong) = (0.0, 0.0, 0.0);
     for image in images {

@@ -52,7 +52,7 @@ fn images(group: &Group, name: &str) -> (Vec<Vec<u8>>, Size) {
     (images, size)
 }
 
-/// Hands over the cases of boundaries, with the labels and predictions of all images.
+/// Calls `check` for each case of boundaries, with the labels and predictions of all images.
 fn for_each_boundary_case(check: impl Fn(&Group, &Value, [&[Vec<u8>]; 2], Size)) {
     let Some(group) = group("metrics") else {
         return;
@@ -259,7 +259,7 @@ fn cityscapes_scores() {
             ),
         ] {
             for (name, score) in names.iter().zip(scores) {
-                // What has no record is not evaluated, and so must have no score.
+                // A label without a record is not evaluated, so it must have no score.
                 assert_score(score, &case[key][name], &format!("{key} of {name}"));
             }
             assert_score(mean, &case[format!("mean_{key}")], key);
@@ -267,7 +267,7 @@ fn cityscapes_scores() {
     }
 }
 
-/// The built-in table says the same as the one of the fixtures.
+/// The built-in table equals the table of the fixtures.
 fn assert_table(table: &LabelTable, json: &Value) {
     let golden = json["cityscapes_labels"].as_array().expect("labels");
     assert_eq!(table.labels.len(), golden.len());

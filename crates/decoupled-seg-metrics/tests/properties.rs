@@ -1,4 +1,4 @@
-//! What the definitions promise, on random maps, against the plainest code that follows them.
+//! The metrics on random maps, against the plainest code that follows their definitions.
 
 use decoupled_seg_metrics::{
     AbsentClass, Aggregation, BoundaryCounts, BoundaryFScore, BoundaryIou, BoundaryThreshold,
@@ -17,7 +17,7 @@ struct Pair {
     predictions: Vec<u8>,
 }
 
-/// A map of a few rectangles, some of them ignored where `ignored` says so.
+/// A map of a few rectangles, some of them ignored if `ignored` is set.
 fn map(size: Size, ignored: bool) -> impl Strategy<Value = Vec<u8>> {
     let values: Vec<u8> = if ignored {
         vec![0, 1, 2, 3, IGNORE_LABEL]
@@ -107,7 +107,7 @@ impl Pair {
         }
     }
 
-    /// Whether each pixel is within `width` of one that `is_other` than it. The frame is no contour.
+    /// For each pixel, whether a pixel within `width` is other, by `is_other`. The frame is no contour.
     fn band(&self, width: u32, is_other: impl Fn((i64, i64), (i64, i64)) -> bool) -> Vec<bool> {
         let near = |p| {
             self.pixels()
@@ -361,7 +361,7 @@ proptest! {
     }
 }
 
-/// The corners of what may be handed in, which random maps meet too rarely.
+/// Degenerate inputs, which random maps meet too rarely.
 #[test]
 fn degenerate_images() {
     let one_class = Pair {

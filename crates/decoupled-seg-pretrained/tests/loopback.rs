@@ -1,4 +1,4 @@
-//! Downloads from a server on this machine that breaks off, lies, redirects and loses files.
+//! Downloads from a server on this machine. The server breaks off, lies, redirects and loses files.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -12,7 +12,7 @@ use decoupled_seg_pretrained::{
 };
 use sha2::{Digest, Sha256};
 
-/// What the server does with a request; `range` is the byte that the client asks to go on from.
+/// The server's answer to a request. `range` is the byte from which the client wants to continue.
 type Answer = dyn Fn(&str, Option<usize>, &mut TcpStream) -> std::io::Result<()> + Send + Sync;
 
 /// A server on a free port; it lives as long as the test's process.
@@ -46,7 +46,7 @@ impl Server {
                     }
                 }
                 seen.lock().expect("one thread").push(range);
-                // A client that hangs up is part of the game.
+                // Some tests hang up on purpose.
                 let _ = answer(&path, range, &mut stream);
             }
         });

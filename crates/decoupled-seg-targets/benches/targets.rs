@@ -10,7 +10,7 @@ use decoupled_seg_targets::{
 const SIDE: usize = 832;
 const CLASSES: usize = 19;
 
-/// 400 cells of 19 classes and ignored ones; the peer makes the same.
+/// A map of 400 cells, of 19 classes or ignored. The peer makes the same map.
 fn labels() -> Vec<u8> {
     let cells: Vec<[i64; 2]> = (0..400)
         .map(|k: i64| [(k * 7919) % SIDE as i64, (k * 104_729) % SIDE as i64])

@@ -1,4 +1,4 @@
-//! Streams that are whole, cut, hostile, and ffmpeg's own.
+//! Streams that are whole, cut or hostile, and streams of ffmpeg.
 
 use std::io::{self, Read};
 use std::process::{Command, Stdio};
@@ -135,7 +135,7 @@ fn ffmpeg(arguments: &str) -> Command {
     command
 }
 
-/// `ffmpeg` is no dependency: without it these tests say so and end.
+/// `ffmpeg` is no dependency. Without it these tests print that they are skipped.
 fn has_ffmpeg() -> bool {
     let found = ffmpeg("-version").stdout(Stdio::null()).status().is_ok();
     if !found {
@@ -249,7 +249,7 @@ fn three_hundred_frames_through_two_pipes_in_flat_memory() {
         }
     }
     let grown = resident_kilobytes().saturating_sub(first.expect("20 frames"));
-    // Fifteen frames would be 5 MB; other tests of this file run beside.
+    // Fifteen frames would take 5 MB. The bound leaves room for other tests that run at the same time.
     assert!(grown < 5_000, "{grown} kB more after 300 frames");
     drop(writer);
     assert_eq!(

@@ -1,5 +1,5 @@
-//! Files that are no checkpoints, broken ones, and ones made to do harm: each is a typed error, none is executed, and
-//! none takes more memory than four times its size (4 MiB for small ones).
+//! Files that are no checkpoints, broken files, and files made to do harm. Each is a typed error, none is executed, and
+//! none takes more memory than four times its size (4 MiB for small files).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ static ALLOCATOR: Counting = Counting;
 
 const FACTOR: usize = 4;
 const FLOOR: usize = 4 << 20;
-/// What the name of the file and the message of an error may take beside.
+/// Additional memory for the name of the file and the message of an error.
 const BESIDE: usize = 64 << 10;
 
 /// Opens a file and reads every tensor of it, within the memory that its size allows.
@@ -149,7 +149,7 @@ fn altered_files_never_panic() {
     }
 }
 
-/// An entry of a zip archive; what it says of itself may be untrue.
+/// An entry of a zip archive. Its record may hold false values.
 struct ZipEntry {
     name: &'static str,
     method: u16,
@@ -303,7 +303,7 @@ fn archives_that_grow_are_refused() {
     let error = refused(&zip(&[pickle, lying]));
     assert!(matches!(error, WeightsError::TooLarge { .. }), "{error}");
 
-    // A directory of nothing but entries for the same bytes.
+    // All entries of the directory claim the same bytes.
     let mut many = zip(&[stored("archive/data.pkl", &[b'.'; 2000])]);
     let record = {
         let start = many

@@ -1,4 +1,4 @@
-//! What the tests share. `BURN_DEVICE` picks the device, as everywhere in Burn.
+//! Helpers of the tests. `BURN_DEVICE` picks the device, as everywhere in Burn.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -42,7 +42,7 @@ pub fn assert_close(actual: &[f32], expected: &[f32], tolerance: f32, what: &str
     assert_eq!(actual.len(), expected.len(), "{what}: number of elements");
     let largest = expected.iter().fold(1.0_f32, |max, v| max.max(v.abs()));
     for (index, (actual, expected)) in actual.iter().zip(expected).enumerate() {
-        // Written so that NaN fails.
+        // The comparison is false for NaN, so NaN fails.
         let close = (actual - expected).abs() <= tolerance * largest;
         assert!(
             close,

@@ -24,7 +24,7 @@ pub enum Break {
     EmptyMask,
     CutImage,
     CutMask,
-    /// Text in the place of an image.
+    /// Text in an image file.
     NoPicture,
     NoPng,
     /// A regular file whose reading fails, for the superuser too.
@@ -57,7 +57,7 @@ impl Break {
         Self::OtherStorage,
     ];
 
-    /// Whether the layout and this system can have it.
+    /// Whether the layout and this system allow it.
     pub fn is_possible(self, layout: Layout) -> bool {
         match self {
             Self::TwoImages => matches!(layout, Layout::CamVid | Layout::CustomFolders),
@@ -68,7 +68,7 @@ impl Break {
         }
     }
 
-    /// Whether it shows when the data set is opened, not only when the item is read.
+    /// Whether opening the data set finds it, not only reading the item.
     pub fn shows_at_once(self) -> bool {
         matches!(
             self,
@@ -137,14 +137,14 @@ impl Written {
         }
     }
 
-    /// Whether an error tells of this, with file, found and expected.
+    /// Whether an error reports this, with the file, what was found and what was expected.
     pub fn tells(&self, error: &DatasetError, what: Break, item: usize) -> bool {
         use DatasetError as E;
         let (image, mask) = (&self.image(item), &self.mask(item));
         let same_name = |path: &Path, other: &Path| path.file_stem() == other.file_stem();
         let [_, strange] = self.layout.values();
         match (what, error) {
-            // A list names what is not there or leads nowhere.
+            // A list names a file that is missing, or a link that leads nowhere.
             (Break::NoImage | Break::ImageLoop, E::List { line, problem, .. })
                 if self.layout.is_list() =>
             {

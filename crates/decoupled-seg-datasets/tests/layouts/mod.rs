@@ -40,7 +40,7 @@ pub enum Layout {
     CustomList,
 }
 
-/// Makes a test of each layout of a function of one.
+/// Makes a test for each layout from a function of one layout.
 macro_rules! for_all_layouts {
     ($($(#[$meta:meta])* fn $name:ident($layout:ident) $body:block)*) => {$(
         $(#[$meta])*
@@ -74,7 +74,7 @@ pub struct Written {
 }
 
 impl Layout {
-    /// Writes so many training images, 3 for validation and 2 for testing.
+    /// Writes `train` training images, 3 for validation and 2 for testing.
     pub fn write(self, train: usize) -> Written {
         let config = SyntheticConfig {
             train,
@@ -105,7 +105,7 @@ impl Layout {
         written
     }
 
-    /// Training images of which each folder has two, so that one can go.
+    /// The number of training images with which each folder has two, so that one can go.
     pub fn enough(self) -> usize {
         match self {
             Self::CityscapesIds | Self::CityscapesTrainIds => 20,
@@ -126,7 +126,7 @@ impl Layout {
         }
     }
 
-    /// How images and masks end.
+    /// The endings of the names of images and masks.
     pub fn suffixes(self) -> [&'static str; 2] {
         match self {
             Self::CityscapesIds => ["_leftImg8bit.png", "_gtFine_labelIds.png"],
@@ -249,7 +249,7 @@ impl Written {
         })
     }
 
-    /// What an image and its mask share of their paths.
+    /// The part of the path that an image and its mask share.
     fn stem(&self, item: usize) -> String {
         let city = |cities: &[&str]| {
             let city = cities[item % cities.len()];
@@ -289,7 +289,7 @@ impl Written {
         }
     }
 
-    /// Puts the folders of training item `item` back as they are now.
+    /// Returns a function that puts the folders of training item `item` back into their present state.
     pub fn snapshot(&self, item: usize) -> impl Fn() + use<> {
         let files = [self.image(item), self.mask(item)].map(|path| {
             let bytes = fs::read(&path).expect("there");
@@ -301,14 +301,14 @@ impl Written {
                 for other in entries(folder).difference(before) {
                     fs::remove_file(other).expect("ours");
                 }
-                // What a link leads to is not ours.
+                // The target of a link is not ours.
                 let _ = fs::remove_file(path);
                 fs::write(path, bytes).expect("writable");
             }
         }
     }
 
-    /// The list of the training images, with the paths of its authors' machine.
+    /// Writes the list of the training images, with paths from its authors' machine.
     pub fn list(&self) -> PathBuf {
         self.root().join("train.txt")
     }

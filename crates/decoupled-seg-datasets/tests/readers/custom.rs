@@ -57,7 +57,7 @@ fn colour_coded_custom_masks() {
     );
 }
 
-/// Bytes that are not UTF-8 in a list are told with their line; the other lines count.
+/// A line of a list that is not UTF-8 is reported with its number. The other lines count.
 #[test]
 fn lists_of_another_encoding() {
     let written = Layout::CustomList.write(3);

@@ -1,10 +1,10 @@
-//! One item broken in every way, with every reader.
+//! Every reader meets an item that is broken in every way.
 
 use decoupled_seg_datasets::{Dataset, DatasetError, FileDataset};
 
 use crate::layouts::{Break, Layout, Written, for_all_layouts};
 
-/// What is wrong with the training images, and what is left.
+/// The problems with the training images, and the usable items.
 fn open(written: &Written) -> (Vec<DatasetError>, FileDataset) {
     let opened = written.open_partially(written.layout.training());
     match opened.dataset {

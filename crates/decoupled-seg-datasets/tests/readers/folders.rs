@@ -1,4 +1,4 @@
-//! Folders that are missing, empty, no folders, or lead in circles, with every reader.
+//! Every reader meets folders that are missing, are empty, are files, or lead in circles.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use decoupled_seg_datasets::{Dataset, DatasetError};
 
 use crate::layouts::{Layout, for_all_layouts};
 
-/// The one problem of a split of which nothing is left.
+/// The only problem of a split without a usable item.
 #[track_caller]
 fn only(error: &DatasetError) -> &DatasetError {
     let [problem] = error.problems() else {
@@ -113,7 +113,7 @@ for_all_layouts! {
 
 #[cfg(unix)]
 for_all_layouts! {
-    /// A link to itself is an error; a link to a folder above ends, as nothing is searched below it.
+    /// A link to itself is an error. A link to a folder above is harmless, because readers do not search below it.
     fn folders_that_lead_in_circles(layout) {
         use std::os::unix::fs::symlink;
 

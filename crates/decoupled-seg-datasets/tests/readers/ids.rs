@@ -1,4 +1,4 @@
-//! What every value of a label file becomes, with every reader.
+//! The label that every reader makes of every value of a label file.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ const TRAIN_IDS: [u8; 34] = [
     10, 11, 12, 13, 14, 15, 255, 255, 16, 17, 18,
 ];
 
-/// What each known value stands for.
+/// The label of each known value.
 fn known(layout: Layout) -> Vec<(u8, u8)> {
     let identity = |classes: u8, ignored: u8| {
         let classes = (0..classes).map(|class| (class, class));

@@ -1,4 +1,4 @@
-//! A long list is opened without a wait.
+//! A long list opens without a noticeable wait.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::layouts::Layout;
 
 const LINES: usize = 20_000;
 
-/// Each line of the list is two files to look for, below the folders of another machine.
+/// Each line of the list names two files, in folders of another machine.
 #[test]
 fn twenty_thousand_lines_open_in_well_under_a_second() {
     const FILES: usize = 100;

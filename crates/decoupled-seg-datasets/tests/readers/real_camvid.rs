@@ -1,4 +1,4 @@
-//! The release itself, where `DECOUPLED_SEG_CAMVID` says where it lies.
+//! Facts of the real CamVid, in the folder that `DECOUPLED_SEG_CAMVID` names.
 
 use decoupled_seg_datasets::{CamVid, Dataset, IGNORE_LABEL, SegmentationDataset, Split};
 
@@ -42,7 +42,7 @@ fn the_real_camvid() {
                 class
             }];
             let found = 100.0 * count as f64 / total;
-            // A unit of the last digit given.
+            // One unit of the last published digit.
             let unit = if share < 1.2 || class == 7 || class == 10 {
                 0.01
             } else {

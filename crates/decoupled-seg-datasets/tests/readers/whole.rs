@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::layouts::{Layout, SIZE, for_all_layouts};
 
-/// What a layout calls a class of the scenes.
+/// The name of a class of the scenes in a layout.
 fn renamed(layout: Layout, name: &str) -> &str {
     match (layout, name) {
         (Layout::Mapillary | Layout::CustomFolders | Layout::CustomList, name) => name,
@@ -49,7 +49,7 @@ fn assert_scenes(layout: Layout, dataset: &FileDataset, first: usize, len: usize
             label.unwrap_or_else(|| panic!("no class `{name}`"))
         };
         let expected: Vec<u8> = scene.labels.data.iter().map(expected).collect();
-        // Coarse labels leave out what is near a border.
+        // Coarse labels leave out pixels near a border.
         let coarse = layout == Layout::CityscapesCoarse;
         let fits =
             |(&found, expected): (&u8, u8)| found == expected || coarse && found == IGNORE_LABEL;
