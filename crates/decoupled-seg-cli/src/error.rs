@@ -4,6 +4,7 @@ use decoupled_seg::datasets::DatasetError;
 use decoupled_seg::engine::{EngineError, FileError, RecipeError};
 use decoupled_seg::network::UnknownNetwork;
 use decoupled_seg::weights::WeightsError;
+use decoupled_seg_pretrained::PretrainedError;
 use decoupled_seg_video::VideoError;
 
 /// Why a command failed.
@@ -135,6 +136,9 @@ pub enum CliError {
         /// What was to be written.
         kind: &'static str,
     },
+    /// Published weights are not known, or cannot be had.
+    #[error(transparent)]
+    Pretrained(#[from] PretrainedError),
     /// A video cannot be read or written. Whole frames before were written.
     #[error(transparent)]
     Video(#[from] VideoError),

@@ -38,6 +38,7 @@ mod left_out;
 mod network_args;
 mod predict;
 mod predict_video;
+mod pretrained;
 mod project;
 mod projects;
 mod score;

@@ -101,6 +101,19 @@ fn factor(text: &str) -> Result<f64, String> {
 }
 
 impl NetworkArgs {
+    /// With FCN on the backbone of this name, which `--backbone` would take.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such backbone.
+    pub fn with_backbone(self, name: &str) -> Self {
+        let backbone = BackboneName::from_str(name, false);
+        Self {
+            backbone: Some(backbone.expect("published weights are of known backbones")),
+            ..self
+        }
+    }
+
     /// Whether a network is named or described.
     pub fn is_given(&self) -> bool {
         self.network.is_some() || self.parts_are_given()
@@ -311,6 +324,13 @@ mod tests {
             write(&network, &path).expect("writable");
             let read = config(&format!("--network {}", path.display())).expect("as written");
             assert_eq!(read.to_string(), network.to_string());
+        }
+    }
+
+    #[test]
+    fn published_weights_are_of_backbones_that_can_be_named() {
+        for weights in &decoupled_seg_pretrained::TABLE {
+            NetworkArgs::default().with_backbone(weights.network);
         }
     }
 

@@ -10,12 +10,13 @@ use decoupled_seg::datasets::{
     DatasetError, ResizedCache, ResizedCacheConfig, ResizedTo, SegmentationDataset, Split,
 };
 use decoupled_seg::engine::{Interrupt, Progress, Recipe, RecipePreset, Resume, Stop, Trainer};
+use decoupled_seg_pretrained::PretrainedWeights;
 use decoupled_seg_types::Size;
 
 use crate::args::DataArgs;
 use crate::network_args::NetworkArgs;
 use crate::start::Start;
-use crate::{CliError, Project, checkpoint, variant_file};
+use crate::{CliError, Project, checkpoint, pretrained, variant_file};
 
 #[derive(Args)]
 pub(crate) struct TrainArgs {
@@ -27,6 +28,9 @@ pub(crate) struct TrainArgs {
     /// whole ImageNet classifier (the network then takes its stem).
     #[arg(long, value_name = "RUN|FILE", aliases = ["weights", "from"])]
     start: Option<PathBuf>,
+    /// Start from published ImageNet weights, see `weights list`; the backbone is theirs unless a network is named.
+    #[arg(long, value_name = "NAME", conflicts_with = "start")]
+    encoder: Option<String>,
     /// Go on from the newest checkpoint of the run.
     #[arg(long)]
     resume: bool,
@@ -112,12 +116,22 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         }
         validation => Some(validation?),
     };
+    if let Some(name) = &args.encoder
+        && !args.network.is_given()
+    {
+        let backbone = PretrainedWeights::find(name)?.network;
+        args.network = args.network.with_backbone(backbone);
+    }
     if args.short && args.batch.is_none() {
         // To see that everything works takes no more than there is.
         recipe.batch = recipe.batch.min(train.len()).max(1);
     }
     let mut network = args.network.config(train.classes().num_classes())?;
-    let start = args.start.as_deref().map(Start::open).transpose()?;
+    let start = match &args.encoder {
+        Some(name) => Some(pretrained::get(name, None)?),
+        None => args.start.clone(),
+    };
+    let start = start.as_deref().map(Start::open).transpose()?;
     if let Some(start) = &start {
         network = start.fit(network);
     }

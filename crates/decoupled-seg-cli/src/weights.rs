@@ -8,8 +8,8 @@ use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::engine::Protected;
 use decoupled_seg::weights::{LoadPolicy, Mismatch, WeightsError, WeightsFile, convert, load};
 
-use crate::CliError;
 use crate::network_args::{self, NetworkArgs};
+use crate::{CliError, pretrained};
 
 #[derive(Args)]
 pub(crate) struct WeightsArgs {
@@ -42,6 +42,16 @@ enum Command {
         /// Its number of classes.
         #[arg(long, default_value_t = 19)]
         classes: usize,
+    },
+    /// Lists the published weights that are known by name.
+    List,
+    /// Gets the file of published weights from the cache or its address, checks it, and says where it lies.
+    Fetch {
+        /// Its name, see `weights list`.
+        name: String,
+        /// Where it is kept; the user's cache unless given.
+        #[arg(long)]
+        folder: Option<PathBuf>,
     },
     /// Writes a file as safetensors, under the same names.
     Convert {
@@ -78,6 +88,14 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
                 false => config,
             };
             config.init(&Device::default()).save_weights(to)?;
+            Ok(())
+        }
+        Command::List => {
+            pretrained::list();
+            Ok(())
+        }
+        Command::Fetch { name, folder } => {
+            println!("{}", pretrained::get(&name, folder.as_deref())?.display());
             Ok(())
         }
         Command::Convert { from, to } => {

@@ -236,3 +236,34 @@ fn summary_and_bench_need_no_data() {
     let error = message(&join(&[&["bench", "--size", "16x64"], &NETWORK]));
     assert!(error.contains("49 pixels a side"), "{error}");
 }
+
+#[test]
+fn published_weights_are_listed_and_told_where_to_get() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    run(&["weights", "list"]).expect("prints");
+    let fetch = [
+        "weights",
+        "fetch",
+        "resnet18",
+        "--folder",
+        text(folder.path()),
+    ];
+    // Without the feature `fetch`; with it, the file below is looked at first.
+    fs::write(folder.path().join("resnet18-f37072fd.pth"), "cut short").expect("writable");
+    let error = message(&fetch);
+    assert!(
+        error.contains("resnet18-f37072fd.pth") && error.contains("SHA-256"),
+        "{error}"
+    );
+    #[cfg(not(feature = "fetch"))]
+    {
+        fs::remove_file(folder.path().join("resnet18-f37072fd.pth")).expect("there");
+        let error = message(&fetch);
+        assert!(
+            error.contains("https://download.pytorch.org/models/"),
+            "{error}"
+        );
+    }
+    let error = message(&["train", "--synthetic", "--encoder", "resnet19"]);
+    assert!(error.contains("resnet18, resnet34"), "{error}");
+}
