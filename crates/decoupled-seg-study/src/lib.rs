@@ -5,13 +5,14 @@
 //! - [`Study`]: the file and a folder. [`Study::plan`] says what is there and what is missing, [`Study::run`] trains the
 //!   rest, [`Study::report`] reads the results. A study has no state but the folders of its runs: it can be stopped at
 //!   any moment and goes on from there.
-//! - [`StudyReport`]: the comparison, as Markdown and CSV.
+//! - [`RunResult`]: what a run hands over.
+//! - [`StudyReport`]: the comparison, as Markdown, CSV and one self-contained HTML file; of a study, or of any runs.
 //! - [`Summary`], [`PairedDifference`]: mean, deviation, and the paired t-interval.
 
-mod csv;
+#![forbid(unsafe_code)]
+
 mod digest;
 mod error;
-mod markdown;
 mod plan;
 mod report;
 mod result;
@@ -21,8 +22,8 @@ mod study_file;
 
 pub use error::StudyError;
 pub use plan::{Plan, PlannedRun, RunState};
-pub use report::{ClassRow, PairValue, ScoreReport, StudyReport, VariantReport};
-pub use result::{ClassScore, RunResult, Score};
-pub use statistics::{PairedDifference, Summary};
-pub use study::{Study, StudyEvent};
+pub use report::{Figure, ReportedRun, StudyReport, VariantReport};
+pub use result::{BoundaryResult, History, PartScore, RunResult, Score};
+pub use statistics::{PairedDifference, Summary, Verdict};
+pub use study::{Study, StudyEnd, StudyEvent};
 pub use study_file::{Fold, StudyFile, Variant};

@@ -31,7 +31,7 @@ pub enum RunState {
     /// It was begun and stopped.
     Started,
     /// Its result.
-    Done(RunResult),
+    Done(Box<RunResult>),
 }
 
 /// One training: a variant, a seed, a fold.

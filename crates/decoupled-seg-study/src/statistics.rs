@@ -83,11 +83,25 @@ impl PairedDifference {
         Some(difference)
     }
 
-    /// Whether the interval leaves 0 out. A single pair never does.
-    pub fn is_clear(&self) -> bool {
-        self.interval
-            .is_some_and(|[low, high]| low > 0.0 || high < 0.0)
+    /// What the difference allows to say.
+    pub fn verdict(&self) -> Verdict {
+        match self.interval {
+            Some([low, _]) if low > 0.0 => Verdict::Higher,
+            Some([_, high]) if high < 0.0 => Verdict::Lower,
+            _ => Verdict::WithinSpread,
+        }
     }
+}
+
+/// What a [`PairedDifference`] allows to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The interval lies above 0.
+    Higher,
+    /// The interval lies below 0.
+    Lower,
+    /// The interval holds 0, or there is a single pair: no difference is shown.
+    WithinSpread,
 }
 
 #[cfg(test)]
@@ -164,7 +178,7 @@ mod tests {
         assert_close(low, -0.7767498201580538);
         assert_close(high, 3.7767498201580487);
         assert_close(found.p_value.expect("they differ"), 0.10517502059215957);
-        assert!(!found.is_clear());
+        assert_eq!(found.verdict(), Verdict::WithinSpread);
 
         let five = [
             [40.4, 40.2],
@@ -184,12 +198,16 @@ mod tests {
     fn one_pair_says_nothing_and_equal_differences_say_all() {
         let one = PairedDifference::of(&[[1.0, 9.0]], 0.95).expect("a pair");
         assert_eq!(
-            (one.interval, one.p_value, one.is_clear()),
-            (None, None, false)
+            (one.interval, one.p_value, one.verdict()),
+            (None, None, Verdict::WithinSpread)
         );
         let equal = PairedDifference::of(&[[1.0, 2.0], [3.0, 4.0]], 0.95).expect("pairs");
         assert_eq!((equal.interval, equal.p_value), (Some([1.0, 1.0]), None));
-        assert!(equal.is_clear());
+        assert_eq!(equal.verdict(), Verdict::Higher);
+        let lower = PairedDifference::of(&[[2.0, 1.0], [4.0, 3.5]], 0.95).expect("pairs");
+        assert_eq!(lower.verdict(), Verdict::WithinSpread);
+        let lower = PairedDifference::of(&[[2.0, 1.0], [4.0, 3.1]], 0.95).expect("pairs");
+        assert_eq!(lower.verdict(), Verdict::Lower);
         assert_eq!(PairedDifference::of(&[], 0.95), None);
     }
 }

@@ -43,6 +43,15 @@ pub enum StudyEvent<'a> {
     },
 }
 
+/// How [`Study::run`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StudyEnd {
+    /// All runs have their results.
+    Finished,
+    /// It was asked to stop.
+    Stopped,
+}
+
 impl Study {
     /// A study whose runs are in `out/runs`.
     ///
@@ -110,16 +119,16 @@ impl Study {
     }
 
     /// Trains what is missing, one run after another. `train` is given a run whose folder is there; it goes on where an
-    /// earlier attempt left off, if the folder has something of it.
+    /// earlier attempt left off, if the folder has something of it. `None` from it stops the study: it was asked to.
     ///
     /// # Errors
     ///
     /// [`StudyError::Training`] with what `train` returned; [`StudyError::Busy`]; what [`plan`](Study::plan) returns.
     pub fn run<E: Into<Box<dyn Error + Send + Sync>>>(
         &self,
-        mut train: impl FnMut(&PlannedRun) -> Result<RunResult, E>,
+        mut train: impl FnMut(&PlannedRun) -> Result<Option<RunResult>, E>,
         mut on_event: impl FnMut(StudyEvent<'_>),
-    ) -> Result<(), StudyError> {
+    ) -> Result<StudyEnd, StudyError> {
         let _lock = self.lock()?;
         let plan = self.plan()?;
         let total = plan.runs.len();
@@ -131,13 +140,16 @@ impl Study {
                 run: run.name(),
                 source: error.into(),
             })?;
+            let Some(result) = result else {
+                return Ok(StudyEnd::Stopped);
+            };
             finish(run, &result)?;
             on_event(StudyEvent::End {
                 run,
                 result: &result,
             });
         }
-        Ok(())
+        Ok(StudyEnd::Finished)
     }
 
     /// The report of what is there.
@@ -166,7 +178,7 @@ fn state_of(run: &PlannedRun) -> Result<RunState, StudyError> {
     let path = run.folder.join(RESULT);
     match fs::read(&path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(RunState::Done)
+            .map(|result| RunState::Done(Box::new(result)))
             .map_err(|source| StudyError::Result { path, source }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(if run.folder.exists() {
             RunState::Started
@@ -205,15 +217,15 @@ mod tests {
         Study::new(StudyFile::parse(&text).expect("a study"), out).expect("a study")
     }
 
-    fn train(run: &PlannedRun) -> Result<RunResult, StudyError> {
+    fn train(run: &PlannedRun) -> Result<Option<RunResult>, StudyError> {
         let factor = run.settings["factor"].as_integer().expect("a number");
-        Ok(RunResult {
+        Ok(Some(RunResult {
             scores: vec![Score {
                 name: "score".into(),
                 value: Some((factor * 10 + run.seed as i64) as f64),
             }],
             ..RunResult::default()
-        })
+        }))
     }
 
     fn trained(study: &Study) -> Vec<String> {
@@ -223,7 +235,8 @@ mod tests {
                 names.push(format!("{} {}", run.variant, run.seed));
             }
         };
-        study.run(train, note).expect("all trained");
+        let end = study.run(train, note).expect("all trained");
+        assert_eq!(end, StudyEnd::Finished);
         names
     }
 
@@ -252,7 +265,7 @@ mod tests {
                     if run.variant == "b" {
                         Err("out of memory")
                     } else {
-                        Ok(RunResult::default())
+                        Ok(Some(RunResult::default()))
                     }
                 },
                 |_| {},
@@ -266,6 +279,20 @@ mod tests {
         let plan = study.plan().expect("readable");
         let states: Vec<_> = plan.runs.iter().map(|(_, state)| state.clone()).collect();
         assert_eq!(states[2..], [RunState::Started, RunState::Missing]);
+        assert_eq!(trained(&study), ["b 1", "b 2"]);
+    }
+
+    #[test]
+    fn a_study_that_is_asked_to_stop_keeps_what_is_done() {
+        let out = tempfile::tempdir().expect("a folder");
+        let study = study(out.path(), "2");
+        let mut left = 3;
+        let stopping = |run: &PlannedRun| {
+            left -= 1;
+            if left == 0 { Ok(None) } else { train(run) }
+        };
+        let end = study.run(stopping, |_| {}).expect("no error");
+        assert_eq!(end, StudyEnd::Stopped);
         assert_eq!(trained(&study), ["b 1", "b 2"]);
     }
 

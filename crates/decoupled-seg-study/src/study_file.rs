@@ -51,6 +51,9 @@ use crate::error::at;
 pub struct StudyFile {
     /// Heading of the report.
     pub title: String,
+    /// Paragraphs below the heading: data, protocol, what counts as success.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Name of the variant that the others are compared with.
     pub baseline: String,
     /// Each variant is trained once with each of them.
@@ -74,7 +77,11 @@ pub struct StudyFile {
 pub struct Variant {
     /// Name in the report and of the folders.
     pub name: String,
-    /// Laid over the base: tables are merged key by key, everything else takes the place of what was there.
+    /// How it differs, for the report.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Laid over the base: tables are merged key by key, everything else takes the place of what was there. A table with
+    /// another `kind` takes the place of the old one.
     #[serde(default)]
     pub changes: Table,
     /// Tables of the base, as dotted paths, that are not merged but emptied first: `recipe.optimizer` for a change of the
@@ -100,8 +107,11 @@ impl Fold {
     }
 }
 
+/// Confidence of intervals unless a file says another.
+pub(crate) const DEFAULT_CONFIDENCE: f64 = 0.95;
+
 fn default_confidence() -> f64 {
-    0.95
+    DEFAULT_CONFIDENCE
 }
 
 impl StudyFile {
@@ -241,11 +251,21 @@ fn table_at<'a>(table: &'a mut Table, path: &str) -> Option<&'a mut Table> {
 fn merge(base: &mut Table, changes: &Table) {
     for (key, change) in changes {
         match (base.get_mut(key), change) {
-            (Some(Value::Table(base)), Value::Table(change)) => merge(base, change),
+            (Some(Value::Table(base)), Value::Table(change)) if same_kind(base, change) => {
+                merge(base, change);
+            }
             _ => {
                 base.insert(key.clone(), change.clone());
             }
         }
+    }
+}
+
+/// Whether both are the same choice of several.
+fn same_kind(base: &Table, change: &Table) -> bool {
+    match (base.get("kind"), change.get("kind")) {
+        (Some(base), Some(change)) => base == change,
+        _ => true,
     }
 }
 
@@ -313,6 +333,23 @@ mod tests {
             .parse()
             .expect("TOML");
         assert_eq!(file.settings(&file.variants[0]), expected);
+    }
+
+    #[test]
+    fn another_kind_takes_the_place_of_the_old_one() {
+        let file = StudyFile::parse(
+            "title = 't'\nbaseline = 'a'\nseeds = [1]\n[base]\nx = { kind = 'sgd', momentum = 0.9, rate = 1 }\n\
+             [[variants]]\nname = 'a'\nchanges = { x = { kind = 'adam', rate = 2 } }\n\
+             [[variants]]\nname = 'b'\nchanges = { x = { rate = 3 } }\n",
+        )
+        .expect("a study");
+        let [adam, sgd]: [Table; 2] = [
+            "x = { kind = 'adam', rate = 2 }",
+            "x = { kind = 'sgd', momentum = 0.9, rate = 3 }",
+        ]
+        .map(|text| text.parse().expect("TOML"));
+        assert_eq!(file.settings(&file.variants[0]), adam);
+        assert_eq!(file.settings(&file.variants[1]), sgd);
     }
 
     #[test]

@@ -32,7 +32,7 @@ changes = { factor = 11 }
 const STEPS: u64 = 30;
 
 /// A training that keeps a checkpoint after each step and goes on from it.
-fn train(run: &PlannedRun, pause: Duration) -> Result<RunResult, std::io::Error> {
+fn train(run: &PlannedRun, pause: Duration) -> Result<Option<RunResult>, std::io::Error> {
     let checkpoint = run.folder.join("checkpoint.txt");
     let factor = run.settings["factor"].as_integer().expect("a number") as u64;
     let (mut step, mut state) = match fs::read_to_string(&checkpoint) {
@@ -52,13 +52,13 @@ fn train(run: &PlannedRun, pause: Duration) -> Result<RunResult, std::io::Error>
         sleep(pause);
     }
     let value = Some(state as f64 / 100.0);
-    Ok(RunResult {
+    Ok(Some(RunResult {
         scores: vec![Score {
             name: "score".into(),
             value,
         }],
         ..RunResult::default()
-    })
+    }))
 }
 
 fn study(out: &Path) -> Study {

@@ -1,19 +1,19 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::Study;
-use crate::document::{Block, Document, Table};
+use super::StudyReport;
+use super::document::{Block, Document, HIGHER, LOWER, Table};
 
 const STYLE: &str = include_str!("style.css");
 
-impl Study {
-    /// The report as one HTML file that loads nothing from elsewhere.
-    pub fn html(&self) -> String {
+impl StudyReport {
+    /// The report as one HTML file with tables, curves, bars and pictures. It loads nothing from elsewhere and needs no
+    /// script.
+    pub fn to_html(&self) -> String {
         page(&Document::new(self))
     }
 }
 
-/// The document as a page that loads nothing.
 fn page(document: &Document) -> String {
     let title = escape(document.title);
     let blocks: String = document.blocks.iter().map(block).collect();
@@ -27,6 +27,7 @@ fn page(document: &Document) -> String {
 fn block(block: &Block) -> String {
     match block {
         Block::Heading(heading) => format!("<h2>{}</h2>\n", escape(heading)),
+        Block::PictureHeading(heading) => format!("<h2>{}</h2>\n", escape(heading)),
         Block::Paragraph(paragraph) => format!("<p>{}</p>\n", escape(paragraph)),
         Block::Table(table) => rows(table),
         Block::Chart(svg) => format!("<div class=\"chart\">\n{svg}</div>\n"),
@@ -45,8 +46,8 @@ fn rows(table: &Table) -> String {
     let line = |cells: &[String], tag: &str| -> String {
         let cells = cells.iter().map(|cell| {
             let class = match cell.as_str() {
-                "better" => " class=\"better\"",
-                "worse" => " class=\"worse\"",
+                HIGHER => " class=\"higher\"",
+                LOWER => " class=\"lower\"",
                 _ => "",
             };
             format!("<{tag}{class}>{}</{tag}>", escape(cell))

@@ -1,19 +1,18 @@
-use crate::Study;
-use crate::document::{Block, Document, Table};
+use super::StudyReport;
+use super::document::{Block, Document, Table};
 
-impl Study {
-    /// The tables of the report as Markdown.
-    pub fn markdown(&self) -> String {
-        text(&Document::new(self))
+impl StudyReport {
+    /// The tables of the report as Markdown; charts and pictures are left to [`to_html`](Self::to_html).
+    pub fn to_markdown(&self) -> String {
+        write(&Document::new(self))
     }
 }
 
-/// The document without its charts and pictures.
-fn text(document: &Document) -> String {
+fn write(document: &Document) -> String {
     let mut text = format!("# {}\n", document.title);
     for block in &document.blocks {
         match block {
-            Block::Heading("Training" | "Pictures") | Block::Chart(_) | Block::Figure(_) => {}
+            Block::PictureHeading(_) | Block::Chart(_) | Block::Figure(_) => {}
             Block::Heading(heading) => text += &format!("\n## {heading}\n"),
             Block::Paragraph(paragraph) => text += &format!("\n{paragraph}\n"),
             Block::Table(table) => text += &format!("\n{}", rows(table)),
@@ -24,7 +23,14 @@ fn text(document: &Document) -> String {
 
 fn rows(table: &Table) -> String {
     let line = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        let cells: Vec<String> = cells
+            .iter()
+            .map(|cell| {
+                cell.replace('|', "\\|")
+                    .replace('*', "\\*")
+                    .replace('\n', " ")
+            })
+            .collect();
         format!("| {} |\n", cells.join(" | "))
     };
     let rule = "---|".repeat(table.header.len());

@@ -1,26 +1,31 @@
-use crate::StudyReport;
+use super::StudyReport;
+use super::measure::Measure;
 
 impl StudyReport {
-    /// The report as CSV, one row per score and run.
-    /// Columns: `variant,fold,seed,score,value`.
+    /// Every value of every run as CSV. Columns: `variant,fold,seed,score,part,value`; the value is empty where the run has
+    /// none.
     pub fn to_csv(&self) -> String {
         write(self)
     }
 }
 
 fn write(report: &StudyReport) -> String {
-    let mut text = "variant,fold,seed,score,value\n".to_string();
+    let mut text = "variant,fold,seed,score,part,value\n".to_string();
+    let mut measures = Measure::main(report);
+    measures.extend(Measure::boundary(report));
+    measures.extend(Measure::parts(report).into_iter().flat_map(|(_, of)| of));
     for variant in &report.variants {
-        for score in &variant.scores {
-            for run in &score.values {
-                let fold = run.fold.as_deref().unwrap_or_default();
-                let value = run.value.map_or(String::new(), |value| value.to_string());
+        for run in &variant.runs {
+            for measure in &measures {
+                let value = measure.value(&run.result);
+                let [score, part] = measure.names();
                 let cells = [
                     &variant.name,
-                    fold,
+                    run.fold.as_deref().unwrap_or_default(),
                     &run.seed.to_string(),
-                    &score.name,
-                    &value,
+                    &score,
+                    &part,
+                    &value.map_or(String::new(), |value| value.to_string()),
                 ];
                 text.push_str(&cells.map(quoted).join(","));
                 text.push('\n');
