@@ -19,6 +19,7 @@
 
 pub mod augment;
 pub mod check;
+mod class_frequencies;
 mod class_table;
 mod dataset;
 mod description_problem;
@@ -38,8 +39,10 @@ mod resized_cache;
 mod sample;
 pub mod sampling;
 mod split;
+mod subset;
 
 pub use burn_dataset::Dataset;
+pub use class_frequencies::ClassFrequencies;
 pub use class_table::{Class, ClassTable, MAX_CLASSES};
 pub use dataset::SegmentationDataset;
 pub use decoupled_seg_types::{CITYSCAPES_LABELS, CityscapesLabel, IGNORE_LABEL, Size};
@@ -60,3 +63,4 @@ pub use readers::{
 pub use resized_cache::{ResizedCache, ResizedCacheConfig, ResizedCacheState, ResizedTo};
 pub use sample::Sample;
 pub use split::Split;
+pub use subset::Subset;
