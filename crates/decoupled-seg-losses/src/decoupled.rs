@@ -1,5 +1,5 @@
 use burn::config::Config;
-use burn::tensor::assert_shape;
+use burn::tensor::{Tensor, assert_shape};
 use decoupled_seg_nn::SegmentationOutput;
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +8,9 @@ use crate::mining::{AtLimit, PixelCount};
 use crate::pixel_losses::PixelLosses;
 use crate::{
     BodyReduction, BorderWeights, BoundaryRelaxationLoss, BoundaryRelaxationLossConfig,
-    EdgeActivation, EdgeAttentionLoss, EdgeAttentionLossConfig, EdgeLoss, EdgeLossConfig,
-    LossConfigError, LossTerms, OhemCrossEntropyLossConfig, PixelMining, Targets,
+    DiceLossConfig, EdgeActivation, EdgeAttentionLoss, EdgeAttentionLossConfig, EdgeLoss,
+    EdgeLossConfig, FocalLossConfig, LossConfigError, LossTerms, LovaszLossConfig,
+    OhemCrossEntropyLossConfig, PixelMining, Targets,
 };
 
 /// Which labels the segmentation, attention and auxiliary terms of a decoupled network are trained with.
@@ -48,6 +49,15 @@ pub struct DecoupledLossConfig {
     /// Cross entropy of the final map.
     #[config(default = "OhemCrossEntropyLossConfig::new().with_mining(hard_pixels(1.0 / 64.0))")]
     pub segmentation: OhemCrossEntropyLossConfig,
+    /// A Dice loss of the final map, added to the segmentation term.
+    #[config(default = "None")]
+    pub dice: Option<DiceLossConfig>,
+    /// A focal loss of the final map, added to the segmentation term.
+    #[config(default = "None")]
+    pub focal: Option<FocalLossConfig>,
+    /// A Lovász-Softmax loss of the final map, added to the segmentation term.
+    #[config(default = "None")]
+    pub lovasz: Option<LovaszLossConfig>,
     /// Relaxed loss of the body map.
     #[config(default = "BoundaryRelaxationLossConfig::new()")]
     pub body: BoundaryRelaxationLossConfig,
@@ -61,7 +71,7 @@ pub struct DecoupledLossConfig {
     /// CVPR 2017 (PSPNet); `OHEM + aux` in the authors' code.
     #[config(default = "OhemCrossEntropyLossConfig::new()")]
     pub auxiliary: OhemCrossEntropyLossConfig,
-    /// Factor of the segmentation term, `lambda_3` of eq. 3.
+    /// Factor of the cross entropy in the segmentation term, `lambda_3` of eq. 3.
     #[config(default = 1.0)]
     pub segmentation_weight: f64,
     /// Factor of the body term, `lambda_1` of eq. 3.
@@ -163,9 +173,33 @@ impl DecoupledLossConfig {
         factor("attention_weight", self.attention_weight)?;
         factor("auxiliary_weight", self.auxiliary_weight)?;
         self.segmentation.validate()?;
+        self.dice
+            .as_ref()
+            .map_or(Ok(()), DiceLossConfig::validate)?;
+        self.focal
+            .as_ref()
+            .map_or(Ok(()), FocalLossConfig::validate)?;
+        self.lovasz
+            .as_ref()
+            .map_or(Ok(()), LovaszLossConfig::validate)?;
         self.auxiliary.validate()?;
         self.body.class_weights.validate()?;
         self.attention.validate()
+    }
+
+    /// Cross entropy, and what is added to it.
+    fn of_final_map(&self, pixels: &PixelLosses) -> Tensor<1> {
+        let cross_entropy = self.segmentation.of_pixels(pixels) * self.segmentation_weight;
+        let others = [
+            self.dice.map(|dice| dice.of_pixels(pixels) * dice.weight),
+            self.focal
+                .as_ref()
+                .map(|focal| focal.of_pixels(pixels) * focal.weight),
+            self.lovasz
+                .map(|lovasz| LovaszLossConfig::of_pixels(pixels) * lovasz.weight),
+        ];
+        let others = others.into_iter().flatten();
+        others.fold(cross_entropy, |sum, other| sum + other)
     }
 
     /// Checks that there is one fixed class weight for each of `num_classes`.
@@ -175,11 +209,13 @@ impl DecoupledLossConfig {
     /// Returns what the loss would panic on.
     pub fn validate_for(&self, num_classes: usize) -> Result<(), LossConfigError> {
         [
-            &self.segmentation.class_weights,
-            &self.auxiliary.class_weights,
-            &self.body.class_weights,
+            Some(&self.segmentation.class_weights),
+            Some(&self.auxiliary.class_weights),
+            Some(&self.body.class_weights),
+            self.focal.as_ref().map(|focal| &focal.class_weights),
         ]
-        .iter()
+        .into_iter()
+        .flatten()
         .try_for_each(|weights| weights.validate_for(num_classes))
     }
 }
@@ -249,7 +285,7 @@ impl DecoupledLoss {
 
         // The segmentation and the attention term look at the same cross entropies.
         let pixels = PixelLosses::new(output.logits.clone(), labels.clone());
-        let segmentation = config.segmentation.of_pixels(&pixels) * config.segmentation_weight;
+        let segmentation = config.of_final_map(&pixels);
         let [body, edge, attention] = match supervision {
             None => [None, None, None],
             Some((predicted, wanted)) => {

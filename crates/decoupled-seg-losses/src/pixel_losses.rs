@@ -1,8 +1,10 @@
+use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Int, Tensor, assert_shape};
 
 use crate::PixelMining;
 use crate::class_weights::{ClassCounts, ClassWeights};
 use crate::label_sets::is_class;
+use crate::mining::Selection;
 use crate::ops::label_nll;
 use crate::tensors::{in_f32, plain};
 
@@ -56,6 +58,57 @@ impl PixelLosses {
             losses = losses + self.of_all_classes(weights) * (smoothing / num_classes as f64);
         }
         selection.mean(losses, pixel_weights)
+    }
+
+    /// The mean over all labelled pixels, by the weight of their classes, of what `change` makes of their cross entropies.
+    pub fn weighted_mean(
+        &self,
+        class_weights: &ClassWeights,
+        change: impl FnOnce(Tensor<3>) -> Tensor<3>,
+    ) -> Tensor<1> {
+        let weights = self.class_weights(class_weights);
+        let weights = weights.map(|weights| self.at_labels(weights));
+        // Filled first, so that NaN at a pixel without a label stays out of what `change` does.
+        let nll = self
+            .nll
+            .clone()
+            .mask_fill(self.valid.clone().bool_not(), 0.0);
+        let mut losses = change(nll);
+        if let Some(weights) = &weights {
+            losses = losses * weights.clone();
+        }
+        Selection::all(self.valid.clone()).mean(losses, weights)
+    }
+
+    /// The probability of every class, `[batch, num_classes, height, width]`; 0 where there is no label.
+    pub fn class_probs(&self) -> Tensor<4> {
+        let none = self.without_label();
+        let logits = self.logits.clone().mask_fill(none.clone(), 0.0);
+        softmax(logits, 1).mask_fill(none, 0.0)
+    }
+
+    /// 1 at the pixels of every class, `[batch, num_classes, height, width]`; 0 elsewhere and where there is no label.
+    pub fn class_masks(&self) -> Tensor<4> {
+        let [_, num_classes, _, _] = self.logits.dims();
+        let device = self.classes.device();
+        let classes = Tensor::<1, Int>::arange(0..num_classes as i64, &device);
+        let masks = self
+            .classes
+            .clone()
+            .unsqueeze_dim::<4>(1)
+            .expand(self.logits.dims())
+            .equal(
+                classes
+                    .reshape([1, num_classes, 1, 1])
+                    .expand(self.logits.dims()),
+            );
+        masks.float().mask_fill(self.without_label(), 0.0)
+    }
+
+    /// `[batch, num_classes, height, width]`.
+    fn without_label(&self) -> Tensor<4, Bool> {
+        let none = self.valid.clone().bool_not();
+        none.unsqueeze_dim::<4>(1).expand(self.logits.dims())
     }
 
     /// `sum_c w_c * -log softmax(logits)_c` of every pixel.
