@@ -80,6 +80,9 @@ pub struct Variant {
     /// How it differs, for the report.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
+    /// Name of the variant that this one is compared with; the study's baseline unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
     /// Laid over the base: tables are merged key by key, everything else takes the place of what was there. A table with
     /// another `kind` takes the place of the old one.
     #[serde(default)]
@@ -159,8 +162,12 @@ impl StudyFile {
         if self.seeds.iter().collect::<HashSet<_>>().len() < self.seeds.len() {
             return Err(invalid("seeds", &self.seeds, "each seed once"));
         }
-        if !variants.contains(&&*self.baseline) {
-            return Err(invalid("baseline", &self.baseline, "the name of a variant"));
+        let own = self.variants.iter().filter_map(|it| it.baseline.as_ref());
+        if let Some(unknown) = own
+            .chain([&self.baseline])
+            .find(|name| !variants.contains(&&***name))
+        {
+            return Err(invalid("baseline", unknown, "the name of a variant"));
         }
         if !(self.confidence > 0.0 && self.confidence < 1.0) {
             return Err(invalid(
@@ -289,6 +296,11 @@ mod tests {
             ("[1]", "[1, 1]", "each seed once"),
             ("[1]", "[-1]", "invalid value"),
             ("baseline = 'a'", "baseline = 'b'", "baseline is \"b\""),
+            (
+                "name = 'a'",
+                "name = 'a'\nbaseline = 'c'",
+                "baseline is \"c\"",
+            ),
             ("name = 'a'", "name = '../a'", "names of letters"),
             ("name = 'a'", "name = ''", "names of letters"),
             (

@@ -92,9 +92,9 @@ fn markdown_and_csv_hold_what_the_runs_gave() {
         "FCN on 96x64 street scenes, 24 epochs.",
         "| module | body & edge | 0.214 M | - | 3 | 12 min 34 s |",
         "| plain | 3 | 56.87 ± 1.63 | 26.70 ± 2.26 | 36.70 ± 2.26 |",
-        "| module | mean IoU | 3 | +1.50 | [-0.78, +3.78] | 0.105 | within the spread |",
-        "| more | mean IoU | 3 | +0.13 | [-0.01, +0.28] | 0.057 | within the spread |",
-        "| module | F 1 px | 2 | +1.40 | [-10.04, +12.84] | 0.364 | within the spread |",
+        "| module | plain | mean IoU | 3 | +1.50 | [-0.78, +3.78] | 0.105 | within the spread |",
+        "| more | plain | mean IoU | 3 | +0.13 | [-0.01, +0.28] | 0.057 | within the spread |",
+        "| module | plain | F 1 px | 2 | +1.40 | [-10.04, +12.84] | 0.364 | within the spread |",
         "Warning: 6 of 6 differences lie within the spread of the runs. They show nothing, in either direction.",
         "| precision 1 px | 31.87 ± 1.63 | 33.37 ± 0.84 (+1.50) | 32.00 ± 1.67 (+0.13) |",
         "| road | 92.00 ± 1.00 | 92.00 ± 1.00 (+0.00) | 92.00 ± 1.00 (+0.00) |",
@@ -125,7 +125,7 @@ fn what_is_clear_is_told() {
             .replace("seeds = [1, 2, 3]", "seeds = [1, 2, 3]\nconfidence = 0.9"),
     );
     let text = report.to_markdown();
-    let row = "| more | mean IoU | 3 | +0.13 | [+0.04, +0.23] | 0.057 | higher |";
+    let row = "| more | plain | mean IoU | 3 | +0.13 | [+0.04, +0.23] | 0.057 | higher |";
     assert!(text.lines().any(|line| line == row), "{text}");
     assert!(text.contains("their 90 % t-interval"), "{text}");
     assert!(
@@ -202,12 +202,24 @@ fn a_part_is_reported_as_a_part() {
     let text = report.to_markdown();
     for part in [
         "Not finished: 11 runs have no result",
-        "| module | mean IoU | 1 | +1.70 | - | - | within the spread |",
-        "| more | mean IoU | 0 | - | - | - | no common run |",
+        "| module | plain | mean IoU | 1 | +1.70 | - | - | within the spread |",
+        "| more | plain | mean IoU | 0 | - | - | - | no common run |",
         "| plain | y | 3 | 58.30 | 28.30 | 38.30 |",
         "same seed, same fold",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn a_variant_may_have_a_baseline_of_its_own() {
+    let own = "name = \"more\"\nbaseline = \"module\"";
+    let text = report(&STUDY.replace("name = \"more\"", own)).to_markdown();
+    for row in [
+        "| module | plain | mean IoU | 3 | +1.50 |",
+        "| more | module | mean IoU | 3 | -1.37 |",
+    ] {
+        assert!(text.contains(row), "{row}\n{text}");
     }
 }
 

@@ -139,7 +139,7 @@ impl<'a> Document<'a> {
         if report.variants.len() < 2 {
             return;
         }
-        self.heading(format!("Differences to {}", report.baseline));
+        self.heading("Differences");
         let percent = report.confidence * 100.0;
         let [same_fold, folds] = if report.has_folds() {
             [
@@ -155,6 +155,7 @@ impl<'a> Document<'a> {
         ));
         let header = [
             "variant",
+            "to",
             "score",
             "pairs",
             "difference",
@@ -163,16 +164,20 @@ impl<'a> Document<'a> {
             "verdict",
         ];
         let mut table = Table::new(header);
-        let others = report.variants.iter();
-        for variant in others.filter(|variant| variant.name != report.baseline) {
+        for variant in &report.variants {
+            let Some(rival) = report.rival(variant) else {
+                continue;
+            };
             for measure in measures {
                 let difference = measure.difference(report, variant);
-                let mut row = vec![variant.name.clone(), name(measure)];
+                let mut row = vec![variant.name.clone(), rival.name.clone(), name(measure)];
                 row.extend(difference_cells(difference.as_ref()));
                 table.rows.push(row);
             }
         }
-        let within = table.rows.iter().filter(|row| row[6] == WITHIN).count();
+        let within = table.rows.iter();
+        let within = within.filter(|row| row.last().is_some_and(|cell| cell == WITHIN));
+        let within = within.count();
         let all = table.rows.len();
         self.blocks.push(Block::Table(table));
         if within > 0 {

@@ -101,16 +101,13 @@ impl Measure {
         Summary::of(&values)
     }
 
-    /// How far a variant is from the baseline, over the seeds and folds that both have; `None` for the baseline itself.
+    /// How far a variant is from its baseline, over the seeds and folds that both have; `None` for the baseline itself.
     pub fn difference(
         &self,
         report: &StudyReport,
         variant: &VariantReport,
     ) -> Option<PairedDifference> {
-        let baseline = report.baseline()?;
-        if baseline.name == variant.name {
-            return None;
-        }
+        let baseline = report.rival(variant)?;
         let pairs: Vec<[f64; 2]> = variant
             .runs
             .iter()
@@ -122,13 +119,6 @@ impl Measure {
             })
             .collect();
         PairedDifference::of(&pairs, report.confidence)
-    }
-}
-
-impl StudyReport {
-    pub(super) fn baseline(&self) -> Option<&VariantReport> {
-        let mut variants = self.variants.iter();
-        variants.find(|variant| variant.name == self.baseline)
     }
 }
 

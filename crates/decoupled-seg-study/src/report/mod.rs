@@ -30,7 +30,7 @@ use crate::{PlannedRun, RunResult};
 ///
 /// let text = report.to_markdown();
 /// assert!(text.contains("| module | 3 | 53.67 ± 0.58 |"));
-/// assert!(text.contains("| module | mean IoU | 3 | +2.67 | [+1.23, +4.10] | 0.015 | higher |"));
+/// assert!(text.contains("| module | plain | mean IoU | 3 | +2.67 | [+1.23, +4.10] | 0.015 | higher |"));
 /// assert!(report.to_html().starts_with("<!DOCTYPE html>"));
 /// assert!(report.to_csv().contains("module,,3,mean IoU,,54\n"));
 /// ```
@@ -59,6 +59,8 @@ pub struct VariantReport {
     pub name: String,
     /// How it differs from the baseline; may be empty.
     pub description: String,
+    /// Name of the variant that this one is compared with; the report's baseline where there is none.
+    pub baseline: Option<String>,
     /// Its finished runs, in the order of the plan.
     pub runs: Vec<ReportedRun>,
 }
@@ -101,6 +103,7 @@ impl StudyReport {
             });
             VariantReport {
                 description: variant.description.clone(),
+                baseline: variant.baseline.clone(),
                 ..VariantReport::new(&variant.name, runs.collect())
             }
         });
@@ -130,6 +133,13 @@ impl StudyReport {
         }
     }
 
+    /// The variant that `variant` is compared with; `None` where that is itself or not there.
+    fn rival(&self, variant: &VariantReport) -> Option<&VariantReport> {
+        let name = variant.baseline.as_ref().unwrap_or(&self.baseline);
+        let mut others = self.variants.iter();
+        others.find(|other| other.name == *name && other.name != variant.name)
+    }
+
     fn has_folds(&self) -> bool {
         self.runs().any(|run| run.fold.is_some())
     }
@@ -145,6 +155,7 @@ impl VariantReport {
         Self {
             name: name.into(),
             description: String::new(),
+            baseline: None,
             runs,
         }
     }
