@@ -118,7 +118,8 @@ fn recipe(args: &Args) -> Recipe {
         optimizer: SgdRecipe {
             learning_rate: 0.05,
             ..SgdRecipe::default()
-        },
+        }
+        .into(),
         augmentation: Augmentation::default().with_flip(0.5),
         class_uniform: None,
         loss: DecoupledLossConfig::new(),

@@ -27,7 +27,8 @@ fn recipe(precision: Precision, learning_rate: f64) -> Recipe {
         optimizer: SgdRecipe {
             learning_rate,
             ..SgdRecipe::default()
-        },
+        }
+        .into(),
         epochs: 1,
         batch: 2,
         augmentation: Augmentation::default().with_crop(Some(Size::square(64))),

@@ -61,7 +61,7 @@ fn the_module_starts_from_the_plain_network() {
     assert!(!missing.is_empty(), "the module is new");
 
     let second = recipe(RecipePreset::CityscapesDecoupled, 8);
-    assert!(second.optimizer.learning_rate < first.optimizer.learning_rate);
+    assert!(second.optimizer.learning_rate() < first.optimizer.learning_rate());
     let trained = Trainer::new(second, model, &device)
         .with_progress(Progress::Silent)
         .fit(scenes, None)

@@ -40,6 +40,9 @@ pub(crate) struct TrainArgs {
     /// A file with a preset and what differs from it, in place of the recipe of the data set (TOML or JSON).
     #[arg(long, conflicts_with = "preset")]
     recipe: Option<PathBuf>,
+    /// Write event files for TensorBoard into `tensorboard/` of the run.
+    #[arg(long)]
+    tensorboard: bool,
     /// One epoch of small steps, to see that everything works.
     #[arg(long)]
     short: bool,
@@ -159,6 +162,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     let mut trainer = Trainer::new(recipe, model, &device)
         .with_network(description)
         .with_run_folder(&out)
+        .with_tensorboard(args.tensorboard)
         .with_resume(if args.resume {
             Resume::IfPresent
         } else {
@@ -180,6 +184,11 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         ),
         Stop::Finished => println!(
             "finished; `eval` judges the best checkpoint of {}",
+            out.display()
+        ),
+        Stop::NoImprovement => println!(
+            "stopped in epoch {}, since no validation was better for so long; `eval` judges the best checkpoint of {}",
+            trained.position.epoch,
             out.display()
         ),
     }
@@ -215,7 +224,9 @@ impl TrainArgs {
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
         recipe.batch = self.batch.unwrap_or(recipe.batch);
         recipe.seed = self.seed.unwrap_or(recipe.seed);
-        recipe.optimizer.learning_rate = self.lr.unwrap_or(recipe.optimizer.learning_rate);
+        if let Some(rate) = self.lr {
+            recipe.optimizer = recipe.optimizer.with_learning_rate(rate);
+        }
         recipe.validate_every = self.validate_every.unwrap_or(recipe.validate_every);
         if let Some(crop) = self.crop {
             recipe.augmentation.crop = Some(crop);

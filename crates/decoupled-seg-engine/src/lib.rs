@@ -97,9 +97,10 @@ pub use predict::{
     Submitted, find_images, write_label_overlays,
 };
 pub use recipe::{
-    BatchNormMode, BestMetric, CheckpointRecipe, ClassUniformRecipe, EmaRecipe, EvaluationRecipe,
-    Merge, OverlapCount, Precision, Protocol, RateGroup, Recipe, RecipeError, RecipePreset,
-    Schedule, SchedulePoint, SgdRecipe, Window,
+    AdamRecipe, AdamWRecipe, BatchNormMode, BestMetric, CheckpointRecipe, ClassUniformRecipe,
+    ClassWeightsRecipe, EmaRecipe, EvaluationRecipe, Merge, OptimizerRecipe, OverlapCount,
+    Precision, Protocol, RateGroup, Recipe, RecipeError, RecipePreset, Schedule, SchedulePoint,
+    SgdRecipe, WarmUpRecipe, Window, overlay,
 };
 pub use record::{BoundaryScore, EpochRecord, LossMeans, LossTerm, LossValues, Position, Scores};
 pub use train::{Counter, Interrupt, LogEntry, Progress, Resume, Stop, Trained, Trainer, read_log};

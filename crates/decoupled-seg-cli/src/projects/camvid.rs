@@ -1,6 +1,6 @@
 use decoupled_seg::datasets::CamVid;
 use decoupled_seg::datasets::augment::{Augmentation, RandomScale};
-use decoupled_seg::engine::{ClassUniformRecipe, Recipe, Schedule, SgdRecipe};
+use decoupled_seg::engine::{ClassUniformRecipe, OptimizerRecipe, Recipe, Schedule};
 use decoupled_seg::losses::DecoupledLossConfig;
 use decoupled_seg::metrics::BoundaryThreshold;
 use decoupled_seg::synthetic::{self, SyntheticConfig};
@@ -17,7 +17,7 @@ fn recipe() -> Recipe {
         // As their scripts: 8 GPUs with 2 crops make 16; 8 fits one.
         batch: 8,
         // Section 4.1 of the paper: momentum 0.9, weight decay 5e-4, rate 0.01, poly 0.9 per iteration.
-        optimizer: SgdRecipe::default(),
+        optimizer: OptimizerRecipe::default(),
         schedule: Schedule::Poly { power: 0.9 },
         // Section 4.1 scales by 0.75 to 2 and crops 832 pixels, nearly all of a Cityscapes frame's height; 352 is that of
         // these frames.

@@ -3,6 +3,7 @@
 mod batch_norm;
 mod checkpoints;
 mod class_uniform;
+mod class_weights;
 mod ema;
 mod error;
 mod evaluation;
@@ -13,6 +14,8 @@ mod precision;
 mod presets;
 mod protocol;
 mod schedule;
+mod values;
+mod warm_up;
 
 use std::path::Path;
 
@@ -25,17 +28,21 @@ use serde_json::Value;
 pub use batch_norm::BatchNormMode;
 pub use checkpoints::{BestMetric, CheckpointRecipe};
 pub use class_uniform::ClassUniformRecipe;
+pub use class_weights::ClassWeightsRecipe;
 pub use ema::EmaRecipe;
 pub use error::RecipeError;
 pub use evaluation::EvaluationRecipe;
 pub use groups::RateGroup;
-pub use optimizer::SgdRecipe;
+pub use optimizer::{AdamRecipe, AdamWRecipe, OptimizerRecipe, SgdRecipe};
+pub use overlay::overlay;
 pub use precision::Precision;
 pub use presets::RecipePreset;
 pub use protocol::{Merge, OverlapCount, Protocol, Window};
 pub use schedule::{Schedule, SchedulePoint};
+pub use warm_up::WarmUpRecipe;
 
 use crate::files;
+use values::{refuse_unless_above_zero, refuse_unless_share, refused};
 
 /// Everything that decides what a training run does, but for data and network.
 ///
@@ -55,8 +62,7 @@ use crate::files;
 ///     [optimizer]
 ///     learning_rate = 0.005
 /// "#)?;
-/// assert_eq!((recipe.batch, recipe.optimizer.learning_rate), (4, 0.005));
-/// assert_eq!((recipe.optimizer.momentum, recipe.optimizer.dampening), (0.9, 0.0));
+/// assert_eq!((recipe.batch, recipe.optimizer.learning_rate()), (4, 0.005));
 /// assert_eq!(recipe.schedule, Schedule::Poly { power: 0.9 });
 /// # Ok::<(), decoupled_seg_engine::RecipeError>(())
 /// ```
@@ -76,9 +82,12 @@ pub struct Recipe {
     /// Norms still see `batch` images.
     pub accumulate: usize,
     /// The optimizer.
-    pub optimizer: SgdRecipe,
+    pub optimizer: OptimizerRecipe,
     /// How its rate falls.
     pub schedule: Schedule,
+    /// How its rate grows at the start; none: it starts in full. Paper: none.
+    #[serde(default)]
+    pub warm_up: Option<WarmUpRecipe>,
     /// Parts of the network with a rate of their own (backbone slower, head faster); a parameter that several name
     /// takes the last. Paper: none.
     pub rate_groups: Vec<RateGroup>,
@@ -100,12 +109,20 @@ pub struct Recipe {
     pub normalization: Normalization,
     /// The loss. Networks without body and edge are trained with its segmentation and auxiliary terms.
     pub loss: DecoupledLossConfig,
+    /// Class weights of the loss from the training labels; they then take the place of those in `loss`. None: those in
+    /// `loss`. Paper: none.
+    #[serde(default)]
+    pub class_weights: Option<ClassWeightsRecipe>,
     /// How body and edge targets are made.
     pub targets: TargetsOptions,
     /// Validate every so many epochs, and after the last; 0: never.
     pub validate_every: usize,
     /// How to validate.
     pub validation: EvaluationRecipe,
+    /// Stop after so many validations without a better one, by
+    /// [`CheckpointRecipe::best_by`]; none: train all epochs. The schedule stays that of all epochs.
+    #[serde(default)]
+    pub patience: Option<usize>,
     /// When to write checkpoints and which to keep.
     pub checkpoints: CheckpointRecipe,
     /// Read losses back every so many optimizer steps, all in one transfer.
@@ -115,9 +132,10 @@ pub struct Recipe {
 }
 
 /// Fields that a resumed run may change without becoming another run.
-const FREE_FIELDS: [&str; 5] = [
+const FREE_FIELDS: [&str; 6] = [
     "validate_every",
     "validation",
+    "patience",
     "checkpoints",
     "log_every",
     "workers",
@@ -232,27 +250,38 @@ impl Recipe {
         Ok(recipe)
     }
 
-    fn from_value(mut value: Value) -> Result<Self, RecipeError> {
-        let preset = value
-            .as_object_mut()
-            .and_then(|object| object.remove("preset"));
-        let base = match preset {
-            None => Self::default(),
+    /// The learning rate at a point of the run: of the optimizer, by schedule and warm-up.
+    pub fn learning_rate(&self, point: SchedulePoint) -> f64 {
+        let warm_up = self.warm_up.map_or(1.0, |it| it.factor(point.step));
+        self.optimizer.learning_rate() * self.schedule.factor(point) * warm_up
+    }
+
+    fn from_value(value: Value) -> Result<Self, RecipeError> {
+        Self::default().with_changes(value)
+    }
+
+    /// The recipe with what a file would change: any of its keys, at any depth; a `preset` to start from instead of this
+    /// recipe; `none`, a list of keys to take away.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_toml`](Self::from_toml).
+    pub fn with_changes(&self, mut changes: Value) -> Result<Self, RecipeError> {
+        let mut take = |key: &str| changes.as_object_mut()?.remove(key);
+        let base = match take("preset") {
+            None => self.clone(),
             Some(name) => serde_json::from_value::<RecipePreset>(name)
                 .map_err(RecipeError::value_at("preset: "))?
                 .recipe(),
         };
-        let none = value
-            .as_object_mut()
-            .and_then(|object| object.remove("none"));
-        let none: Vec<String> = match none {
+        let none: Vec<String> = match take("none") {
             None => Vec::new(),
             Some(keys) => serde_json::from_value(keys).map_err(RecipeError::value_at("none: "))?,
         };
         let base = none.iter().try_fold(base, |base, key| {
             overlay::overlay(&base, overlay::nested(key, Value::Null))
         })?;
-        let recipe = overlay::overlay(&base, value)?;
+        let recipe = overlay::overlay(&base, changes)?;
         recipe.validate()?;
         Ok(recipe)
     }
@@ -269,6 +298,7 @@ impl Recipe {
             ("accumulate", self.accumulate),
             ("log_every", self.log_every),
             ("checkpoints.keep_last", self.checkpoints.keep_last),
+            ("patience", self.patience.unwrap_or(1)),
             (
                 "checkpoints.every_steps",
                 self.checkpoints.every_steps.unwrap_or(1),
@@ -287,29 +317,21 @@ impl Recipe {
                 expected: "below 2^63",
             });
         }
-        let sgd = &self.optimizer;
-        let above_zero = [
-            ("optimizer.learning_rate", Some(sgd.learning_rate)),
-            ("clip_norm", self.clip_norm),
-        ];
-        for (field, value) in above_zero {
-            if value.is_some_and(|value| !(value > 0.0 && value.is_finite())) {
-                return Err(refused(field, value.unwrap_or(0.0), "above 0"));
-            }
+        self.optimizer.validate()?;
+        if let Some(class_weights) = self.class_weights {
+            class_weights.validate()?;
         }
-        if sgd.weight_decay.is_nan() || sgd.weight_decay < 0.0 {
-            let found = sgd.weight_decay;
-            return Err(refused("optimizer.weight_decay", found, "at least 0"));
+        if let Some(norm) = self.clip_norm {
+            refuse_unless_above_zero("clip_norm", norm)?;
         }
-        let below_one = [
-            ("optimizer.momentum", sgd.momentum),
-            ("optimizer.dampening", sgd.dampening),
-            ("ema.decay", self.ema.map_or(0.0, |ema| ema.decay)),
-        ];
-        for (field, value) in below_one {
-            if !(0.0..1.0).contains(&value) {
-                return Err(refused(field, value, "at least 0 and below 1"));
-            }
+        if let Some(ema) = self.ema {
+            refuse_unless_share("ema.decay", ema.decay)?;
+        }
+        if let Some(warm_up) = self.warm_up
+            && !(warm_up.start > 0.0 && warm_up.start <= 1.0)
+        {
+            let expected = "above 0 and at most 1";
+            return Err(refused("warm_up.start", warm_up.start, expected));
         }
         if let Some(class_uniform) = &self.class_uniform {
             if class_uniform.tile == 0 {
@@ -385,14 +407,6 @@ impl Recipe {
         fields.sort();
         fields.dedup();
         fields
-    }
-}
-
-fn refused(field: &'static str, found: f64, expected: &'static str) -> RecipeError {
-    RecipeError::Value {
-        field,
-        found: found.to_string(),
-        expected,
     }
 }
 
@@ -511,6 +525,26 @@ mod tests {
     }
 
     #[test]
+    fn what_recipes_did_not_have_before_need_not_be_there() {
+        let mut old = serde_json::to_value(Recipe::default()).expect("plain data");
+        let mut remove = |path: &[&str], key: &str| {
+            let table = path.iter().fold(&mut old, |value, key| &mut value[*key]);
+            let removed = table.as_object_mut().expect("a table").remove(key);
+            removed.expect("it is there now");
+        };
+        for key in ["warm_up", "class_weights", "patience", "precision"] {
+            remove(&[], key);
+        }
+        remove(&["optimizer"], "kind");
+        for key in ["dice", "focal", "lovasz"] {
+            remove(&["loss"], key);
+        }
+        // As checkpoints are read, which lay their recipe over no other.
+        let read: Recipe = serde_json::from_value(old).expect("an old recipe");
+        assert_eq!(read, Recipe::default());
+    }
+
+    #[test]
     fn files_are_named_in_errors() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("recipe.json");
@@ -541,7 +575,7 @@ mod tests {
         let changed = recipe
             .with("optimizer.learning_rate", "0.005")
             .expect("a key");
-        assert_eq!(changed.optimizer.learning_rate, 0.005);
+        assert_eq!(changed.optimizer.learning_rate(), 0.005);
         let changed = recipe
             .with("batch_norm", "frozen_statistics")
             .expect("a key");

@@ -9,11 +9,21 @@ use serde_json::{Map, Value};
 
 use super::RecipeError;
 
-/// Lays `over` on `base` and reads the result; a key that the result does not have is an error.
-pub(super) fn overlay<T: Serialize + DeserializeOwned>(
-    base: &T,
-    over: Value,
-) -> Result<T, RecipeError> {
+/// Lays `over` on `base`, key by key and at any depth, and reads the result.
+///
+/// ```
+/// use decoupled_seg_engine::{Protocol, overlay};
+/// use serde_json::json;
+///
+/// let changed = overlay(&Protocol::default(), json!({"flip": true}))?;
+/// assert_eq!(changed, Protocol { flip: true, ..Protocol::default() });
+/// # Ok::<(), decoupled_seg_engine::RecipeError>(())
+/// ```
+///
+/// # Errors
+///
+/// Returns an error at a key that the result does not have, and where a value is of the wrong kind.
+pub fn overlay<T: Serialize + DeserializeOwned>(base: &T, over: Value) -> Result<T, RecipeError> {
     let mut value = serde_json::to_value(base).expect("recipes are plain data");
     check_keys(&over, &value, &mut Vec::new())?;
     merge(&mut value, over.clone());

@@ -4,8 +4,8 @@ use decoupled_seg_losses::{DecoupledLossConfig, TargetsOptions};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BatchNormMode, CheckpointRecipe, ClassUniformRecipe, EvaluationRecipe, Precision, Recipe,
-    Schedule, SgdRecipe,
+    BatchNormMode, CheckpointRecipe, ClassUniformRecipe, EvaluationRecipe, OptimizerRecipe,
+    Precision, Recipe, Schedule, SgdRecipe,
 };
 
 /// Recipes of the paper, of the authors' scripts and of PaddleSeg.
@@ -116,8 +116,9 @@ fn paper() -> Recipe {
         epochs: 175,
         batch: 8,
         accumulate: 1,
-        optimizer: SgdRecipe::default(),
+        optimizer: OptimizerRecipe::default(),
         schedule: Schedule::Poly { power: 0.9 },
+        warm_up: None,
         rate_groups: Vec::new(),
         clip_norm: None,
         batch_norm: BatchNormMode::Train,
@@ -127,9 +128,11 @@ fn paper() -> Recipe {
         class_uniform: Some(ClassUniformRecipe::new(1024)),
         normalization: Normalization::default(),
         loss: DecoupledLossConfig::paper(),
+        class_weights: None,
         targets: TargetsOptions::paper(),
         validate_every: 1,
         validation: EvaluationRecipe::default(),
+        patience: None,
         checkpoints: CheckpointRecipe::default(),
         log_every: 10,
         workers: 2,
@@ -152,7 +155,8 @@ fn script(
             learning_rate: rate,
             weight_decay: 1e-4,
             ..SgdRecipe::default()
-        },
+        }
+        .into(),
         schedule: Schedule::PolyPerEpoch {
             power: 1.0,
             epoch_offset: 1,

@@ -1,3 +1,5 @@
+use std::f64::consts::PI;
+
 use serde::{Deserialize, Serialize};
 
 /// How the learning rate falls over a run.
@@ -6,6 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```text
 /// per iteration   (1 - step / total_steps)^power
+/// cosine          floor + (1 - floor) * (1 + cos(pi * step / total_steps)) / 2
 /// per epoch       (1 - k / epochs)^power                             k = epoch + epoch_offset
 /// rescaled        as per epoch for k < switch_epoch, from there on
 ///                 rescale * (1 - (k - switch_epoch) / (epochs - switch_epoch))^repower
@@ -19,6 +22,13 @@ pub enum Schedule {
     Poly {
         /// Exponent of the decay.
         power: f64,
+    },
+    /// Half a cosine with every optimizer step. Source: Loshchilov and Hutter, ICLR 2017,
+    /// [arXiv:1608.03983](https://arxiv.org/abs/1608.03983), without restarts.
+    Cosine {
+        /// Factor at the end.
+        #[serde(default)]
+        floor: f64,
     },
     /// Polynomial decay once per epoch: the authors' code, with power 1.
     PolyPerEpoch {
@@ -67,11 +77,16 @@ pub struct SchedulePoint {
 }
 
 impl Schedule {
-    /// The factor on the base rate at a point of the run; 0 at and after its end.
+    /// The factor on the base rate at a point of the run. Of all but the constant and the cosine it is 0 at and after the
+    /// end.
     pub fn factor(&self, point: SchedulePoint) -> f64 {
         match *self {
             Self::Constant => 1.0,
             Self::Poly { power } => decay(point.step, point.total_steps, power),
+            Self::Cosine { floor } => {
+                let done = point.step.min(point.total_steps) as f64 / point.total_steps as f64;
+                floor + (1.0 - floor) * (1.0 + (PI * done).cos()) / 2.0
+            }
             Self::PolyPerEpoch {
                 power,
                 epoch_offset,
@@ -136,6 +151,15 @@ mod tests {
             .collect();
         for (rate, expected) in rates.iter().zip([0.008, 0.006, 0.004, 0.002, 0.0]) {
             assert!((rate - expected).abs() < 1e-15, "{rates:?}");
+        }
+    }
+
+    #[test]
+    fn half_a_cosine_ends_at_its_floor() {
+        let schedule = Schedule::Cosine { floor: 0.1 };
+        for (step, expected) in [(0, 1.0), (10, 0.55), (20, 0.1), (25, 0.1)] {
+            let found = schedule.factor(point(step, 0));
+            assert!((found - expected).abs() < 1e-15, "{step}: {found}");
         }
     }
 

@@ -7,7 +7,7 @@
 //! | `session` | the loop over epochs and steps, between two starts of the process |
 //! | `feed` | batches, and their targets on the device |
 //! | `model_in_training` | one optimizer step: forward, `criterion`, backward, `gradients`, `rates`, `ema` |
-//! | `run_folder` | log, curves and checkpoints on the disk |
+//! | `run_folder` | log, curves, events and checkpoints on the disk |
 //!
 //! A plain loop on burn-optim rather than burn-train's `Learner`: the loss has up to five terms that are watched one by
 //! one, a run has to go on from the middle of an epoch with the very same numbers, and a checkpoint has to be one thing
@@ -18,6 +18,7 @@ mod batch_norm;
 mod criterion;
 mod curves;
 mod ema;
+mod events;
 mod feed;
 mod gradients;
 mod interrupt;

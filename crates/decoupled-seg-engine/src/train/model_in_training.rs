@@ -117,13 +117,12 @@ impl<M: SegmentationModel> ModelInTraining<M> {
 
     /// The base rate after `done` steps.
     pub fn learning_rate(&self, done: usize) -> f64 {
-        let factor = self.recipe.schedule.factor(SchedulePoint {
+        self.recipe.learning_rate(SchedulePoint {
             step: done,
             total_steps: self.recipe.epochs * self.steps_per_epoch,
             epoch: done / self.steps_per_epoch,
             epochs: self.recipe.epochs,
-        });
-        self.recipe.optimizer.learning_rate * factor
+        })
     }
 
     /// Waits for the device to finish what was enqueued.

@@ -9,6 +9,8 @@ use crate::record::{EpochRecord, Position};
 pub enum Stop {
     /// All epochs are done.
     Finished,
+    /// [`patience`](crate::Recipe::patience) ended: no validation was better for too long.
+    NoImprovement,
     /// It was asked to stop.
     Interrupted,
 }

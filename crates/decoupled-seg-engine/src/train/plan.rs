@@ -25,6 +25,7 @@ pub(super) struct Plan<M> {
     pub device: Device,
     pub run_folder: Option<PathBuf>,
     pub cache_folder: Option<PathBuf>,
+    pub tensorboard: bool,
     pub resume: Resume,
     pub progress: Progress,
     pub interrupt: Interrupt,

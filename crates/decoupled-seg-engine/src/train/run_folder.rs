@@ -4,6 +4,7 @@ use burn::module::Module;
 
 use super::LogEntry;
 use super::curves::write_curves;
+use super::events::Events;
 use super::log::Log;
 use crate::checkpoint::{Checkpoint, CheckpointStore, Snapshot};
 use crate::recipe::Recipe;
@@ -11,6 +12,7 @@ use crate::record::{EpochRecord, Position};
 use crate::{EngineError, files};
 
 const CHECKPOINTS: &str = "checkpoints";
+const EVENTS: &str = "tensorboard";
 
 /// What a run does with the checkpoints in its folder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +30,7 @@ pub enum Resume {
 pub(super) struct RunFolder {
     path: PathBuf,
     log: Log,
+    events: Option<Events>,
     store: CheckpointStore,
     last: Option<PathBuf>,
 }
@@ -52,7 +55,8 @@ impl RunFolder {
             }
             (_, latest) => latest?,
         };
-        let fields = recipe.differences(&checkpoint.state().recipe);
+        let run = &checkpoint.state().recipe;
+        let fields = recipe.clone().with_weights_of_run(run).differences(run);
         if !fields.is_empty() {
             return Err(EngineError::OtherRecipe {
                 path: checkpoint.folder().to_path_buf(),
@@ -62,12 +66,21 @@ impl RunFolder {
         Ok(Some(checkpoint))
     }
 
-    /// Opens the folder to go on at `position`.
-    pub fn open(path: &Path, recipe: &Recipe, position: Position) -> Result<Self, EngineError> {
+    /// Opens the folder to go on at `position`, with events for TensorBoard if they are wanted.
+    pub fn open(
+        path: &Path,
+        recipe: &Recipe,
+        position: Position,
+        events: bool,
+    ) -> Result<Self, EngineError> {
         files::create_dir(path)?;
         recipe.write(path.join("recipe.toml"))?;
         let store = CheckpointStore::create(path.join(CHECKPOINTS), recipe.checkpoints)?;
         let log = Log::open(&path.join("log.jsonl"), position.step)?;
+        let events = match events {
+            true => Some(Events::open(&path.join(EVENTS), position.step)?),
+            false => None,
+        };
         let last = store
             .latest()
             .ok()
@@ -75,16 +88,23 @@ impl RunFolder {
         Ok(Self {
             path: path.to_path_buf(),
             log,
+            events,
             store,
             last,
         })
     }
 
     pub fn log(&mut self, entry: &LogEntry) -> Result<(), EngineError> {
+        if let Some(events) = &mut self.events {
+            events.log(entry)?;
+        }
         Ok(self.log.write(entry)?)
     }
 
     pub fn flush(&mut self) -> Result<(), EngineError> {
+        if let Some(events) = &mut self.events {
+            events.flush()?;
+        }
         Ok(self.log.flush()?)
     }
 

@@ -75,7 +75,7 @@ impl Clock {
 
 impl<'a, M: SegmentationModel> Session<'a, M> {
     pub fn start(
-        plan: Plan<M>,
+        mut plan: Plan<M>,
         train: Arc<dyn SegmentationDataset>,
         validation: Option<&'a dyn SegmentationDataset>,
     ) -> Result<Self, EngineError> {
@@ -86,6 +86,10 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             unseen_classes(validation, Split::Val)?;
         }
         let checkpoint = plan.checkpoint()?;
+        plan.recipe = match &checkpoint {
+            Some(checkpoint) => plan.recipe.with_weights_of_run(&checkpoint.state().recipe),
+            None => plan.recipe.with_weights_of(&*train)?,
+        };
         if let Some(folder) = &plan.run_folder {
             files::create_dir(folder)?;
         }
@@ -107,7 +111,10 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             None => Default::default(),
         };
         let folder = match plan.run_folder {
-            Some(path) => Some(RunFolder::open(&path, &plan.recipe, position)?),
+            Some(path) => {
+                let recipe = &plan.recipe;
+                Some(RunFolder::open(&path, recipe, position, plan.tensorboard)?)
+            }
             None => None,
         };
         let total_steps = plan.recipe.epochs * steps_per_epoch;
@@ -200,6 +207,9 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
 
     fn epochs(&mut self) -> Result<Stop, EngineError> {
         while self.position.epoch < self.recipe.epochs {
+            if self.is_out_of_patience() {
+                return Ok(Stop::NoImprovement);
+            }
             self.epoch()?;
             if self.interrupt.is_requested() {
                 self.checkpoint(None)?;
@@ -208,6 +218,25 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             self.end_epoch()?;
         }
         Ok(Stop::Finished)
+    }
+
+    /// Read off the history, which a resumed run has too.
+    fn is_out_of_patience(&self) -> bool {
+        let metric = self.recipe.checkpoints.best_by;
+        let scores = self
+            .history
+            .iter()
+            .filter_map(|record| record.scores.as_ref());
+        let (mut best, mut since) = (f64::NEG_INFINITY, 0);
+        for score in scores.map(|scores| scores.by(metric)) {
+            match score {
+                Some(score) if score > best => (best, since) = (score, 0),
+                _ => since += 1,
+            }
+        }
+        self.recipe
+            .patience
+            .is_some_and(|patience| since >= patience)
     }
 
     /// Trains the rest of the current epoch, or until an interrupt.

@@ -45,6 +45,7 @@ use crate::record::EpochRecord;
 /// log.jsonl      a line for every step, epoch and checkpoint (read_log)
 /// losses.svg     the loss terms by epoch
 /// scores.svg     the validations by epoch
+/// tensorboard/   event files, if they are wanted (with_tensorboard)
 /// checkpoints/   the last ones and the best one (CheckpointStore)
 /// ```
 ///
@@ -72,6 +73,7 @@ impl<M: SegmentationModel> Trainer<M> {
                 device,
                 run_folder: None,
                 cache_folder: None,
+                tensorboard: false,
                 resume: Resume::Never,
                 progress: Progress::Silent,
                 interrupt: Interrupt::new(),
@@ -92,6 +94,12 @@ impl<M: SegmentationModel> Trainer<M> {
     /// is kept beside the data ([`SegmentationDataset::cache_folder`]), or in the run's folder where that cannot be written.
     pub fn with_cache_folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.plan.cache_folder = Some(folder.as_ref().to_path_buf());
+        self
+    }
+
+    /// Whether the run's folder also gets `tensorboard/`, event files with losses, learning rate and validations.
+    pub fn with_tensorboard(mut self, tensorboard: bool) -> Self {
+        self.plan.tensorboard = tensorboard;
         self
     }
 

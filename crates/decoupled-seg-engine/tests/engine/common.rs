@@ -185,7 +185,8 @@ pub fn recipe() -> Recipe {
         optimizer: SgdRecipe {
             learning_rate: 0.02,
             ..SgdRecipe::default()
-        },
+        }
+        .into(),
         augmentation: Augmentation::paper(Size::square(16)),
         class_uniform: None,
         log_every: 4,

@@ -3,8 +3,10 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use decoupled_seg_engine::{
-    CheckpointStore, EmaRecipe, EngineError, Interrupt, LossValues, Recipe, Resume, Stop,
+    AdamWRecipe, BatchNormMode, CheckpointStore, ClassWeightsRecipe, EmaRecipe, EngineError,
+    Interrupt, LossValues, Recipe, Resume, Schedule, Stop, WarmUpRecipe,
 };
+use decoupled_seg_losses::ClassWeights;
 
 use super::common::*;
 
@@ -78,6 +80,102 @@ fn so_is_one_with_averages_accumulation_and_clipping() {
 }
 
 #[test]
+fn so_is_one_with_adam_w_warm_up_and_weights_from_the_data() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    let mut recipe = recipe();
+    recipe.optimizer = AdamWRecipe::default().into();
+    recipe.schedule = Schedule::Cosine { floor: 0.01 };
+    recipe.warm_up = Some(WarmUpRecipe::new(8));
+    recipe.class_weights = Some(ClassWeightsRecipe::MedianFrequency);
+    let expected = whole_run(&recipe, &whole);
+    // The labels are read twice before the first step: for classes that are not there, and for the weights.
+    let interrupted = interrupted_run(&recipe, &parts, &[27, 30]);
+    assert_same(expected, interrupted);
+
+    let [whole, parts] = [whole, parts].map(|run| {
+        let written = Recipe::read(run.join("recipe.toml")).expect("written by the run");
+        assert_eq!(written.class_weights, recipe.class_weights);
+        written.loss.segmentation.class_weights
+    });
+    let ClassWeights::Fixed(weights) = &whole else {
+        panic!("resolved, got {whole:?}");
+    };
+    // Most is ground; boxes and discs are about as rare as each other.
+    assert!(weights[0] < 0.5 && weights[1] > 0.7 && weights[2] > 0.7);
+    assert_eq!(whole, parts);
+}
+
+#[test]
+fn patience_ends_and_survives_an_interrupt() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    // Nothing is learnt, so no validation is better than the first.
+    recipe.optimizer = recipe.optimizer.with_learning_rate(1e-20);
+    recipe.batch_norm = BatchNormMode::FrozenStatistics;
+    (recipe.epochs, recipe.patience) = (10, Some(2));
+    let fit = |images: Rectangles, interrupt: Interrupt| {
+        trainer(recipe.clone(), Some(folder.path()))
+            .with_resume(Resume::IfPresent)
+            .with_interrupt(interrupt)
+            .fit(Arc::new(images), Some(&Rectangles::new(2, 24)))
+            .expect("ends cleanly")
+    };
+    let interrupt = Interrupt::new();
+    let mut images = Rectangles::new(12, 24);
+    // 12 labels for the check, 12 images for the first epoch.
+    images.interrupt_at = Some((30, interrupt.clone()));
+    let trained = fit(images, interrupt);
+    assert_eq!(trained.stop, Stop::Interrupted);
+    assert!(trained.position.epoch < 3, "{:?}", trained.position);
+    for _ in 0..2 {
+        let trained = fit(Rectangles::new(12, 24), Interrupt::new());
+        assert_eq!(trained.stop, Stop::NoImprovement);
+        assert_eq!((trained.history.len(), trained.position.step), (3, 18));
+    }
+}
+
+#[test]
+fn each_session_writes_its_events() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    for patience in [None, Some(1)] {
+        // Patience is no other run; nothing is left to train.
+        recipe.patience = patience;
+        trainer(recipe.clone(), Some(folder.path()))
+            .with_resume(Resume::IfPresent)
+            .with_tensorboard(true)
+            .fit(train_set(), Some(&Rectangles::new(2, 24)))
+            .expect("trains");
+    }
+    let files = std::fs::read_dir(folder.path().join("tensorboard")).expect("a folder");
+    let mut files: Vec<_> = files.map(|file| file.expect("readable").path()).collect();
+    files.sort();
+    let [first, second] = &files[..] else {
+        panic!("a file a session, got {files:?}");
+    };
+    let tags = [
+        "loss/total",
+        "loss/edge",
+        "train/learning_rate",
+        "validation/mean_iou",
+    ];
+    let count = |file: &Path, tag: &str| {
+        let bytes = std::fs::read(file).expect("readable");
+        bytes
+            .windows(tag.len())
+            .filter(|part| *part == tag.as_bytes())
+            .count()
+    };
+    assert_eq!(tags.map(|tag| count(first, tag)), [6, 6, 6, 1]);
+    assert_eq!(tags.map(|tag| count(second, tag)), [0; 4]);
+}
+
+#[test]
 fn the_newest_whole_checkpoint_is_taken() {
     let _turn = alone();
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -123,7 +221,7 @@ fn another_recipe_or_a_finished_folder_is_refused() {
     assert!(matches!(error, EngineError::RunExists { .. }), "{error:?}");
 
     let mut other = recipe.clone();
-    other.optimizer.learning_rate = 0.5;
+    other.optimizer = other.optimizer.with_learning_rate(0.5);
     other.log_every = 1;
     let error = fit(&other, Resume::Must).expect_err("another rate");
     assert!(

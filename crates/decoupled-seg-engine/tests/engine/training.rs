@@ -10,7 +10,7 @@ use decoupled_seg_datasets::{
 };
 use decoupled_seg_engine::{
     BatchNormMode, CheckpointStore, ClassUniformRecipe, EmaRecipe, EngineError, EvaluationRecipe,
-    Evaluator, LossTerm, Precision, RateGroup, Recipe, Resume, Stop, Trained, Trainer,
+    Evaluator, LossTerm, Precision, RateGroup, Recipe, Resume, SgdRecipe, Stop, Trained, Trainer,
 };
 use decoupled_seg_metrics::BoundaryThreshold;
 use decoupled_seg_nn::{SegmentationModel, SegmentationOutput};
@@ -27,7 +27,7 @@ fn two_images_are_overfitted(#[case] precision: Precision) {
     recipe.precision = precision;
     recipe.augmentation = Augmentation::default();
     recipe.epochs = 200;
-    recipe.optimizer.learning_rate = 0.05;
+    recipe.optimizer = recipe.optimizer.with_learning_rate(0.05);
     recipe.validate_every = 0;
     let images = Arc::new(Rectangles::new(2, 24));
     let trained = trainer(recipe.clone(), None)
@@ -119,7 +119,12 @@ fn accumulated_batches_average_their_gradients() {
         recipe.accumulate = accumulate;
         recipe.epochs = 2;
         recipe.batch_norm = BatchNormMode::FrozenStatistics;
-        recipe.optimizer.momentum = 0.0;
+        recipe.optimizer = SgdRecipe {
+            learning_rate: recipe.optimizer.learning_rate(),
+            momentum: 0.0,
+            ..SgdRecipe::default()
+        }
+        .into();
         let device = Device::default().autodiff();
         let mut net = TinyNet::new(4, false, &device);
         net.dropout.prob = 0.0;
