@@ -31,12 +31,17 @@ impl CheckpointArgs {
 
 /// The best checkpoint of a run by the run's own measure, or the newest if none was validated.
 pub(crate) fn best(out: &Path) -> Result<Checkpoint, CliError> {
-    let newest = store(out, CheckpointRecipe::default()).latest()?;
+    let newest = newest(out)?;
     match store(out, newest.state().recipe.checkpoints).best() {
         Err(EngineError::NoCheckpoint { .. }) => Ok(newest),
         // A damaged one is named: another in its place would be judged under its name.
         best => Ok(best?),
     }
+}
+
+/// The newest checkpoint of a run.
+pub(crate) fn newest(out: &Path) -> Result<Checkpoint, CliError> {
+    Ok(store(out, CheckpointRecipe::default()).latest()?)
 }
 
 /// Whether there is no checkpoint yet, not even a damaged one.

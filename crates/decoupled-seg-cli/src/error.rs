@@ -1,10 +1,13 @@
+use std::error::Error;
 use std::path::PathBuf;
 
 use decoupled_seg::datasets::DatasetError;
 use decoupled_seg::engine::{EngineError, FileError, RecipeError};
 use decoupled_seg::network::UnknownNetwork;
+use decoupled_seg::viz::VizError;
 use decoupled_seg::weights::WeightsError;
 use decoupled_seg_pretrained::PretrainedError;
+use decoupled_seg_study::StudyError;
 use decoupled_seg_video::VideoError;
 
 /// Why a command failed.
@@ -142,6 +145,37 @@ pub enum CliError {
     /// A video cannot be read or written. Whole frames before were written.
     #[error(transparent)]
     Video(#[from] VideoError),
+    /// A study cannot be read, run or reported.
+    #[error("{}", with_causes(.0))]
+    Study(#[from] StudyError),
+    /// The settings of a study's variant are not those of a training.
+    #[error("variant `{variant}`: {source}")]
+    Settings {
+        /// The variant.
+        variant: String,
+        /// What is wrong with them.
+        source: Box<toml::de::Error>,
+    },
+    /// `scenes` beside other data.
+    #[error("`scenes` is for `data = \"street_scenes\"` only: remove it or change the data")]
+    NoScenes,
+    /// A fold leaves out nothing, or all.
+    #[error(
+        "the fold `{pattern}` leaves out {left_out} of {images} training images, expected a part of them; their names are like `{example}`"
+    )]
+    EmptyFold {
+        /// Its pattern.
+        pattern: String,
+        /// Images that it leaves out.
+        left_out: usize,
+        /// Images that there are.
+        images: usize,
+        /// Name of one of them.
+        example: String,
+    },
+    /// A picture cannot be written.
+    #[error(transparent)]
+    Picture(#[from] VizError),
     /// The recipe cannot be read or used.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
@@ -159,6 +193,17 @@ pub enum CliError {
         /// The cause.
         source: std::io::Error,
     },
+}
+
+/// What a study says of a failed run is nothing without what the run said.
+fn with_causes(error: &StudyError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 fn one_of(names: &[&str]) -> String {

@@ -6,6 +6,7 @@
 //! decoupled-seg eval --data camvid --scales 0.5 1 2 --flip
 //! decoupled-seg predict --out runs/camvid 'photos/*/*.jpg' --kinds overlay edge
 //! decoupled-seg train --data path/to/dataset.toml           # your own images and masks, without code
+//! decoupled-seg study run studies/street_scenes_small.toml  # variants x seeds, and their comparison
 //! ```
 //!
 //! Runs go to `runs/<name>`. Every command tells its options with `--help`. With a reader or a recipe of your own, a
@@ -44,6 +45,7 @@ mod projects;
 mod score;
 mod source;
 mod start;
+mod study;
 mod submit;
 mod summary;
 mod train;
@@ -74,7 +76,7 @@ struct Cli {
     about = "Trains, judges and uses segmentation networks with decoupled body and edge"
 )]
 struct CliWithData {
-    /// The data set: bdd100k, camvid, cityscapes, kitti, mapillary, or the path of a dataset.toml.
+    /// The data set: bdd100k, camvid, cityscapes, kitti, mapillary, street_scenes (made up), or the path of a dataset.toml.
     #[arg(long, global = true, value_name = "NAME|FILE")]
     data: Option<String>,
     #[command(subcommand)]
@@ -99,6 +101,8 @@ enum Command {
     Score(score::ScoreArgs),
     /// Look into a file of weights, or convert it.
     Weights(weights::WeightsArgs),
+    /// Train variants of a network with several seeds, and compare them.
+    Study(study::StudyArgs),
     /// Parameters and operations of a network, part by part.
     Summary(summary::SummaryArgs),
     /// Time the predictions of a network.
@@ -202,6 +206,7 @@ impl Command {
                 | Self::Weights(_)
                 | Self::Summary(_)
                 | Self::Bench(_)
+                | Self::Study(_)
         );
         !by_themselves
     }
@@ -216,6 +221,7 @@ impl Command {
             Self::Export(args) => export::run(project, &args),
             Self::Score(args) => score::run(project, &args),
             Self::Weights(args) => weights::run(args),
+            Self::Study(args) => study::run(project, args),
             Self::Summary(args) => summary::run(&args),
             Self::Bench(args) => bench::run(&args),
         }

@@ -16,6 +16,9 @@ pub type OpenSplit = Box<dyn Fn(&Path, Split) -> Opened + Send + Sync>;
 /// What `--variant` calls the form that is none of the variants.
 const DEFAULT: &str = "default";
 
+/// Name of a project for commands on a run: its folder is `--out`.
+const WITHOUT_DATA: &str = "run";
+
 type Synthesize = Box<dyn Fn(&Path) -> Result<(), DatasetError> + Send + Sync>;
 
 /// Another form of a project's data: other folds, labels or images.
@@ -73,10 +76,15 @@ impl Project {
 
     /// For commands on a run that need no data: its folder is `--out`.
     pub(crate) fn without_data() -> Self {
-        Self::new("run", "", Recipe::default(), |_, _| Opened {
+        Self::new(WITHOUT_DATA, "", Recipe::default(), |_, _| Opened {
             dataset: None,
             problems: Vec::new(),
         })
+    }
+
+    /// Whether it is [`without_data`](Self::without_data).
+    pub(crate) fn is_without_data(&self) -> bool {
+        self.name == WITHOUT_DATA && self.root.as_os_str().is_empty()
     }
 
     /// Adds a form of the data that `--variant` may name.

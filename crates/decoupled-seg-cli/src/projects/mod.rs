@@ -6,20 +6,23 @@ mod cityscapes;
 mod custom;
 mod kitti;
 mod mapillary;
+mod street_scenes;
 
 use std::path::Path;
 
 use crate::{CliError, Project};
+pub(crate) use street_scenes::Scenes;
 
 /// A project and the name by which `--data` finds it.
 type Named = (&'static str, fn() -> Project);
 
-const ALL: [Named; 5] = [
+const ALL: [Named; 6] = [
     ("bdd100k", Project::bdd100k),
     ("camvid", Project::camvid),
     ("cityscapes", Project::cityscapes),
     ("kitti", Project::kitti),
     ("mapillary", Project::mapillary),
+    (Project::STREET_SCENES, Project::street_scenes),
 ];
 
 /// What `--data` may be, in words.

@@ -1,0 +1,67 @@
+//! Reports of runs that no study made.
+
+use std::path::{Path, PathBuf};
+
+use decoupled_seg::DecoupledSegNetConfig;
+use decoupled_seg::cost::Outputs;
+use decoupled_seg::engine::CheckpointState;
+use decoupled_seg::types::Size;
+use decoupled_seg_study::{ReportedRun, RunResult, StudyReport, VariantReport};
+
+use super::results;
+use crate::{CliError, checkpoint};
+
+/// The report of run folders, by the validation of their best checkpoints, which is what `eval` finds.
+pub(super) fn report(folders: &[PathBuf]) -> Result<StudyReport, CliError> {
+    // What a run is apart from its seed, and the variant.
+    let mut variants: Vec<(serde_json::Value, VariantReport)> = Vec::new();
+    for folder in folders {
+        let best = checkpoint::best(folder)?;
+        // The last checkpoint has the whole history.
+        let last = checkpoint::newest(folder)?;
+        let state = best.state();
+        let run = ReportedRun {
+            seed: state.recipe.seed,
+            fold: None,
+            result: result(state, last.state()),
+        };
+        let kind = kind(state);
+        match variants.iter_mut().find(|(other, _)| *other == kind) {
+            Some((_, variant)) => variant.runs.push(run),
+            None => variants.push((kind, VariantReport::new(name(folder), vec![run]))),
+        }
+    }
+    let variants = variants.into_iter().map(|(_, variant)| variant);
+    Ok(StudyReport::of_variants("Runs", variants.collect()))
+}
+
+fn result(best: &CheckpointState, last: &CheckpointState) -> RunResult {
+    let network: Option<DecoupledSegNetConfig> = serde_json::from_value(best.network.clone()).ok();
+    let size = best.recipe.augmentation.crop.unwrap_or(Size::square(512));
+    let least = best.recipe.validation.protocol.min_size;
+    let cost = network.map(|network| {
+        let parameters = network.cost(size, Outputs::All).total().parameters;
+        (parameters, results::macs(&network, size, least))
+    });
+    let result = match &best.scores {
+        Some(scores) => results::of_scores(scores, &best.classes.names(), &last.history),
+        None => results::of_history(&last.history),
+    };
+    RunResult {
+        parameters: cost.map(|(parameters, _)| parameters),
+        macs: cost.map(|(_, macs)| macs),
+        ..result
+    }
+}
+
+/// Everything that decides how a run ends but its seed.
+fn kind(state: &CheckpointState) -> serde_json::Value {
+    let mut recipe = state.recipe.clone();
+    recipe.seed = 0;
+    serde_json::json!([recipe, state.network, state.classes])
+}
+
+fn name(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or(folder.as_os_str());
+    name.to_string_lossy().into_owned()
+}

@@ -1,0 +1,235 @@
+use std::path::PathBuf;
+
+use decoupled_seg::DecoupledSegNetConfig;
+use decoupled_seg::engine::{Recipe, RecipeError, overlay};
+use decoupled_seg::network::NetworkPreset;
+use decoupled_seg_study::PlannedRun;
+use serde::Deserialize;
+use toml::Table;
+
+use crate::projects::Scenes;
+use crate::{CliError, Project};
+
+/// What `base` and `changes` of a study file may say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Settings {
+    /// The data set, as `--data` names it; that of the program unless given.
+    data: Option<String>,
+    /// Its folder.
+    pub root: Option<PathBuf>,
+    /// Another form of it, as `--variant` names it.
+    pub variant: Option<String>,
+    /// Work on a tiny made-up data set of the same layout instead.
+    #[serde(default)]
+    pub synthetic: bool,
+    /// How many street scenes and how large, for `data = "street_scenes"`.
+    scenes: Option<Scenes>,
+    /// Train on the images at this scale, made once and kept on disk.
+    pub resized: Option<f64>,
+    /// The network.
+    #[serde(default)]
+    network: NetworkSettings,
+    /// What the network starts from: a run, or a file of weights.
+    pub start: Option<PathBuf>,
+    /// What differs from the recipe of the data set, or from its `preset`.
+    #[serde(default)]
+    recipe: Table,
+    /// Validation pictures to keep for the report.
+    #[serde(default = "default_pictures")]
+    pub pictures: usize,
+}
+
+fn default_pictures() -> usize {
+    4
+}
+
+/// The network by its name, and what differs from it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct NetworkSettings {
+    /// As `--network` names it.
+    name: String,
+    /// Whether it decouples body and edge.
+    module: bool,
+    /// Whether the decoder reads low-level features, F_fine in the paper.
+    fine: bool,
+    /// Whether an auxiliary head predicts from the third stage.
+    auxiliary: bool,
+    /// Changes of the backbone's configuration.
+    backbone: Table,
+    /// Changes of the context head's configuration.
+    context: Table,
+    /// Changes of the decoupled head's configuration.
+    head: Table,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> Self {
+        Self {
+            name: "tiny".to_string(),
+            module: true,
+            fine: true,
+            auxiliary: false,
+            backbone: Table::new(),
+            context: Table::new(),
+            head: Table::new(),
+        }
+    }
+}
+
+impl Settings {
+    pub fn of(run: &PlannedRun) -> Result<Self, CliError> {
+        let settings = run.settings.clone();
+        settings.try_into().map_err(|source| CliError::Settings {
+            variant: run.variant.clone(),
+            source: Box::new(source),
+        })
+    }
+
+    /// The project that is named, if one is.
+    pub fn project(&self) -> Result<Option<Project>, CliError> {
+        match (self.data.as_deref(), self.scenes) {
+            (Some(Project::STREET_SCENES), Some(scenes)) => {
+                Ok(Some(Project::street_scenes_of(scenes)))
+            }
+            (_, Some(_)) => Err(CliError::NoScenes),
+            (Some(data), None) => Project::of(data).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    pub fn recipe(&self, project: &Project, seed: u64) -> Result<Recipe, RecipeError> {
+        let mut recipe = project.recipe.with_changes(json(&self.recipe))?;
+        recipe.seed = seed;
+        if recipe.validation.boundary.is_empty() {
+            recipe.validation.boundary = project.boundary.clone();
+        }
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    pub fn network(&self, num_classes: usize) -> Result<DecoupledSegNetConfig, CliError> {
+        let settings = &self.network;
+        let preset: NetworkPreset = settings.name.parse()?;
+        let mut network = preset.config(num_classes);
+        if !settings.backbone.is_empty() {
+            let backbone = overlay(&network.backbone, json(&settings.backbone))?;
+            network = network.with_backbone(backbone);
+        }
+        if !settings.context.is_empty() {
+            let context = overlay(&network.context, json(&settings.context))?;
+            network = network.with_context(context);
+        }
+        if !settings.fine {
+            network = network.with_fine_channels(None);
+        }
+        if !settings.head.is_empty() {
+            let mut changed = Ok(());
+            network = network.map_head(|head| {
+                overlay(&head, json(&settings.head)).unwrap_or_else(|error| {
+                    changed = Err(error);
+                    head
+                })
+            });
+            changed?;
+        }
+        network = network.with_auxiliary(settings.auxiliary);
+        Ok(match settings.module {
+            true => network,
+            false => network.plain(),
+        })
+    }
+}
+
+fn json(table: &Table) -> serde_json::Value {
+    serde_json::to_value(table).expect("TOML is JSON but for dates, which serialise as tables")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    use decoupled_seg::cost::Outputs;
+    use decoupled_seg::types::Size;
+    use decoupled_seg_study::{Study, StudyFile};
+
+    use super::*;
+
+    fn network(text: &str) -> Result<DecoupledSegNetConfig, CliError> {
+        let settings: Settings = toml::from_str(&format!("[network]\n{text}")).expect("known keys");
+        settings.network(5)
+    }
+
+    #[test]
+    fn networks_are_changed_by_their_configurations_names() {
+        let macs = |text: &str| {
+            let network = network(text).expect("a network");
+            let cost = network.cost(Size::square(64), Outputs::Segmentation);
+            cost.total().conv_macs
+        };
+        let whole = macs("");
+        for smaller in [
+            "module = false",
+            "fine = false",
+            "backbone = { resnet = { width = 4 } }",
+            "head = { body_edge = { downsampling = \"bilinear\" } }",
+        ] {
+            assert!(macs(smaller) < whole, "{smaller}");
+        }
+        let conv = macs("head = { body_edge = { downsampling = \"conv\" } }");
+        assert!(conv > whole);
+    }
+
+    #[test]
+    fn the_studies_that_are_shipped_can_be_trained() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../studies");
+        let pattern = format!("{}/**/*.toml", root.display());
+        let files: Vec<_> = glob::glob(&pattern).expect("a pattern").collect();
+        assert!(files.len() >= 22, "{} studies", files.len());
+        for file in files {
+            let file = file.expect("readable");
+            let name = file.display();
+            let study = StudyFile::read(&file).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            let study = Study::new(study, Path::new("no such folder")).expect("a study");
+            let plan = study.plan().expect("nothing is there");
+            let mut kinds = HashSet::new();
+            for (run, _) in plan.runs.iter().filter(|(run, _)| run.seed == 1) {
+                let variant = format!("{name}, {}", run.variant);
+                let settings =
+                    Settings::of(run).unwrap_or_else(|error| panic!("{variant}: {error}"));
+                let project = settings.project().expect("a known data set");
+                let project = project.expect("a data set");
+                let recipe = settings
+                    .recipe(&project, run.seed)
+                    .unwrap_or_else(|error| panic!("{variant}: {error}"));
+                assert!(!recipe.validation.boundary.is_empty(), "{variant}");
+                let network = settings
+                    .network(11)
+                    .unwrap_or_else(|error| panic!("{variant}: {error}"));
+                // Panics where the parts do not fit, or the pictures are too small.
+                let size = recipe.augmentation.crop.unwrap_or(Size::new(64, 96));
+                network.cost(size, Outputs::All);
+                let recipe = serde_json::to_value(&recipe).expect("plain data");
+                let kind = format!("{recipe} {network} {:?}", settings.start);
+                assert!(kinds.insert(kind), "{variant} is another variant's twin");
+            }
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, expected) in [
+            ("name = \"resnet\"", "no network is named `resnet`"),
+            ("head = { width = 3 }", "unknown key `width`"),
+            (
+                "head = { body_edge = { downsampling = \"cubic\" } }",
+                "unknown variant `cubic`",
+            ),
+        ] {
+            let error = network(text).expect_err(text).to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}
