@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use decoupled_seg::datasets::DatasetError;
 use decoupled_seg::engine::{EngineError, FileError, RecipeError};
+use decoupled_seg::metrics::MetricsError;
 use decoupled_seg::network::UnknownNetwork;
 use decoupled_seg::viz::VizError;
 use decoupled_seg::weights::WeightsError;
@@ -173,6 +174,9 @@ pub enum CliError {
         /// Name of one of them.
         example: String,
     },
+    /// Predictions cannot be scored.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// A picture cannot be written.
     #[error(transparent)]
     Picture(#[from] VizError),

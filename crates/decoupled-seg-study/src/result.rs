@@ -54,7 +54,7 @@ pub struct BoundaryResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartScore {
-    /// Name of the score, such as `IoU`.
+    /// Name of the score and of what the parts are, such as `IoU by class`.
     pub score: String,
     /// Name of the part, such as `road`.
     pub part: String,

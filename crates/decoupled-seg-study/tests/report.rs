@@ -46,7 +46,7 @@ fn train(run: &PlannedRun) -> Result<Option<RunResult>, String> {
         f: (run.seed > 1).then_some(value),
     };
     let part = |name: &str, value| PartScore {
-        score: "IoU".into(),
+        score: "IoU by class".into(),
         part: name.into(),
         value,
     };
@@ -98,6 +98,7 @@ fn markdown_and_csv_hold_what_the_runs_gave() {
         "Warning: 6 of 6 differences lie within the spread of the runs. They show nothing, in either direction.",
         "| precision 1 px | 31.87 ± 1.63 | 33.37 ± 0.84 (+1.50) | 32.00 ± 1.67 (+0.13) |",
         "| road | 92.00 ± 1.00 | 92.00 ± 1.00 (+0.00) | 92.00 ± 1.00 (+0.00) |",
+        "## IoU by class",
         "| plain | 1 | 57.20 | - | - |",
     ] {
         assert!(text.lines().any(|line| line == row), "{row}\n{text}");
@@ -111,7 +112,7 @@ fn markdown_and_csv_hold_what_the_runs_gave() {
     for line in [
         "plain,,1,mean IoU,,57.2",
         "plain,,1,F 1 px,,",
-        "module,,3,IoU,road,93",
+        "module,,3,IoU by class,road,93",
     ] {
         assert!(csv.lines().any(|found| found == line), "{line}\n{csv}");
     }

@@ -2,8 +2,9 @@
 
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::cost::Outputs;
+use decoupled_seg::datasets::{LabelMap, Sample};
 use decoupled_seg::engine::{EpochRecord, EvaluationReport, Scores};
-use decoupled_seg::metrics::Aggregation;
+use decoupled_seg::metrics::{Aggregation, MetricsError, ObjectRecall};
 use decoupled_seg::types::Size;
 use decoupled_seg_study::{BoundaryResult, History, PartScore, RunResult, Score};
 
@@ -31,13 +32,51 @@ pub(super) fn of_evaluation(report: &EvaluationReport, history: &[EpochRecord]) 
         });
         for (class, score) in report.classes.names().into_iter().zip(of_classes) {
             result.parts.push(PartScore {
-                score: format!("F {threshold}"),
+                score: format!("F {threshold} by class"),
                 part: class.to_string(),
                 value: score.map(|score| 100.0 * score.f),
             });
         }
     }
     result
+}
+
+/// Areas of objects at which a range ends, in pixels.
+const AREAS: [usize; 3] = [100, 1_000, 10_000];
+
+/// Looks at the objects of a validation.
+pub(super) struct Objects {
+    recall: ObjectRecall,
+    failed: Option<MetricsError>,
+}
+
+impl Objects {
+    pub fn new(num_classes: usize) -> Self {
+        Self {
+            recall: ObjectRecall::new(num_classes, AREAS),
+            failed: None,
+        }
+    }
+
+    pub fn add(&mut self, sample: &Sample, prediction: &LabelMap) {
+        let (labels, size) = (&sample.labels.data, sample.size());
+        let updated = self.recall.update(labels, &prediction.data, size);
+        self.failed = self.failed.take().or(updated.err());
+    }
+
+    /// The scores, in percent.
+    pub fn finish(self) -> Result<Vec<PartScore>, MetricsError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let scores = self.recall.names().into_iter().zip(self.recall.recall());
+        let scores = scores.map(|(part, recall)| PartScore {
+            score: "recall by area of object".to_string(),
+            part,
+            value: recall.map(|recall| 100.0 * recall),
+        });
+        Ok(scores.collect())
+    }
 }
 
 /// What a checkpoint knows of its validation.
@@ -75,7 +114,7 @@ fn scores(mean_iou: Option<f64>, pixel_accuracy: Option<f64>) -> Vec<Score> {
 
 fn class_iou(classes: &[&str], iou: &[Option<f64>]) -> Vec<PartScore> {
     let parts = classes.iter().zip(iou).map(|(class, iou)| PartScore {
-        score: "IoU".to_string(),
+        score: "IoU by class".to_string(),
         part: class.to_string(),
         value: iou.map(|iou| 100.0 * iou),
     });

@@ -11,7 +11,7 @@ use decoupled_seg::engine::{Evaluator, Interrupt, Progress, Resume, Stop, Traine
 use decoupled_seg_study::{Fold, PlannedRun, RunResult};
 
 use super::pictures::Pictures;
-use super::results;
+use super::results::{self, Objects};
 use super::settings::Settings;
 use crate::args::DataArgs;
 use crate::start::Start;
@@ -89,6 +89,7 @@ impl<'a> Training<'a> {
         evaluation.max_images = None;
         let least = evaluation.protocol.min_size;
         let mut pictures = Pictures::new(&run.folder, settings.pictures, val.classes())?;
+        let mut objects = Objects::new(val.classes().num_classes());
         let mut size = None;
         let report = Evaluator::new(evaluation, recipe.normalization, &device).evaluate_with(
             &model,
@@ -96,16 +97,16 @@ impl<'a> Training<'a> {
             |sample, prediction| {
                 size.get_or_insert(sample.size());
                 pictures.add(sample, prediction);
+                objects.add(sample, prediction);
             },
         )?;
         pictures.finish()?;
         report.write(run.folder.join("evaluation"))?;
         let macs = size.map(|size| results::macs(&network, size, least));
-        Ok(Some(RunResult {
-            parameters: Some(parameters as u64),
-            macs,
-            ..results::of_evaluation(&report, &trained.history)
-        }))
+        let mut result = results::of_evaluation(&report, &trained.history);
+        result.parts.extend(objects.finish()?);
+        (result.parameters, result.macs) = (Some(parameters as u64), macs);
+        Ok(Some(result))
     }
 
     fn data(

@@ -215,10 +215,10 @@ impl<'a> Document<'a> {
 
     fn parts(&mut self, report: &StudyReport) {
         for (index, (score, measures)) in Measure::parts(report).into_iter().enumerate() {
-            self.heading(format!("{score} of each class"));
+            self.heading(score);
             if index == 0 {
                 self.paragraph(
-                    "In brackets the mean difference to the baseline, with * where its interval leaves 0 out. With many classes a few do so by chance."
+                    "In brackets the mean difference to the baseline, with * where its interval leaves 0 out. With many rows a few do so by chance."
                         .to_string(),
                 );
             }
@@ -226,7 +226,7 @@ impl<'a> Document<'a> {
                 let [_, part] = measure.names();
                 part
             };
-            let table = by_measure("class", report, &measures, part);
+            let table = by_measure("", report, &measures, part);
             self.blocks.push(Block::Table(table));
         }
     }
