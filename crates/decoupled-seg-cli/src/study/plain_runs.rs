@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::cost::Outputs;
-use decoupled_seg::engine::CheckpointState;
+use decoupled_seg::engine::{CheckpointState, Protocol};
 use decoupled_seg::types::Size;
 use decoupled_seg_study::{ReportedRun, RunResult, StudyReport, VariantReport};
 
@@ -38,10 +38,14 @@ pub(super) fn report(folders: &[PathBuf]) -> Result<StudyReport, CliError> {
 fn result(best: &CheckpointState, last: &CheckpointState) -> RunResult {
     let network: Option<DecoupledSegNetConfig> = serde_json::from_value(best.network.clone()).ok();
     let size = best.recipe.augmentation.crop.unwrap_or(Size::square(512));
-    let least = best.recipe.validation.protocol.min_size;
+    // A crop is as large as what the network sees, whatever the scale.
+    let protocol = Protocol {
+        min_size: best.recipe.validation.protocol.min_size,
+        ..Protocol::default()
+    };
     let cost = network.map(|network| {
         let parameters = network.cost(size, Outputs::All).total().parameters;
-        (parameters, results::macs(&network, size, least))
+        (parameters, results::macs(&network, size, &protocol))
     });
     let result = match &best.scores {
         Some(scores) => results::of_scores(scores, &best.classes.names(), &last.history),

@@ -3,7 +3,7 @@
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::cost::Outputs;
 use decoupled_seg::datasets::{LabelMap, Sample};
-use decoupled_seg::engine::{EpochRecord, EvaluationReport, Scores};
+use decoupled_seg::engine::{EpochRecord, EvaluationReport, Protocol, Scores};
 use decoupled_seg::metrics::{Aggregation, MetricsError, ObjectRecall};
 use decoupled_seg::types::Size;
 use decoupled_seg_study::{BoundaryResult, History, PartScore, RunResult, Score};
@@ -95,9 +95,11 @@ pub(super) fn of_scores(scores: &Scores, classes: &[&str], history: &[EpochRecor
     }
 }
 
-/// Multiply-accumulate operations for one picture, without what serves training only.
-pub(super) fn macs(network: &DecoupledSegNetConfig, size: Size, least: usize) -> u64 {
-    let size = Size::new(size.height.max(least), size.width.max(least));
+/// Multiply-accumulate operations for one picture at the first scale of its protocol, without what serves training only.
+pub(super) fn macs(network: &DecoupledSegNetConfig, size: Size, protocol: &Protocol) -> u64 {
+    let scale = protocol.scales.first().copied().unwrap_or(1.0);
+    let side = |side: usize| ((side as f64 * scale).round() as usize).max(protocol.min_size);
+    let size = Size::new(side(size.height), side(size.width));
     network.cost(size, Outputs::Segmentation).total().conv_macs
 }
 

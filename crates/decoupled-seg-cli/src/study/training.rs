@@ -87,7 +87,7 @@ impl<'a> Training<'a> {
         let recipe = &best.state().recipe;
         let mut evaluation = recipe.validation.clone();
         evaluation.max_images = None;
-        let least = evaluation.protocol.min_size;
+        let protocol = evaluation.protocol.clone();
         let mut pictures = Pictures::new(&run.folder, settings.pictures, val.classes())?;
         let mut objects = Objects::new(val.classes().num_classes());
         let mut size = None;
@@ -102,7 +102,7 @@ impl<'a> Training<'a> {
         )?;
         pictures.finish()?;
         report.write(run.folder.join("evaluation"))?;
-        let macs = size.map(|size| results::macs(&network, size, least));
+        let macs = size.map(|size| results::macs(&network, size, &protocol));
         let mut result = results::of_evaluation(&report, &trained.history);
         result.parts.extend(objects.finish()?);
         (result.parameters, result.macs) = (Some(parameters as u64), macs);
