@@ -23,7 +23,7 @@ use decoupled_seg_datasets::SegmentationDataset;
 use decoupled_seg_datasets::augment::{Augmentation, Normalization};
 use decoupled_seg_losses::{DecoupledLossConfig, TargetsOptions};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use batch_norm::BatchNormMode;
 pub use checkpoints::{BestMetric, CheckpointRecipe};
@@ -389,19 +389,27 @@ impl Recipe {
     /// The fields in which a run to resume was made differently; those that do not change what is computed are left
     /// out.
     pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
-        let as_value =
-            |recipe: &Self| serde_json::to_value(recipe).expect("recipes are plain data");
-        let (ours, theirs) = (as_value(self), as_value(other));
-        let empty = serde_json::Map::new();
-        let (ours, theirs) = (
-            ours.as_object().unwrap_or(&empty),
-            theirs.as_object().unwrap_or(&empty),
-        );
+        let fields = |recipe: &Self| -> Map<String, Value> {
+            let text = serde_json::to_string(recipe).expect("recipes are plain data");
+            serde_json::from_str(&text).expect("just written")
+        };
+        let exact = |recipe: &Self| -> Map<String, Value> {
+            match serde_json::to_value(recipe).expect("recipes are plain data") {
+                Value::Object(fields) => fields,
+                other => unreachable!("a recipe is an object, not {other}"),
+            }
+        };
+        // `other` was read from a file, and serde_json reads some numbers of 17 digits not quite as they were written.
+        let (ours, read_back, theirs) = (exact(self), fields(self), exact(other));
+        let is_same = |key: &String| {
+            let found = theirs.get(key);
+            ours.get(key) == found || read_back.get(key) == found
+        };
         let mut fields: Vec<String> = ours
             .keys()
             .chain(theirs.keys())
             .filter(|key| !FREE_FIELDS.contains(&key.as_str()))
-            .filter(|key| ours.get(*key) != theirs.get(*key))
+            .filter(|key| !is_same(key))
             .cloned()
             .collect();
         fields.sort();
@@ -585,6 +593,21 @@ mod tests {
         let unclipped = clipped.with("clip_norm", "null").expect("a key");
         assert_eq!(unclipped, recipe);
         recipe.with("optimizer.rate", "1").expect_err("no such key");
+    }
+
+    #[test]
+    fn a_recipe_is_the_one_that_was_written() {
+        let rates = (1..2_000).map(|i| f64::from(i) * 1e-4 / 3.0);
+        for rate in rates.chain([1e-30]) {
+            let recipe = Recipe::default();
+            let recipe = Recipe {
+                optimizer: recipe.optimizer.with_learning_rate(rate),
+                ..recipe
+            };
+            let text = serde_json::to_string(&recipe).expect("plain data");
+            let read: Recipe = serde_json::from_str(&text).expect("just written");
+            assert_eq!(recipe.differences(&read), [""; 0], "{rate:e}");
+        }
     }
 
     #[test]
