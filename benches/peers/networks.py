@@ -4,14 +4,19 @@ The same architectures with the authors' names, so that a file that this project
 
     python benches/peers/networks.py [--size 512] [--threads 2] [--runs 5] [--device cpu] [--dtype f32] [--all]
     python benches/peers/networks.py --check network.safetensors --arch deeplabv3plus --backbone r50 [--plain]
+    python benches/peers/networks.py --ours [--rounds 5] [--only narrow]
 
 Prints one line a case: name, median and fastest time in milliseconds. `--check` loads a file strictly and prints how
-many tensors it has.
+many tensors it has. `--ours` builds our side, gives both the same weights and images, lets them take turns, checks that the
+predictions agree, and prints the ratio of the medians and the memory of both; training.py does that for training.
 """
 
 import argparse
+import pathlib
 import statistics
 import time
+
+import beside
 
 import torch
 import torch.nn.functional as F
@@ -50,22 +55,38 @@ class Bottleneck(nn.Module):
         return F.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
+class Basic(nn.Module):
+    def __init__(self, cin, mid, stride, dilation):
+        super().__init__()
+        self.conv1, self.bn1 = conv_norm(cin, mid, 3, relu=False, stride=stride, dilation=dilation)
+        self.conv2, self.bn2 = conv_norm(mid, mid, 3, relu=False, dilation=dilation)
+        self.downsample = None
+        if stride != 1 or cin != mid:
+            self.downsample = nn.Sequential(*conv_norm(cin, mid, 1, relu=False, stride=stride))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
 class ResNet(nn.Module):
     """Deep stem, output stride 8."""
 
-    channels = (256, 2048)
-
-    def __init__(self, blocks):
+    def __init__(self, blocks, kind=Bottleneck, width=64):
         super().__init__()
-        stem = conv_norm(3, 64, 3, stride=2) + conv_norm(64, 64, 3) + [conv(64, 128, 3)]
-        self.layer0 = nn.Sequential(nn.Sequential(*stem), nn.BatchNorm2d(128), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
-        cin = 128
+        expansion = 4 if kind is Bottleneck else 1
+        self.channels = (expansion * width, 8 * expansion * width)
+        stem = conv_norm(3, width, 3, stride=2) + conv_norm(width, width, 3) + [conv(width, 2 * width, 3)]
+        self.layer0 = nn.Sequential(
+            nn.Sequential(*stem), nn.BatchNorm2d(2 * width), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
+        )
+        cin = 2 * width
         for index, (stride, dilation) in enumerate([(1, 1), (2, 1), (1, 2), (1, 4)]):
-            mid = 64 << index
+            mid = width << index
             stage = []
             for block in range(blocks[index]):
-                stage.append(Bottleneck(cin, mid, stride if block == 0 else 1, dilation))
-                cin = 4 * mid
+                stage.append(kind(cin, mid, stride if block == 0 else 1, dilation))
+                cin = expansion * mid
             setattr(self, f"layer{index + 1}", nn.Sequential(*stage))
 
     def stages(self, x):
@@ -122,6 +143,25 @@ class WideResNet38(nn.Module):
         return low, self.mod7(self.mod6(self.mod5(self.mod4(x))))
 
 
+class MobileNetV3(nn.Module):
+    """torchvision's MobileNetV3-Large, dilated to output stride 16."""
+
+    channels = (24, 960)
+
+    def __init__(self):
+        from torchvision.models import mobilenet_v3_large
+
+        super().__init__()
+        self.backbone = mobilenet_v3_large(weights=None, dilated=True).features
+
+    def stages(self, x):
+        for index, block in enumerate(self.backbone):
+            x = block(x)
+            if index == 3:
+                low = x
+        return low, x
+
+
 class Aspp(nn.Module):
     def __init__(self, cin):
         super().__init__()
@@ -166,16 +206,26 @@ class BodyEdge(nn.Module):
 
 
 class SegNet(nn.Module):
-    def __init__(self, arch, backbone, decoupled, classes=19):
+    """`width` is the number of channels of the context, `fine` that of the low-level features, `edge` that of the edge
+    branch."""
+
+    def __init__(self, arch, backbone, decoupled, classes=19, width=256, fine=48, edge=48):
         super().__init__()
-        trunk = {"r50": lambda: ResNet([3, 4, 6, 3]), "r101": lambda: ResNet([3, 4, 23, 3]), "wrn38": WideResNet38}
+        trunk = {
+            "r18": lambda: ResNet([2, 2, 2, 2], Basic),
+            "narrow": lambda: ResNet([2, 2, 2, 2], Basic, 8),
+            "r50": lambda: ResNet([3, 4, 6, 3]),
+            "r101": lambda: ResNet([3, 4, 23, 3]),
+            "wrn38": WideResNet38,
+            "mobilenet": MobileNetV3,
+        }
         trunk = trunk[backbone]()
         low, last = trunk.channels
         for name, child in trunk.named_children():
             self.add_module(name, child)
         self.stages = lambda x: type(trunk).stages(self, x)
         if arch == "fcn":
-            self.fcn_head = nn.Sequential(*conv_norm(last, 256, 3))
+            self.fcn_head = nn.Sequential(*conv_norm(last, width, 3))
             self.context = lambda x: self.fcn_head(x)
         elif arch == "pspnet":
             self.ppm = Pyramid(last)
@@ -183,19 +233,19 @@ class SegNet(nn.Module):
         else:
             self.aspp, self.bot_aspp = Aspp(last), conv(1280, 256, 1)
             self.context = lambda x: self.bot_aspp(self.aspp(x))
-        self.bot_fine = conv(low, 48, 1)
+        self.bot_fine = conv(low, fine, 1)
         self.decoupled = decoupled
-        last_layers = conv_norm(256, 256, 3) + [conv(256, classes, 1)]
+        last_layers = conv_norm(width, width, 3) + [conv(width, classes, 1)]
         if decoupled:
-            self.squeeze_body_edge = BodyEdge(256)
-            self.edge_fusion = conv(256 + 48, 256, 1)
-            self.edge_out = nn.Sequential(*conv_norm(256, 48, 3), conv(48, 1, 1))
-            self.dsn_seg_body = nn.Sequential(*conv_norm(256, 256, 3), conv(256, classes, 1))
-            self.final_seg = nn.Sequential(*conv_norm(512, 256, 3), *last_layers)
+            self.squeeze_body_edge = BodyEdge(width)
+            self.edge_fusion = conv(width + fine, width, 1)
+            self.edge_out = nn.Sequential(*conv_norm(width, edge, 3), conv(edge, 1, 1))
+            self.dsn_seg_body = nn.Sequential(*conv_norm(width, width, 3), conv(width, classes, 1))
+            self.final_seg = nn.Sequential(*conv_norm(2 * width, width, 3), *last_layers)
             if backbone == "wrn38":
                 self.edge_conv = nn.Sequential(*conv_norm(1, 256, 1))  # in every checkpoint, never used
         else:
-            self.final = nn.Sequential(*conv_norm(256 + 48, 256, 3), *last_layers)
+            self.final = nn.Sequential(*conv_norm(width + fine, width, 3), *last_layers)
 
     def decode(self, context, low, size, all_outputs=False):
         fine = self.bot_fine(low)
@@ -209,9 +259,35 @@ class SegNet(nn.Module):
             return logits
         return logits, up(self.dsn_seg_body(body), size), up(self.edge_out(edge), size)
 
-    def forward(self, x):
+    def forward(self, x, all_outputs=False):
         low, last = self.stages(x)
-        return self.decode(self.context(last), low, x.shape[2:])
+        return self.decode(self.context(last), low, x.shape[2:], all_outputs)
+
+
+# Architecture and backbone of the networks of benches/steps.rs, and what is not as usual.
+NETWORKS = {
+    "narrow": ("fcn", "narrow", dict(width=32, fine=16, edge=16)),
+    "fcn_resnet18": ("fcn", "r18", {}),
+    "fcn_resnet50": ("fcn", "r50", {}),
+    "deeplabv3plus_resnet50": ("deeplabv3plus", "r50", {}),
+    "fcn_mobilenet_v3_large": ("fcn", "mobilenet", {}),
+}
+
+
+def network(name, weights, classes=11):
+    """A network of benches/steps.rs with the weights of a file."""
+    from safetensors.torch import load_file
+
+    arch, backbone, options = NETWORKS[name.removesuffix("_plain")]
+    net = SegNet(arch, backbone, not name.endswith("_plain"), classes, **options)
+    net.load_state_dict(load_file(weights), strict=True)
+    return net
+
+
+def images(shape):
+    """The images of benches/steps.rs."""
+    n = torch.arange(torch.Size(shape).numel(), dtype=torch.int64)
+    return (((n * 7919 + 104729) % 2003) / 2003 * 4 - 2).float().view(shape)
 
 
 def timed(name, run, device, runs):
@@ -293,6 +369,38 @@ def check(args):
     print(f"{args.check}: {len(tensors)} tensors, all of them the network's and no other")
 
 
+# With `folded` our side folds batch norms into convolutions, and PyTorch runs as it is.
+CASES = [
+    "predict/narrow_plain/8x3x160x224",
+    "predict/fcn_resnet18_plain/1x3x256x256",
+    "predict/deeplabv3plus_resnet50_plain/1x3x512x512",
+    "predict/deeplabv3plus_resnet50/1x3x512x512",
+    "predict/fcn_mobilenet_v3_large/1x3x512x512",
+    "folded/narrow_plain/8x3x160x224",
+    "folded/fcn_resnet18_plain/1x3x256x256",
+    "folded/deeplabv3plus_resnet50_plain/1x3x512x512",
+    "folded/deeplabv3plus_resnet50/1x3x512x512",
+    "folded/fcn_mobilenet_v3_large/1x3x512x512",
+]
+
+
+def worker(args):
+    """PyTorch's side of a case of `--ours`."""
+    torch.set_num_threads(args.threads)
+    before = beside.memory()[1]
+    _, name, shape = args.worker.split("/")
+    net, x = network(name, args.weights).eval(), images([int(side) for side in shape.split("x")])
+    last = None
+
+    @torch.inference_mode()
+    def step():
+        nonlocal last
+        last = net(x)
+        return 0
+
+    beside.serve(before, step, lambda: last)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512)
@@ -307,8 +415,25 @@ def main():
     parser.add_argument("--backbone", default="r50", choices=["r50", "r101", "wrn38"])
     parser.add_argument("--classes", type=int, default=19)
     parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--ours", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of both with --ours")
+    parser.add_argument("--seconds", type=float, default=2.0, help="time of a turn")
+    parser.add_argument("--only", default="", help="only cases that contain this")
+    parser.add_argument("--program", help="our side, if it is built already")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--weights", type=pathlib.Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    check(args) if args.check else bench(args)
+    if args.worker:
+        worker(args)
+    elif args.ours:
+        cases = [case for case in CASES if args.only in case]
+        program = beside.build(args.program)
+        # Rounding of tens of layers, with logits of order one.
+        beside.table(program, __file__, cases, args.threads, args.rounds, args.seconds, tolerance=1e-4)
+    elif args.check:
+        check(args)
+    else:
+        bench(args)
 
 
 if __name__ == "__main__":
