@@ -2,10 +2,9 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_nn::{
-    ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, batch_norm,
+    ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, batch_norm_sum,
     channel_dropout, conv2d,
 };
 
@@ -153,7 +152,7 @@ impl PreActivationBlock {
     /// - `input`: `[batch, channels_in, height, width]`
     /// - output: `[batch, channels_out, ceil(height / stride), ceil(width / stride)]`
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let activated = relu(batch_norm(&self.norm, input.clone()));
+        let activated = batch_norm_sum(&self.norm, input.clone(), None, true);
         let shortcut = match &self.shortcut {
             Some(conv) => conv2d(conv, activated.clone()),
             None => input,

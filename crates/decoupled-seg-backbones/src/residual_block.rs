@@ -1,6 +1,5 @@
 use burn::config::Config;
 use burn::module::Module;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_nn::{
     ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
@@ -160,12 +159,12 @@ impl ResidualBlock {
             Some(conv) => conv.forward(input.clone()),
             None => input.clone(),
         };
-        let residual = self
-            .convs
+        let (last, first) = self.convs.split_last().expect("a block has convolutions");
+        let features = first
             .iter()
             .fold(input, |features, conv| conv.forward(features));
 
-        relu(residual + shortcut)
+        last.forward_residual(features, shortcut)
     }
 }
 

@@ -3,7 +3,9 @@ use burn::module::Module;
 use burn::nn::PaddingConfig2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_nn::{ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape};
+use decoupled_seg_nn::{
+    ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, max_pool2d,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::residual_block::conv;
@@ -245,7 +247,7 @@ impl ResNet {
             .stem
             .iter()
             .fold(images, |features, conv| conv.forward(features));
-        self.pool.forward(stem)
+        max_pool2d(&self.pool, stem)
     }
 }
 

@@ -4,7 +4,7 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape, conv2d};
+use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape, conv2d, max_pool2d};
 use serde::{Deserialize, Serialize};
 
 use crate::{BackboneNames, Features, OutputStride, PreActivationBlock, PreActivationBlockConfig};
@@ -220,8 +220,8 @@ impl WideResNet38 {
     pub fn forward(&self, images: Tensor<4>) -> Features {
         assert_shape!(images, [_, 3, _, _]);
         let full = conv2d(&self.mod1, images);
-        let half = run(&self.mod2, self.pool.forward(full));
-        let quarter = self.pool.forward(half.clone());
+        let half = run(&self.mod2, max_pool2d(&self.pool, full));
+        let quarter = max_pool2d(&self.pool, half.clone());
         let c2 = run(&self.mod4, run(&self.mod3, quarter.clone()));
         let c3 = run(&self.mod5, c2.clone());
         let c4 = run(&self.mod7, run(&self.mod6, c3.clone()));

@@ -2,11 +2,10 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, PaddingConfig2d};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
     ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
-    batch_norm, channel_dropout, conv2d,
+    batch_norm_sum, channel_dropout, conv2d,
 };
 
 /// Configuration of a [`DenseAspp`]; [`init`](DenseAsppConfig::init) builds it.
@@ -178,7 +177,7 @@ impl DenseAspp {
 impl DenseAsppBlock {
     fn forward(&self, map: Tensor<4>) -> Tensor<4> {
         let map = match &self.norm {
-            Some(norm) => relu(batch_norm(norm, map)),
+            Some(norm) => batch_norm_sum(norm, map, None, true),
             None => map,
         };
         let added = conv2d(&self.atrous, self.reduce.forward(map));

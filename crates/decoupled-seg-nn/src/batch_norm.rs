@@ -1,6 +1,7 @@
 use burn::nn::BatchNorm;
-use burn::tensor::Tensor;
-use burn::tensor::module::batch_norm_train;
+use burn::tensor::{Tensor, activation};
+
+use crate::ops::normalize;
 
 /// Applies a batch norm and, in training, keeps its running statistics the way PyTorch does.
 ///
@@ -23,15 +24,49 @@ use burn::tensor::module::batch_norm_train;
 /// Panics if axis 1 is not the number of channels of the norm, or if a channel has one value only in training: it has no
 /// spread, the norm would return its bias whatever the image is, and its running variance would fall to 0.
 pub fn batch_norm<const D: usize>(norm: &BatchNorm, input: Tensor<D>) -> Tensor<D> {
-    let (own, given) = (norm.gamma.val().dtype(), input.dtype());
-    if own != given {
-        return batch_norm(norm, input.cast(own)).cast(given);
-    }
-    let device = input.device();
-    if !(device.is_autodiff() && norm.training.is_enabled()) {
+    if !trains(norm, &input) {
+        let (own, given) = (norm.gamma.val().dtype(), input.dtype());
+        if own != given {
+            return norm.forward(input.cast(own)).cast(given);
+        }
         return norm.forward(input);
     }
+    let shape = input.dims();
+    let rest = shape[2..].iter().product::<usize>();
+    let output = batch_norm_sum(
+        norm,
+        input.reshape([shape[0], shape[1], rest, 1]),
+        None,
+        false,
+    );
+    output.reshape(shape)
+}
 
+/// Applies a batch norm as [`batch_norm`] does, adds `addend` and, if `relu`, makes negative results zero: in training on a
+/// CPU in one pass over the memory, with nothing kept in between for the backward pass.
+///
+/// # Shapes
+///
+/// - `input`, `addend`, output: `[batch, channels, height, width]`
+///
+/// # Panics
+///
+/// As [`batch_norm`], and if `addend` is not of the input's shape.
+pub fn batch_norm_sum(
+    norm: &BatchNorm,
+    input: Tensor<4>,
+    addend: Option<Tensor<4>>,
+    relu: bool,
+) -> Tensor<4> {
+    let (own, given) = (norm.gamma.val().dtype(), input.dtype());
+    if !trains(norm, &input) {
+        return finish(batch_norm(norm, input), addend, relu);
+    }
+    if own != given {
+        let output = batch_norm_sum(norm, input.cast(own), None, false).cast(given);
+        return finish(output, addend, relu);
+    }
+    let device = input.device();
     let shape = input.dims();
     let values = shape.iter().product::<usize>() / shape[1];
     assert!(
@@ -40,7 +75,8 @@ pub fn batch_norm<const D: usize>(norm: &BatchNorm, input: Tensor<D>) -> Tensor<
          raise the batch size or freeze the norms"
     );
     let unbiased = values as f64 / (values - 1) as f64;
-    let batch = batch_norm_train(input, norm.gamma.val(), norm.beta.val(), norm.epsilon);
+    let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
+    let batch = normalize(input, gamma, beta, addend, norm.epsilon, relu);
 
     let (kept, new) = (1.0 - norm.momentum, norm.momentum);
     let mean = norm.running_mean.value_sync().to_device(&device);
@@ -51,6 +87,21 @@ pub fn batch_norm<const D: usize>(norm: &BatchNorm, input: Tensor<D>) -> Tensor<
     norm.running_var.update(variance.detach());
 
     batch.output
+}
+
+/// Whether the norm takes the statistics of the batch.
+fn trains<const D: usize>(norm: &BatchNorm, input: &Tensor<D>) -> bool {
+    input.device().is_autodiff() && norm.training.is_enabled()
+}
+
+fn finish(mut output: Tensor<4>, addend: Option<Tensor<4>>, relu: bool) -> Tensor<4> {
+    if let Some(addend) = addend {
+        output = output + addend;
+    }
+    if relu {
+        output = activation::relu(output);
+    }
+    output
 }
 
 #[cfg(test)]

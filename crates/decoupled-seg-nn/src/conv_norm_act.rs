@@ -5,7 +5,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
 use crate::activation::Activation;
-use crate::batch_norm::batch_norm;
+use crate::batch_norm::batch_norm_sum;
 use crate::conv_init::ConvInit;
 use crate::cost::{Cost, CostCounter, MapShape};
 use crate::fold::{Fold, fold_norm};
@@ -149,19 +149,34 @@ impl ConvNormAct {
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not `in`, or as [`batch_norm`].
+    /// Panics if axis 1 is not `in`, or as [`batch_norm`](crate::batch_norm).
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let output = match &self.norm {
-            Some(norm) => batch_norm(norm, conv2d(&self.conv, input)),
-            // A folded block: one pass over the output.
-            None if self.activation == Some(Activation::Relu) => {
-                return conv2d_sum(&self.conv, input, None, true);
-            }
-            None => conv2d(&self.conv, input),
-        };
         match self.activation {
-            Some(activation) => activation.forward(output),
-            None => output,
+            None => self.linear(input, None, false),
+            Some(Activation::Relu) => self.linear(input, None, true),
+            Some(activation) => activation.forward(self.linear(input, None, false)),
+        }
+    }
+
+    /// Applies convolution and norm, adds `addend`, and applies the ReLU that ends a residual block, whatever the block's own
+    /// activation is.
+    ///
+    /// # Shapes
+    ///
+    /// - `input`: as of [`forward`](Self::forward)
+    /// - `addend`, output: as the output of [`forward`](Self::forward)
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward), and if `addend` is not of the output's shape.
+    pub fn forward_residual(&self, input: Tensor<4>, addend: Tensor<4>) -> Tensor<4> {
+        self.linear(input, Some(addend), true)
+    }
+
+    fn linear(&self, input: Tensor<4>, addend: Option<Tensor<4>>, relu: bool) -> Tensor<4> {
+        match &self.norm {
+            Some(norm) => batch_norm_sum(norm, conv2d(&self.conv, input), addend, relu),
+            None => conv2d_sum(&self.conv, input, addend, relu),
         }
     }
 

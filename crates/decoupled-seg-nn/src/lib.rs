@@ -15,7 +15,7 @@ pub mod ops;
 mod segmentation;
 
 pub use activation::Activation;
-pub use batch_norm::batch_norm;
+pub use batch_norm::{batch_norm, batch_norm_sum};
 pub use channel_dropout::channel_dropout;
 pub use conv_init::ConvInit;
 pub use conv_norm_act::{ConvNormAct, ConvNormActConfig};
@@ -26,6 +26,6 @@ pub use key_map::{Key, KeyMap};
 pub use memory::keep_freed_memory;
 pub use ops::{
     BodyEdge, FlowUnit, WarpGradient, WarpOptions, WarpPadding, conv2d, conv2d_sum, flow_warp,
-    flow_warp_split, map_size, resize,
+    flow_warp_split, map_size, max_pool2d, resize,
 };
 pub use segmentation::{BodyEdgeLogits, Inspection, SegmentationModel, SegmentationOutput};

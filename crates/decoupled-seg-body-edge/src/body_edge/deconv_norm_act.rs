@@ -1,9 +1,8 @@
 use burn::module::Module;
 use burn::nn::conv::{ConvTranspose2d, ConvTranspose2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape, batch_norm};
+use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape, batch_norm_sum};
 
 use super::body_edge_module::BodyEdgeModuleConfig;
 
@@ -43,7 +42,7 @@ impl DeconvNormAct {
     /// - `input`: `[batch, channels, height, width]`
     /// - output: `[batch, channels, 2 * height + 1 - 2 * padding, 2 * width + 1 - 2 * padding]`
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        relu(batch_norm(&self.norm, self.conv.forward(input)))
+        batch_norm_sum(&self.norm, self.conv.forward(input), None, true)
     }
 
     pub(super) fn official_keys(index: usize) -> KeyMap {

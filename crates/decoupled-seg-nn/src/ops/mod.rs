@@ -11,11 +11,31 @@ mod cube;
 #[cfg(feature = "flex")]
 mod flex;
 mod flow_warp;
+mod norm;
 mod options;
+mod pool;
 mod position;
 mod resize;
 
+use burn::tensor::Device;
+
 pub use conv2d::{conv2d, conv2d_sum};
 pub use flow_warp::{BodyEdge, flow_warp, flow_warp_split};
+pub(crate) use norm::normalize;
 pub use options::{FlowUnit, WarpGradient, WarpOptions, WarpPadding};
+pub use pool::max_pool2d;
 pub use resize::{map_size, resize};
+
+/// Whether tensors of the device are the CPU's, which has kernels of its own for what is Burn's elsewhere.
+fn is_flex(device: &Device) -> bool {
+    #[cfg(feature = "flex")]
+    return matches!(
+        device.clone().inner().as_dispatch(),
+        burn::backend::DispatchDevice::Flex(_)
+    );
+    #[cfg(not(feature = "flex"))]
+    {
+        let _ = device;
+        false
+    }
+}
