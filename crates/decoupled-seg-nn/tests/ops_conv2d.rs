@@ -220,7 +220,12 @@ fn cases() -> impl Strategy<Value = Case> {
         (
             1..=3usize,
             prop_oneof![Just(1usize), 2..=5usize],
-            [1..=5usize, 1..=11usize],
+            // Few of both, or enough of one side to fill vectors with it.
+            prop_oneof![
+                [1..=5usize, 1..=11usize],
+                [12..=18usize, 1..=3usize],
+                [1..=3usize, 12..=18usize],
+            ],
         ),
         [1..=21usize, 1..=37usize],
         both(1..=4),
@@ -318,8 +323,36 @@ fn real() -> Vec<Case> {
         size: [1, 1],
         ..plain
     };
+    let flow = Case {
+        channels: [64, 2],
+        ..plain
+    };
+    let few_outputs = Case {
+        channels: [40, 5],
+        stride: [2, 2],
+        dilation: [2, 3],
+        padding: [2; 4],
+        ..plain
+    };
+    let wide = Case {
+        channels: [130, 150],
+        size: [9, 8],
+        batch: 3,
+        ..plain
+    };
     vec![
-        plain, stem, strided, dilated, pointwise, depthwise, deep, line, pixel,
+        plain,
+        stem,
+        strided,
+        dilated,
+        pointwise,
+        depthwise,
+        deep,
+        line,
+        pixel,
+        flow,
+        few_outputs,
+        wide,
     ]
 }
 

@@ -1,5 +1,7 @@
 //! What meets what: shapes of a convolution, and the one form that all directions of it are brought into.
 
+use std::ops::Range;
+
 /// Shapes of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Conv {
@@ -39,6 +41,24 @@ impl Conv {
     /// How far the tap `place` of an axis reaches from the first pixel of the input, for the first pixel of the output.
     fn reach(&self, axis: usize, place: usize) -> isize {
         (place * self.dilation[axis]) as isize - self.padding[axis] as isize
+    }
+
+    /// The source pixel that the tap `place` of an axis sees from `point`, if it is none of the padding.
+    pub(super) fn source(&self, axis: usize, place: usize, point: usize) -> Option<usize> {
+        let pixel = usize::try_from((point * self.stride[axis]) as isize + self.reach(axis, place));
+        pixel.ok().filter(|&pixel| pixel < self.input[axis])
+    }
+
+    /// The points of an axis from which the tap `place` sees more than padding.
+    pub(super) fn seen(&self, axis: usize, place: usize) -> Range<usize> {
+        let (reach, stride) = (self.reach(axis, place), self.stride[axis]);
+        // The first point whose source pixel is not before `pixel`.
+        let first = |pixel: isize| {
+            let first = (pixel - reach).max(0) as usize;
+            first.div_ceil(stride).min(self.output[axis])
+        };
+        let start = first(0);
+        start..first(self.input[axis] as isize).max(start)
     }
 
     /// Output from input.

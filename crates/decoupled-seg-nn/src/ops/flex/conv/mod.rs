@@ -3,6 +3,7 @@
 //! The same bits come out for every number of threads.
 
 mod geometry;
+mod outer;
 mod patch;
 mod product;
 mod scratch;

@@ -151,6 +151,76 @@ unsafe fn f32_at(start: *const f32, place: usize) -> *const f32 {
     unsafe { start.add(place) }
 }
 
+/// A tile of a weight gradient: outer products of `vectors` vectors with `columns` numbers, summed over points.
+pub(super) struct Outer<'a> {
+    /// The vectors of point 0.
+    pub(super) vectors: *const f32,
+    /// From one point to the next.
+    pub(super) vector_row: usize,
+    /// The numbers of each column.
+    pub(super) columns: [*const f32; OUTER_COLUMNS],
+    /// From one point to the next.
+    pub(super) step: usize,
+    pub(super) runs: &'a [OuterRun],
+    /// `[column][vector]`, added to.
+    pub(super) sums: *mut f32,
+    /// From one column of `sums` to the next.
+    pub(super) sums_row: usize,
+}
+
+/// Points that follow each other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OuterRun {
+    /// Where the first lies, from `vectors` on.
+    pub(super) vector: usize,
+    /// Where the first lies, from the start of each column on.
+    pub(super) other: usize,
+    pub(super) len: usize,
+}
+
+/// Columns of [`Outer`], at most.
+pub(super) const OUTER_COLUMNS: usize = 12;
+
+/// # Safety
+///
+/// Every point of the runs has `VECTORS` vectors at `vectors` and a number at the first `COLUMNS` of `columns`. There are
+/// `VECTORS` vectors in each of `COLUMNS` rows of `sums`. `V` is a vector that the processor has.
+#[inline(always)]
+unsafe fn outer<V: Vector, const VECTORS: usize, const COLUMNS: usize>(job: &Outer<'_>) {
+    // SAFETY: the caller vouches for the pointers.
+    unsafe {
+        let mut sums = [[V::splat(0.0); VECTORS]; COLUMNS];
+        let mut columns = [ptr::null(); COLUMNS];
+        columns.copy_from_slice(&job.columns[..COLUMNS]);
+        let (row, step) = (job.vector_row, job.step);
+        for run in job.runs {
+            let mut vectors = job.vectors.add(run.vector);
+            let mut place = run.other;
+            for _ in 0..run.len {
+                let mut values = [V::splat(0.0); VECTORS];
+                for (index, value) in values.iter_mut().enumerate() {
+                    *value = V::load(vectors.add(index * V::LANES));
+                }
+                for (sums, &column) in sums.iter_mut().zip(&columns) {
+                    let number = V::splat(*f32_at(column, place));
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum = sum.add_product(number, value);
+                    }
+                }
+                vectors = vectors.wrapping_add(row);
+                place += step;
+            }
+        }
+        for (column, sums) in sums.into_iter().enumerate() {
+            for (index, sum) in sums.into_iter().enumerate() {
+                let place = job.sums.add(column * job.sums_row + index * V::LANES);
+                V::load(place).add(sum).store(place);
+            }
+        }
+    }
+}
+
+type OuterProducts = unsafe fn(&Outer<'_>);
 type Product = unsafe fn(&Tile<'_>);
 type DotProducts = unsafe fn(&Dots);
 
@@ -165,6 +235,9 @@ pub(super) struct Isa {
     widest: [usize; PANEL],
     /// Rows and columns of a tile of dot products, at most.
     pub(super) dot_tile: [usize; 2],
+    outer: fn(usize, usize) -> OuterProducts,
+    /// Columns of a tile of outer products, at most, by its vectors less one.
+    outer_columns: [usize; 4],
 }
 
 impl Isa {
@@ -227,13 +300,37 @@ impl Isa {
         // SAFETY: the processor has the vectors, `detect` asked it; the caller vouches for the rest.
         unsafe { (self.dots)(rows, columns)(job) }
     }
+
+    /// Vectors of a tile of outer products, at most.
+    pub(super) fn outer_vectors(&self) -> usize {
+        self.outer_columns
+            .iter()
+            .filter(|&&columns| columns > 0)
+            .count()
+    }
+
+    /// Columns of a tile of outer products with `vectors` vectors, at most.
+    pub(super) fn outer_columns(&self, vectors: usize) -> usize {
+        self.outer_columns[vectors - 1]
+    }
+
+    /// Calculates outer products of `vectors` with `columns`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`outer`].
+    pub(super) unsafe fn outer(&self, vectors: usize, columns: usize, job: &Outer<'_>) {
+        // SAFETY: the processor has the vectors, `detect` asked it; the caller vouches for the rest.
+        unsafe { (self.outer)(vectors, columns)(job) }
+    }
 }
 
 /// Compiles the loops for an instruction set.
 macro_rules! isa {
     (
         $name:ident, $vector:ty, [$($feature:meta)?], widest $widest:expr, dots $dot_tile:expr,
-        products [$($rows:literal: $($columns:literal)+;)+], dot_products [$($dot_rows:literal: $($dot_columns:literal)+;)+]
+        products [$($rows:literal: $($columns:literal)+;)+], dot_products [$($dot_rows:literal: $($dot_columns:literal)+;)+],
+        outer $outer_columns:expr, outer_products [$($vectors:literal: $($outer:literal)+;)+]
     ) => {
         mod $name {
             use super::*;
@@ -248,6 +345,19 @@ macro_rules! isa {
             unsafe fn dots<const ROWS: usize, const COLUMNS: usize>(job: &Dots) {
                 // SAFETY: the caller vouches for it.
                 unsafe { super::dots::<$vector, ROWS, COLUMNS>(job) }
+            }
+
+            $(#[target_feature($feature)])?
+            unsafe fn outer<const VECTORS: usize, const COLUMNS: usize>(job: &Outer<'_>) {
+                // SAFETY: the caller vouches for it.
+                unsafe { super::outer::<$vector, VECTORS, COLUMNS>(job) }
+            }
+
+            fn find_outer(vectors: usize, columns: usize) -> OuterProducts {
+                match (vectors, columns) {
+                    $($(($vectors, $outer) => outer::<$vectors, $outer>,)+)+
+                    _ => unreachable!("no outer products of {vectors} by {columns}"),
+                }
             }
 
             fn find_product(rows: usize, columns: usize) -> Product {
@@ -270,6 +380,8 @@ macro_rules! isa {
                 dots: find_dots,
                 widest: $widest,
                 dot_tile: $dot_tile,
+                outer: find_outer,
+                outer_columns: $outer_columns,
             };
         }
     };
@@ -290,16 +402,27 @@ isa!(
         7: 1 2 3;
         8: 1 2 3;
     ],
-    dot_products [1: 1 2 3 4 5 6; 2: 1 2 3 4 5 6; 3: 1 2 3 4 5 6; 4: 1 2 3 4 5 6;]
+    dot_products [1: 1 2 3 4 5 6; 2: 1 2 3 4 5 6; 3: 1 2 3 4 5 6; 4: 1 2 3 4 5 6;],
+    outer [12, 12, 8, 6],
+    outer_products [
+        1: 1 2 3 4 5 6 7 8 9 10 11 12;
+        2: 1 2 3 4 5 6 7 8 9 10 11 12;
+        3: 1 2 3 4 5 6 7 8;
+        4: 1 2 3 4 5 6;
+    ]
 );
 #[cfg(target_arch = "x86_64")]
 isa!(
     avx2, Avx2, [enable = "avx2,fma"], widest [8, 5, 3, 3, 2, 2, 0, 0], dots [3, 4],
     products [1: 1 2 3 4 5 6 7 8; 2: 1 2 3 4 5; 3: 1 2 3; 4: 1 2 3; 5: 1 2; 6: 1 2;],
-    dot_products [1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4;]
+    dot_products [1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4;],
+    outer [10, 6, 4, 0],
+    outer_products [1: 1 2 3 4 5 6 7 8 9 10; 2: 1 2 3 4 5 6; 3: 1 2 3 4;]
 );
 isa!(
     portable, Portable, [], widest [4, 2, 2, 2, 0, 0, 0, 0], dots [2, 3],
     products [1: 1 2 3 4; 2: 1 2; 3: 1 2; 4: 1 2;],
-    dot_products [1: 1 2 3; 2: 1 2 3;]
+    dot_products [1: 1 2 3; 2: 1 2 3;],
+    outer [4, 2, 0, 0],
+    outer_products [1: 1 2 3 4; 2: 1 2;]
 );

@@ -1,4 +1,5 @@
-//! The gradient of the weights: output gradients times shifted inputs, summed over all points.
+//! The gradient of the weights: output gradients times shifted inputs, summed over all points. Here as dot products, for the
+//! few channels that leave the vectors of [`outer`] half empty.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -6,6 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::geometry::{Conv, Lattice};
+use super::outer;
 use super::patch::{Block, Layout};
 use super::scratch::with_scratch;
 use super::tile::{DOT_COLUMNS, Dots, Isa};
@@ -30,6 +32,10 @@ pub(super) fn weight_gradient(
 ) {
     if conv.output_len() == 0 || target.is_empty() {
         target.fill(MaybeUninit::new(0.0));
+        return;
+    }
+    if let Some(plan) = outer::Plan::new(isa, conv) {
+        plan.run(input, grad, target);
         return;
     }
     let lattice = conv.forward();
