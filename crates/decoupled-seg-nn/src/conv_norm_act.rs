@@ -9,7 +9,7 @@ use crate::batch_norm::batch_norm_sum;
 use crate::conv_init::ConvInit;
 use crate::cost::{Cost, CostCounter, MapShape};
 use crate::fold::{Fold, fold_norm};
-use crate::ops::{conv2d, conv2d_sum};
+use crate::ops::{conv2d, conv2d_norm, conv2d_sum};
 
 /// Configuration of a [`ConvNormAct`]; [`init`](ConvNormActConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -175,7 +175,8 @@ impl ConvNormAct {
 
     fn linear(&self, input: Tensor<4>, addend: Option<Tensor<4>>, relu: bool) -> Tensor<4> {
         match &self.norm {
-            Some(norm) => batch_norm_sum(norm, conv2d(&self.conv, input), addend, relu),
+            Some(norm) => conv2d_norm(&self.conv, norm, &input, addend.as_ref(), relu)
+                .unwrap_or_else(|| batch_norm_sum(norm, conv2d(&self.conv, input), addend, relu)),
             None => conv2d_sum(&self.conv, input, addend, relu),
         }
     }

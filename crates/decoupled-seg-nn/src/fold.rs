@@ -3,6 +3,8 @@ use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{FloatDType, Tensor};
 
+use crate::ops::folded;
+
 /// The inference form of a module: the same map in fewer operations.
 pub trait Fold: Sized {
     /// Folds every batch norm that stands behind a convolution into it:
@@ -44,17 +46,9 @@ impl Fold for BatchNorm {
 
 /// One convolution with bias that computes what the convolution and the norm behind it do.
 pub(crate) fn fold_norm(mut conv: Conv2d, norm: &BatchNorm) -> Conv2d {
-    let variance = norm.running_var.value_sync();
-    let scale = norm.gamma.val().detach() / (variance + norm.epsilon).sqrt();
+    let (scale, bias) = folded(&conv, norm);
     let weight = conv.weight.val().detach();
     let [channels_out, ..] = weight.dims();
-
-    let mean = norm.running_mean.value_sync();
-    let offset = match &conv.bias {
-        Some(bias) => bias.val().detach() - mean,
-        None => -mean,
-    };
-    let bias = norm.beta.val().detach() + offset * scale.clone();
     conv.weight = Param::from_tensor(weight * scale.reshape([channels_out, 1, 1, 1]));
     conv.bias = Some(Param::from_tensor(bias));
     conv

@@ -1,7 +1,8 @@
 //! What a backend must bring for convolutions. The bodies here are Burn's own ops; the CPU has others.
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, backend_extension};
+use burn::backend::{Backend, TensorMetadata, backend_extension};
+use burn::tensor::Shape;
 use burn::tensor::ops::ConvOptions;
 
 /// The differentiable op.
@@ -35,6 +36,35 @@ pub(crate) trait ConvBackend: Backend {
         finish::<Self>(Self::conv2d(x, weight, Some(bias), options), None, relu)
     }
 
+    /// Convolves `x` with weights that are multiplied by a number an output channel, adds another, and makes negative results
+    /// zero if `relu`.
+    #[fusion(default)]
+    fn convolve_scaled(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        Self::convolve_bias(x, scaled::<Self>(weight, scale), bias, options, relu)
+    }
+
+    /// As [`convolve_scaled`](Self::convolve_scaled), with a tensor that is added before negative results become zero.
+    #[fusion(default)]
+    fn convolve_scaled_sum(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        addend: FloatTensor<Self>,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        let weight = scaled::<Self>(weight, scale);
+        Self::convolve_sum(x, weight, bias, addend, options, relu)
+    }
+
     /// Convolves `x`, adds a number a channel and a tensor, and makes negative results zero if `relu`.
     #[fusion(default)]
     fn convolve_sum(
@@ -51,6 +81,18 @@ pub(crate) trait ConvBackend: Backend {
             relu,
         )
     }
+}
+
+/// Weights times a number an output channel.
+pub(in super::super) fn scaled<B: Backend>(
+    weight: FloatTensor<B>,
+    scale: FloatTensor<B>,
+) -> FloatTensor<B> {
+    let channels = weight.shape()[0];
+    B::float_mul(
+        weight,
+        B::float_reshape(scale, Shape::new([channels, 1, 1, 1])),
+    )
 }
 
 /// Adds `addend` to `output` and makes negative results zero if `relu`.

@@ -4,14 +4,15 @@ mod autodiff;
 mod backend;
 
 use burn::backend::Dispatch;
-use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, PaddingConfig2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, activation};
 
+use super::is_flex;
 pub(super) use backend::ConvBackend;
 #[cfg(feature = "flex")]
-pub(super) use backend::{ConvGradients, finish};
+pub(super) use backend::{ConvGradients, finish, scaled};
 
 /// Applies a convolution: the same result as [`Conv2d::forward`], faster on a CPU.
 ///
@@ -45,40 +46,20 @@ pub fn conv2d_sum(
     addend: Option<Tensor<4>>,
     relu: bool,
 ) -> Tensor<4> {
-    let weight = conv.weight.val();
-    let [_, channels, height, width] = input.dims();
-    let expected = weight.dims()[1] * conv.groups;
-    assert_eq!(
-        channels, expected,
-        "axis 1 expected {expected}, got {channels}: the channels that the convolution reads"
-    );
-    let (rows, columns) = match &conv.padding {
-        PaddingConfig2d::Valid => ((0, 0), (0, 0)),
-        &PaddingConfig2d::Explicit(top, left, bottom, right) => ((top, bottom), (left, right)),
+    let Some(options) = options(conv, &input) else {
         // Burn alone knows how it splits an odd sum of zeros.
-        PaddingConfig2d::Same => {
-            let output = conv.forward(input);
-            let output = match addend {
-                Some(addend) => output + addend,
-                None => output,
-            };
-            return if relu {
-                activation::relu(output)
-            } else {
-                output
-            };
-        }
+        let output = conv.forward(input);
+        let output = match addend {
+            Some(addend) => output + addend,
+            None => output,
+        };
+        return if relu {
+            activation::relu(output)
+        } else {
+            output
+        };
     };
-    for (side, (padding, axis)) in [(height, (rows, 0)), (width, (columns, 1))] {
-        let padded = side + padding.0 + padding.1;
-        let reach = conv.dilation[axis] * (conv.kernel_size[axis] - 1) + 1;
-        assert!(
-            reach <= padded,
-            "a kernel of {reach} pixels does not fit into {padded}: the input is {height}x{width} before padding"
-        );
-    }
-    let options =
-        ConvOptions::new_with_padding(conv.stride, [rows, columns], conv.dilation, conv.groups);
+    let weight = conv.weight.val();
     let (x, weight) = (input.into_dispatch(), weight.into_dispatch());
     let bias = conv.bias.as_ref().map(|bias| bias.val());
     let output = match (bias, addend) {
@@ -95,4 +76,78 @@ pub fn conv2d_sum(
         }
     };
     Tensor::from_dispatch(output)
+}
+
+/// Applies a convolution and the batch norm behind it with its running statistics, adds `addend` and, if `relu`, makes
+/// negative results zero, in one pass over the output. `None` on devices that have no kernel for that.
+pub(crate) fn conv2d_norm(
+    conv: &Conv2d,
+    norm: &BatchNorm,
+    input: &Tensor<4>,
+    addend: Option<&Tensor<4>>,
+    relu: bool,
+) -> Option<Tensor<4>> {
+    let device = input.device();
+    let same = input.dtype() == norm.gamma.val().dtype();
+    if device.is_autodiff() || !same || !is_flex(&device) {
+        return None;
+    }
+    let options = options(conv, input)?;
+    let (scale, bias) = folded(conv, norm);
+    let (x, weight) = (
+        input.clone().into_dispatch(),
+        conv.weight.val().into_dispatch(),
+    );
+    let (scale, bias) = (scale.into_dispatch(), bias.into_dispatch());
+    Some(Tensor::from_dispatch(match addend {
+        None => Dispatch::convolve_scaled(x, weight, scale, bias, options, relu),
+        Some(addend) => {
+            let addend = addend.clone().into_dispatch();
+            Dispatch::convolve_scaled_sum(x, weight, scale, bias, addend, options, relu)
+        }
+    }))
+}
+
+/// What the weights are multiplied by, and the bias, of a convolution that takes the norm behind it in.
+pub(crate) fn folded(conv: &Conv2d, norm: &BatchNorm) -> (Tensor<1>, Tensor<1>) {
+    let variance = norm.running_var.value_sync();
+    let scale = norm.gamma.val().detach() / (variance + norm.epsilon).sqrt();
+    let mean = norm.running_mean.value_sync();
+    let offset = match &conv.bias {
+        Some(bias) => bias.val().detach() - mean,
+        None => -mean,
+    };
+    let bias = norm.beta.val().detach() + offset * scale.clone();
+    (scale, bias)
+}
+
+/// How `conv` goes over `input`; `None` if Burn alone knows.
+fn options(conv: &Conv2d, input: &Tensor<4>) -> Option<ConvOptions<2>> {
+    let weight = conv.weight.val();
+    let [_, channels, height, width] = input.dims();
+    let expected = weight.dims()[1] * conv.groups;
+    assert_eq!(
+        channels, expected,
+        "axis 1 expected {expected}, got {channels}: the channels that the convolution reads"
+    );
+    let (rows, columns) = match &conv.padding {
+        PaddingConfig2d::Valid => ((0, 0), (0, 0)),
+        &PaddingConfig2d::Explicit(top, left, bottom, right) => ((top, bottom), (left, right)),
+        PaddingConfig2d::Same => return None,
+    };
+    for (side, (padding, axis)) in [(height, (rows, 0)), (width, (columns, 1))] {
+        let padded = side + padding.0 + padding.1;
+        let reach = conv.dilation[axis] * (conv.kernel_size[axis] - 1) + 1;
+        assert!(
+            reach <= padded,
+            "a kernel of {reach} pixels does not fit into {padded}: the input is {height}x{width} before padding"
+        );
+    }
+    let padding = [rows, columns];
+    Some(ConvOptions::new_with_padding(
+        conv.stride,
+        padding,
+        conv.dilation,
+        conv.groups,
+    ))
 }

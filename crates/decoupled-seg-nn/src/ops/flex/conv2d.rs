@@ -5,7 +5,7 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Shape};
 
-use super::super::conv2d::{ConvBackend, ConvGradients, finish};
+use super::super::conv2d::{ConvBackend, ConvGradients, finish, scaled};
 use super::conv::{self, Conv, Finish};
 use super::{Primitive, tensor};
 
@@ -46,7 +46,7 @@ fn numbers(tensor: &Primitive) -> &[f32] {
 
 impl ConvBackend for Flex {
     fn convolve(x: Primitive, weight: Primitive, options: ConvOptions<2>, relu: bool) -> Primitive {
-        convolve(x, weight, None, None, options, relu)
+        convolve(x, weight, Extra::default(), options, relu)
     }
 
     fn convolve_bias(
@@ -56,7 +56,11 @@ impl ConvBackend for Flex {
         options: ConvOptions<2>,
         relu: bool,
     ) -> Primitive {
-        convolve(x, weight, Some(bias), None, options, relu)
+        let extra = Extra {
+            bias: Some(bias),
+            ..Extra::default()
+        };
+        convolve(x, weight, extra, options, relu)
     }
 
     fn convolve_sum(
@@ -67,26 +71,84 @@ impl ConvBackend for Flex {
         options: ConvOptions<2>,
         relu: bool,
     ) -> Primitive {
-        convolve(x, weight, Some(bias), Some(addend), options, relu)
+        let extra = Extra {
+            bias: Some(bias),
+            addend: Some(addend),
+            scale: None,
+        };
+        convolve(x, weight, extra, options, relu)
     }
+
+    fn convolve_scaled(
+        x: Primitive,
+        weight: Primitive,
+        scale: Primitive,
+        bias: Primitive,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> Primitive {
+        let extra = Extra {
+            scale: Some(scale),
+            bias: Some(bias),
+            addend: None,
+        };
+        convolve(x, weight, extra, options, relu)
+    }
+
+    fn convolve_scaled_sum(
+        x: Primitive,
+        weight: Primitive,
+        scale: Primitive,
+        bias: Primitive,
+        addend: Primitive,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> Primitive {
+        let extra = Extra {
+            scale: Some(scale),
+            bias: Some(bias),
+            addend: Some(addend),
+        };
+        convolve(x, weight, extra, options, relu)
+    }
+}
+
+/// What else goes into the results.
+#[derive(Default)]
+struct Extra {
+    /// A number an output channel, that the weights are multiplied by.
+    scale: Option<Primitive>,
+    /// A number an output channel.
+    bias: Option<Primitive>,
+    /// Of the shape of the result.
+    addend: Option<Primitive>,
 }
 
 fn convolve(
     x: Primitive,
     weight: Primitive,
-    bias: Option<Primitive>,
-    addend: Option<Primitive>,
+    extra: Extra,
     options: ConvOptions<2>,
     relu: bool,
 ) -> Primitive {
-    let all = [Some(&x), Some(&weight), bias.as_ref(), addend.as_ref()];
-    if !all_f32(all) {
+    let Extra {
+        scale,
+        bias,
+        addend,
+    } = extra;
+    let all = [&scale, &bias, &addend].map(Option::as_ref);
+    if !all_f32([Some(&x), Some(&weight)].into_iter().chain(all)) {
+        let weight = match scale {
+            Some(scale) => scaled::<Flex>(weight, scale),
+            None => weight,
+        };
         let output = Flex::conv2d(x, weight, bias, options);
         return finish::<Flex>(output, addend, relu);
     }
     let conv = shapes(&x, &weight, &options);
     let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
     let bias = bias.map(|bias| bias.to_contiguous());
+    let scale = scale.map(|scale| scale.to_contiguous());
     let shape = Shape::new([
         conv.batch,
         conv.groups * conv.out_channels,
@@ -98,6 +160,7 @@ fn convolve(
         addend.to_contiguous()
     });
     let finish = Finish {
+        scale: scale.as_ref().map(numbers),
         bias: bias.as_ref().map(numbers),
         addend: addend.as_ref().map(numbers),
         relu,

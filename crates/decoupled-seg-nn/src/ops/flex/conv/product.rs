@@ -24,6 +24,8 @@ const TASKS: usize = 4;
 /// What happens to the sums.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in super::super) struct Finish<'a> {
+    /// A number an output channel, that its weights are multiplied by.
+    pub(in super::super) scale: Option<&'a [f32]>,
     /// A number an output channel.
     pub(in super::super) bias: Option<&'a [f32]>,
     /// Added, of the size of the target.
@@ -80,7 +82,7 @@ pub(super) fn calculate(
     }
     let depth = (DEPTH / lattice.taps.len().max(1)).max(1);
     let split = Split::new(lattice, isa.panel(), depth);
-    let packed = Packed::new(lattice, split, weights, strides);
+    let packed = Packed::new(lattice, split, weights, strides, finish.scale);
     let job = Job::new(isa, lattice, split, &packed, finish, source);
     job.run(Target(target.as_mut_ptr().cast()));
 }

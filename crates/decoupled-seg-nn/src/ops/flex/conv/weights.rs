@@ -73,6 +73,7 @@ impl Packed {
         split: Split,
         weights: &[f32],
         strides: WeightStrides,
+        scale: Option<&[f32]>,
     ) -> Self {
         let taps = lattice.taps.len();
         let panels = lattice.groups * split.panels;
@@ -89,18 +90,29 @@ impl Packed {
             parts.into_par_iter().for_each(|(group, outputs, part)| {
                 let first = group * strides.group + outputs.start * strides.output;
                 let rows = outputs.len();
+                let scale =
+                    scale.map(|scale| &scale[group * split.outputs + outputs.start..][..rows]);
                 let mut rest = part;
                 for block in 0..split.blocks {
                     let channels = split.block(block);
                     let count = channels.len();
                     let (part, behind) = rest.split_at_mut(rows * count * taps);
                     rest = behind;
-                    for (place, channel) in channels.enumerate() {
-                        for row in 0..rows {
-                            let from = first + row * strides.output + channel * strides.channel;
-                            for (index, tap) in lattice.taps.iter().enumerate() {
-                                part[(index * count + place) * rows + row]
-                                    .write(weights[from + tap.weight]);
+                    let mut part = part.iter_mut();
+                    for tap in &lattice.taps {
+                        for channel in channels.clone() {
+                            let column = &weights[first + channel * strides.channel + tap.weight..];
+                            let column = column.iter().step_by(strides.output).take(rows);
+                            let places = column.zip(&mut part);
+                            match scale {
+                                None => places.for_each(|(&weight, place)| {
+                                    place.write(weight);
+                                }),
+                                Some(scale) => {
+                                    for ((&weight, place), &scale) in places.zip(scale) {
+                                        place.write(weight * scale);
+                                    }
+                                }
                             }
                         }
                     }
