@@ -11,6 +11,7 @@ use super::options::WarpOptions;
     Autodiff,
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
+    Capture: cfg(feature = "capture"),
     Fusion: cfg(feature = "fusion"),
 )]
 pub(crate) trait SamplingBackend: Backend {

@@ -5,6 +5,8 @@
 
 mod autodiff;
 mod backend;
+#[cfg(feature = "capture")]
+mod capture;
 mod conv2d;
 #[cfg(feature = "cube")]
 mod cube;

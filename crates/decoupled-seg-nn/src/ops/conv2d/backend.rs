@@ -10,6 +10,7 @@ use burn::tensor::ops::ConvOptions;
     Autodiff,
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
+    Capture: cfg(feature = "capture"),
     Fusion: cfg(feature = "fusion"),
 )]
 pub(crate) trait ConvBackend: Backend {
@@ -144,3 +145,8 @@ pub(crate) trait ConvGradients: Backend {
 impl ConvBackend for burn_cubecl::CubeBackend {}
 #[cfg(feature = "cube")]
 impl ConvGradients for burn_cubecl::CubeBackend {}
+
+#[cfg(feature = "capture")]
+impl ConvBackend for burn::backend::Capture {}
+#[cfg(feature = "capture")]
+impl ConvGradients for burn::backend::Capture {}
