@@ -39,6 +39,8 @@ pub use decoupled_seg_losses as losses;
 pub use decoupled_seg_metrics as metrics;
 pub use decoupled_seg_nn as nn;
 pub use decoupled_seg_nn::keep_freed_memory;
+#[cfg(feature = "onnx")]
+pub use decoupled_seg_onnx as onnx;
 #[cfg(feature = "train")]
 pub use decoupled_seg_synthetic as synthetic;
 pub use decoupled_seg_targets as targets;
