@@ -5,6 +5,7 @@ use decoupled_seg::datasets::DatasetError;
 use decoupled_seg::engine::{EngineError, FileError, RecipeError};
 use decoupled_seg::metrics::MetricsError;
 use decoupled_seg::network::UnknownNetwork;
+use decoupled_seg::onnx::OnnxError;
 use decoupled_seg::viz::VizError;
 use decoupled_seg::weights::WeightsError;
 use decoupled_seg_pretrained::PretrainedError;
@@ -74,6 +75,33 @@ pub enum CliError {
     /// Files of another data set than Cityscapes cannot be scored.
     #[error("only the files of Cityscapes can be scored")]
     NotCityscapes,
+    /// The name of the file to export says no format.
+    #[error("cannot write `{path}`: expected a name that ends in .onnx or .safetensors")]
+    Ending {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A flag of ONNX files on another.
+    #[error("`{flag}` is for .onnx files: leave it out, or export to a name that ends in .onnx")]
+    OnnxOnly {
+        /// The flag.
+        flag: &'static str,
+    },
+    /// Nothing says how large the pictures are.
+    #[error(
+        "an .onnx file is for pictures of one size: name it, as in `--size 360x480` (height x width)"
+    )]
+    NoSize,
+    /// The program cannot run ONNX files.
+    #[error(
+        "the file is written, but this program was built without a runtime for ONNX to check it: build it with          `--features rten`"
+    )]
+    NoRuntime,
+    /// The exported file says something else than the network.
+    #[error(
+        "the file does not say what the network says, see the lines above: do not use it, and report it"
+    )]
+    NotTheSame,
     /// The data cannot be opened or read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -180,6 +208,9 @@ pub enum CliError {
     /// A picture cannot be written.
     #[error(transparent)]
     Picture(#[from] VizError),
+    /// The network cannot be written as ONNX.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
     /// The recipe cannot be read or used.
     #[error(transparent)]
     Recipe(#[from] RecipeError),

@@ -5,25 +5,44 @@ use clap::Args;
 use decoupled_seg::engine::Protected;
 
 use crate::checkpoint::CheckpointArgs;
+use crate::onnx::{self, OnnxArgs};
 use crate::{CliError, Project};
 
 #[derive(Args)]
 pub(crate) struct ExportArgs {
-    /// The file to write.
+    /// The file to write: `.safetensors` for PyTorch, `.onnx` for onnxruntime and others.
     to: PathBuf,
     /// Folder of the run.
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
     checkpoint: CheckpointArgs,
+    #[command(flatten)]
+    onnx: OnnxArgs,
 }
 
 pub(crate) fn run(project: &Project, args: &ExportArgs) -> Result<(), CliError> {
+    let ending = args.to.extension().and_then(|ending| ending.to_str());
+    let onnx = match ending.map(str::to_ascii_lowercase).as_deref() {
+        Some("onnx") => true,
+        Some("safetensors") => {
+            args.onnx.refuse()?;
+            false
+        }
+        _ => {
+            return Err(CliError::Ending {
+                path: args.to.clone(),
+            });
+        }
+    };
     let out = project.out(args.out.as_deref());
     let (checkpoint, network) = args.checkpoint.open(&out)?;
     // A checkpoint knows its files by their checksums.
     Protected::new([checkpoint.model_path(), checkpoint.weights_path()]).check(&args.to)?;
     let model = checkpoint.load(network.init(&Device::default()))?;
+    if onnx {
+        return onnx::write(&model, checkpoint.state(), &args.onnx, &args.to);
+    }
     model.save_weights(&args.to)?;
     println!("{}", args.to.display());
     Ok(())

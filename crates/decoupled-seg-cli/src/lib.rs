@@ -37,6 +37,7 @@ mod eval;
 mod export;
 mod left_out;
 mod network_args;
+mod onnx;
 mod predict;
 mod predict_video;
 mod pretrained;
@@ -95,7 +96,7 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Write the folder that the benchmark's server takes.
     Submit(submit::SubmitArgs),
-    /// Write the best checkpoint as `.safetensors` with the authors' names, for PyTorch.
+    /// Write the best checkpoint as `.onnx`, or as `.safetensors` with the authors' names for PyTorch.
     Export(export::ExportArgs),
     /// Score pictures of label ids against the ground truth, as the benchmark does (Cityscapes only).
     Score(score::ScoreArgs),

@@ -168,6 +168,43 @@ fn a_data_set_goes_through_every_command() {
 }
 
 #[test]
+fn a_run_becomes_an_onnx_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let out = path("run");
+    run(&["train", "--synthetic", "--short", "--out", &out]).expect("trains");
+    let picture = path("run/synthetic/val/0016E5_07959.png");
+    let net = path("net.ONNX");
+
+    // 64x64 pixels, as the picture has; then shown in another size.
+    let export = ["export", &net, "--out", &out, "--check", &picture];
+    run(&[&export[..], &["--inspect"]].concat()).expect("the same");
+    let inspected = fs::metadata(&net).expect("written").len();
+    run(&[&export[..], &["--raw", "--size", "72x80"]].concat()).expect("the same");
+    assert!(fs::metadata(&net).expect("written").len() < inspected);
+    let text = String::from_utf8_lossy(&fs::read(&net).expect("written")).into_owned();
+    for expected in [
+        "class_names",
+        "bicyclist",
+        "ignore_index",
+        "recipe_sha256",
+        "class_colors",
+    ] {
+        assert!(text.contains(expected), "{expected}");
+    }
+
+    let without = |args: &[&str]| message(&[&["export"], args, &["--out", &out][..]].concat());
+    let error = without(&[&net]);
+    assert!(error.contains("--size 360x480"), "{error}");
+    let error = without(&[&path("net.pt")]);
+    assert!(error.contains("ends in .onnx or .safetensors"), "{error}");
+    let error = without(&[&path("net.safetensors"), "--raw"]);
+    assert!(error.contains("`--raw` is for .onnx files"), "{error}");
+    let error = without(&[&net, "--size", "0x64"]);
+    assert!(error.contains("HEIGHTxWIDTH"), "{error}");
+}
+
+#[test]
 fn the_best_checkpoint_is_the_best_by_the_runs_own_measure() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("run").display().to_string();
