@@ -101,7 +101,7 @@ mod tests {
     /// Every instruction set gives the same sums, but for rounding.
     #[test]
     fn all_instruction_sets_agree() {
-        let conv = Conv {
+        let wide = Conv {
             batch: 2,
             groups: 2,
             in_channels: 90,
@@ -113,6 +113,22 @@ mod tests {
             padding: [1, 1],
             dilation: [1, 1],
         };
+        // One block of channels, whose panels are no whole number of cache lines with AVX2.
+        let stem = Conv {
+            batch: 1,
+            groups: 1,
+            in_channels: 3,
+            out_channels: 9,
+            kernel: [7, 7],
+            padding: [3, 3],
+            ..wide
+        };
+        for conv in [wide, stem] {
+            assert_agreement(&conv);
+        }
+    }
+
+    fn assert_agreement(conv: &Conv) {
         let numbers = |len: usize, step: usize| -> Vec<f32> {
             (0..len)
                 .map(|index| (index * step % 127) as f32 / 63.0 - 1.0)
@@ -122,9 +138,9 @@ mod tests {
         let weight = numbers(conv.weight_len(), 17);
         let grad = numbers(conv.output_len(), 53);
         let strides = WeightStrides {
-            group: 13 * 90 * 9,
-            output: 90 * 9,
-            channel: 9,
+            group: conv.out_channels * conv.in_channels * conv.kernel[0] * conv.kernel[1],
+            output: conv.in_channels * conv.kernel[0] * conv.kernel[1],
+            channel: conv.kernel[0] * conv.kernel[1],
         };
         let run = |isa: Isa| {
             let finish = Finish::default();
@@ -142,7 +158,7 @@ mod tests {
                     );
                 });
                 let gradient = written(conv.weight_len(), |target| {
-                    weight_gradient::weight_gradient(isa, &conv, &input, &grad, target);
+                    weight_gradient::weight_gradient(isa, conv, &input, &grad, target);
                 });
                 (output, gradient)
             };

@@ -11,7 +11,7 @@ thread_local! {
     static LINES: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Hands `work` at least `len` numbers, whatever is in them, at the start of a cache line. `work` must not come back here.
+/// Hands `work` `len` numbers, whatever is in them, at the start of a cache line. `work` must not come back here.
 pub(super) fn with_scratch<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     LINES.with_borrow_mut(|lines| {
         let needed = len.div_ceil(16);
@@ -24,6 +24,6 @@ pub(super) fn with_scratch<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) ->
         let numbers = unsafe {
             std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<f32>(), needed * 16)
         };
-        work(numbers)
+        work(&mut numbers[..len])
     })
 }
