@@ -127,7 +127,7 @@ def maps_moved(name, case):
 
 def build(features):
     """Builds our bench and returns the path of its program."""
-    command = ["cargo", "bench", "-p", "decoupled-seg-core", "--bench", "ops", "--no-run"]
+    command = ["cargo", "bench", "-p", "decoupled-seg-nn", "--bench", "ops", "--no-run"]
     command += ["--message-format=json"] + (["--features", features] if features else [])
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
     for line in lines.splitlines():
