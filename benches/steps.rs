@@ -25,7 +25,7 @@ use decoupled_seg::heads::FcnHeadConfig;
 use decoupled_seg::losses::{
     DecoupledLoss, DecoupledLossConfig, IGNORE_INDEX, Targets, TargetsOptions,
 };
-use decoupled_seg::nn::SegmentationModel;
+use decoupled_seg::nn::{Arithmetic, SegmentationModel};
 use decoupled_seg::{DecoderConfig, DecoupledSegNet, DecoupledSegNetConfig};
 
 const CLASSES: usize = 11;
@@ -34,7 +34,7 @@ const CLASSES: usize = 11;
 struct Case {
     config: DecoupledSegNetConfig,
     images: [usize; 4],
-    /// `train`, `predict` or, with batch norms folded, `folded`.
+    /// `train`, `predict` or, from the network's inference form, `folded` and `fast`.
     mode: String,
 }
 
@@ -166,9 +166,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut work = match case.mode.as_str() {
         "train" => Work::Train(Box::new(Training::new(&case, network, &device))),
-        "predict" | "folded" => Work::Predict {
+        "predict" | "folded" | "fast" => Work::Predict {
             network: Box::new(match case.mode.as_str() {
                 "folded" => network.for_inference(FloatDType::F32),
+                "fast" => network.for_inference_with(FloatDType::F32, Arithmetic::Fast),
                 _ => network,
             }),
             images: case.images(&device),

@@ -369,18 +369,17 @@ def check(args):
     print(f"{args.check}: {len(tensors)} tensors, all of them the network's and no other")
 
 
-# With `folded` our side folds batch norms into convolutions, and PyTorch runs as it is.
+# With `folded` our side runs its inference form, with `fast` that with Winograd's convolutions; PyTorch runs as it is.
 CASES = [
-    "predict/narrow_plain/8x3x160x224",
-    "predict/fcn_resnet18_plain/1x3x256x256",
-    "predict/deeplabv3plus_resnet50_plain/1x3x512x512",
-    "predict/deeplabv3plus_resnet50/1x3x512x512",
-    "predict/fcn_mobilenet_v3_large/1x3x512x512",
-    "folded/narrow_plain/8x3x160x224",
-    "folded/fcn_resnet18_plain/1x3x256x256",
-    "folded/deeplabv3plus_resnet50_plain/1x3x512x512",
-    "folded/deeplabv3plus_resnet50/1x3x512x512",
-    "folded/fcn_mobilenet_v3_large/1x3x512x512",
+    f"{mode}/{case}"
+    for case in [
+        "narrow_plain/8x3x160x224",
+        "fcn_resnet18_plain/1x3x256x256",
+        "deeplabv3plus_resnet50_plain/1x3x512x512",
+        "deeplabv3plus_resnet50/1x3x512x512",
+        "fcn_mobilenet_v3_large/1x3x512x512",
+    ]
+    for mode in ["predict", "folded", "fast"]
 ]
 
 

@@ -8,8 +8,8 @@ use decoupled_seg_body_edge::DecoupledHeadConfig;
 use decoupled_seg_heads::{AuxiliaryHead, AuxiliaryHeadConfig};
 use decoupled_seg_nn::cost::{NetworkCost, Outputs};
 use decoupled_seg_nn::{
-    ConvInit, Cost, CostCounter, Fold, Inspection, MapShape, SegmentationModel, SegmentationOutput,
-    Size, for_inference, map_size, resize,
+    Arithmetic, ConvInit, Cost, CostCounter, Fold, Inspection, MapShape, SegmentationModel,
+    SegmentationOutput, Size, for_inference, map_size, resize,
 };
 use serde::{Deserialize, Serialize};
 
@@ -277,7 +277,7 @@ impl DecoupledSegNet {
     }
 
     /// The same network for inference: batch norms folded into the convolutions before them, and parameters of type
-    /// `dtype`. See [`for_inference`](decoupled_seg_nn::for_inference).
+    /// `dtype`, with [`Arithmetic::Exact`]. See [`for_inference`](decoupled_seg_nn::for_inference).
     ///
     /// Norms without a convolution in front of them remain: one in each block of a WideResNet-38.
     ///
@@ -300,7 +300,17 @@ impl DecoupledSegNet {
     /// assert!(difference.abs().max().into_scalar::<f32>() < 1e-4);
     /// ```
     pub fn for_inference(&self, dtype: FloatDType) -> DecoupledSegNet {
-        for_inference(self, dtype)
+        self.for_inference_with(dtype, Arithmetic::Exact)
+    }
+
+    /// As [`for_inference`](Self::for_inference), with the arithmetic named: [`Arithmetic::Fast`] rounds more, and is
+    /// faster for wide layers on large maps.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the device does not compute in `dtype`.
+    pub fn for_inference_with(&self, dtype: FloatDType, arithmetic: Arithmetic) -> DecoupledSegNet {
+        for_inference(self, dtype, arithmetic)
     }
 
     fn stages(&self, images: Tensor<4>) -> (Features, Size) {

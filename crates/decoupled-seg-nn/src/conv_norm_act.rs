@@ -8,8 +8,8 @@ use crate::activation::Activation;
 use crate::batch_norm::batch_norm_sum;
 use crate::conv_init::ConvInit;
 use crate::cost::{Cost, CostCounter, MapShape};
-use crate::fold::{Fold, fold_norm};
-use crate::ops::{conv2d, conv2d_norm, conv2d_sum};
+use crate::fold::{Arithmetic, Fold, fold_norm};
+use crate::ops::{conv2d, conv2d_fast, conv2d_norm, conv2d_sum};
 
 /// Configuration of a [`ConvNormAct`]; [`init`](ConvNormActConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -61,6 +61,9 @@ pub struct ConvNormAct {
     /// What it ends in, if anything.
     #[module(skip)]
     pub activation: Option<Activation>,
+    /// How it calculates on a CPU once the norm is folded in.
+    #[module(skip)]
+    pub arithmetic: Arithmetic,
 }
 
 impl ConvNormActConfig {
@@ -108,6 +111,7 @@ impl ConvNormActConfig {
                     .init(device)
             }),
             activation: self.activation,
+            arithmetic: Arithmetic::Exact,
         }
     }
 
@@ -177,6 +181,9 @@ impl ConvNormAct {
         match &self.norm {
             Some(norm) => conv2d_norm(&self.conv, norm, &input, addend.as_ref(), relu)
                 .unwrap_or_else(|| batch_norm_sum(norm, conv2d(&self.conv, input), addend, relu)),
+            None if self.arithmetic == Arithmetic::Fast => {
+                conv2d_fast(&self.conv, input, addend, relu)
+            }
             None => conv2d_sum(&self.conv, input, addend, relu),
         }
     }
@@ -193,6 +200,7 @@ impl Fold for ConvNormAct {
     fn fold(mut self) -> Self {
         if let Some(norm) = self.norm.take() {
             self.conv = fold_norm(self.conv, &norm);
+            self.arithmetic = Arithmetic::of_fold();
         }
         self
     }

@@ -21,7 +21,7 @@ pub use conv_init::ConvInit;
 pub use conv_norm_act::{ConvNormAct, ConvNormActConfig};
 pub use cost::{Cost, CostCounter, MapShape};
 pub use decoupled_seg_types::Size;
-pub use fold::{Fold, for_inference};
+pub use fold::{Arithmetic, Fold, for_inference};
 pub use key_map::{Key, KeyMap};
 pub use memory::keep_freed_memory;
 pub use ops::{

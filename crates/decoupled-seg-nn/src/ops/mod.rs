@@ -22,7 +22,7 @@ mod resize;
 use burn::tensor::Device;
 
 pub use conv2d::{conv2d, conv2d_sum};
-pub(crate) use conv2d::{conv2d_norm, folded};
+pub(crate) use conv2d::{conv2d_fast, conv2d_norm, folded};
 pub use flow_warp::{BodyEdge, flow_warp, flow_warp_split};
 pub(crate) use norm::normalize;
 pub use options::{FlowUnit, WarpGradient, WarpOptions, WarpPadding};

@@ -37,6 +37,31 @@ pub(crate) trait ConvBackend: Backend {
         finish::<Self>(Self::conv2d(x, weight, Some(bias), options), None, relu)
     }
 
+    /// As [`convolve_bias`](Self::convolve_bias), with more rounding where that is faster.
+    #[fusion(default)]
+    fn convolve_fast(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        Self::convolve_bias(x, weight, bias, options, relu)
+    }
+
+    /// As [`convolve_sum`](Self::convolve_sum), with more rounding where that is faster.
+    #[fusion(default)]
+    fn convolve_fast_sum(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        addend: FloatTensor<Self>,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        Self::convolve_sum(x, weight, bias, addend, options, relu)
+    }
+
     /// Convolves `x` with weights that are multiplied by a number an output channel, adds another, and makes negative results
     /// zero if `relu`.
     #[fusion(default)]

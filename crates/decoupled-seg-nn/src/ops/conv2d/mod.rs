@@ -78,6 +78,27 @@ pub fn conv2d_sum(
     Tensor::from_dispatch(output)
 }
 
+/// As [`conv2d_sum`] of a convolution with bias, with more rounding where that is faster.
+pub(crate) fn conv2d_fast(
+    conv: &Conv2d,
+    input: Tensor<4>,
+    addend: Option<Tensor<4>>,
+    relu: bool,
+) -> Tensor<4> {
+    let (Some(bias), Some(options)) = (&conv.bias, options(conv, &input)) else {
+        return conv2d_sum(conv, input, addend, relu);
+    };
+    let (x, weight) = (input.into_dispatch(), conv.weight.val().into_dispatch());
+    let bias = bias.val().into_dispatch();
+    Tensor::from_dispatch(match addend {
+        None => Dispatch::convolve_fast(x, weight, bias, options, relu),
+        Some(addend) => {
+            let addend = addend.into_dispatch();
+            Dispatch::convolve_fast_sum(x, weight, bias, addend, options, relu)
+        }
+    })
+}
+
 /// Applies a convolution and the batch norm behind it with its running statistics, adds `addend` and, if `relu`, makes
 /// negative results zero, in one pass over the output. `None` on devices that have no kernel for that.
 pub(crate) fn conv2d_norm(

@@ -74,7 +74,39 @@ impl ConvBackend for Flex {
         let extra = Extra {
             bias: Some(bias),
             addend: Some(addend),
-            scale: None,
+            ..Extra::default()
+        };
+        convolve(x, weight, extra, options, relu)
+    }
+
+    fn convolve_fast(
+        x: Primitive,
+        weight: Primitive,
+        bias: Primitive,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> Primitive {
+        let extra = Extra {
+            bias: Some(bias),
+            fast: true,
+            ..Extra::default()
+        };
+        convolve(x, weight, extra, options, relu)
+    }
+
+    fn convolve_fast_sum(
+        x: Primitive,
+        weight: Primitive,
+        bias: Primitive,
+        addend: Primitive,
+        options: ConvOptions<2>,
+        relu: bool,
+    ) -> Primitive {
+        let extra = Extra {
+            bias: Some(bias),
+            addend: Some(addend),
+            fast: true,
+            ..Extra::default()
         };
         convolve(x, weight, extra, options, relu)
     }
@@ -90,7 +122,7 @@ impl ConvBackend for Flex {
         let extra = Extra {
             scale: Some(scale),
             bias: Some(bias),
-            addend: None,
+            ..Extra::default()
         };
         convolve(x, weight, extra, options, relu)
     }
@@ -108,6 +140,7 @@ impl ConvBackend for Flex {
             scale: Some(scale),
             bias: Some(bias),
             addend: Some(addend),
+            fast: false,
         };
         convolve(x, weight, extra, options, relu)
     }
@@ -122,6 +155,8 @@ struct Extra {
     bias: Option<Primitive>,
     /// Of the shape of the result.
     addend: Option<Primitive>,
+    /// Whether more rounding is allowed.
+    fast: bool,
 }
 
 fn convolve(
@@ -135,6 +170,7 @@ fn convolve(
         scale,
         bias,
         addend,
+        fast,
     } = extra;
     let all = [&scale, &bias, &addend].map(Option::as_ref);
     if !all_f32([Some(&x), Some(&weight)].into_iter().chain(all)) {
@@ -165,7 +201,11 @@ fn convolve(
         addend: addend.as_ref().map(numbers),
         relu,
     };
-    let output = conv::forward(&conv, numbers(&x), numbers(&weight), finish);
+    let forward = match fast {
+        true => conv::forward_fast,
+        false => conv::forward,
+    };
+    let output = forward(&conv, numbers(&x), numbers(&weight), finish);
     tensor(output, shape)
 }
 
