@@ -151,7 +151,7 @@ impl OnnxExport {
             ..Graph::default()
         };
         graph.inputs.push(self.image());
-        let mut builder = Builder::new(&mut program, graph, IMAGE);
+        let mut builder = Builder::new(&mut program, graph, IMAGE, &RESERVED);
         let normalised = self.normalise(&mut builder);
         builder.call(images, normalised);
         for operation in &program.operations {
@@ -302,6 +302,9 @@ impl OnnxExport {
 
 const IMAGE: &str = "image";
 const LABELS: &str = "labels";
+
+/// Names that users of the file know.
+const RESERVED: [&str; 6] = [IMAGE, LABELS, "logits", "edge", "body", "flow"];
 
 /// The class with the largest logit, as a byte.
 fn best(builder: &mut Builder, logits: &str, name: &str) {

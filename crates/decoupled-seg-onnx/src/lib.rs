@@ -1,4 +1,4 @@
-//! Segmentation networks as ONNX files, to run them in onnxruntime, rten, tract, OpenVINO, TensorRT or a browser.
+//! Segmentation networks as ONNX files, to run them in onnxruntime, rten and other programs that read opset 18.
 //!
 //! [`OnnxExport`] takes any [`SegmentationModel`], a network of this project or one that you put together from burn-nn
 //! and our modules: it records the operations of a prediction on Burn's capture device, and translates them to ONNX,

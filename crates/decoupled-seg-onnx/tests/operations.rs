@@ -453,3 +453,44 @@ fn a_network_in_training_is_exported_as_it_predicts() {
     let (_, parity) = export(&OnnxExport::new(SIZE), &network, &pictures(1, 6, 9));
     assert!(parity.holds(), "{parity}");
 }
+
+/// Parameters that are called as inputs, outputs and results of operations are.
+#[derive(Module, Debug)]
+struct Namesakes {
+    image: Param<Tensor<4>>,
+    labels: Param<Tensor<4>>,
+    add: Vec<Param<Tensor<4>>>,
+}
+
+impl SegmentationModel for Namesakes {
+    fn num_classes(&self) -> usize {
+        3
+    }
+
+    fn forward(&self, images: Tensor<4>) -> SegmentationOutput {
+        let sum = images * self.image.val() + self.labels.val();
+        let sum = self.add.iter().fold(sum, |sum, add| sum + add.val());
+        SegmentationOutput::plain(sum)
+    }
+}
+
+#[test]
+fn names_of_parameters_take_no_other_name() {
+    let line = |seed| {
+        let values: Vec<f32> = (0..3).map(|index| number(seed, index)).collect();
+        let line = Tensor::<1>::from_floats(values.as_slice(), &Device::default());
+        Param::from_tensor(line.reshape([1, 3, 1, 1]))
+    };
+    let network = Namesakes {
+        image: line(1),
+        labels: line(2),
+        add: (3..8).map(line).collect(),
+    };
+    let (file, parity) = export(&OnnxExport::new(SIZE), &network, &pictures(2, 6, 9));
+    assert!(parity.holds(), "{parity}");
+    let again = OnnxExport::new(SIZE).export(&network).expect("as before");
+    assert!(
+        file.to_bytes() == again.to_bytes(),
+        "the same file each time"
+    );
+}

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use burn::backend::capture::TensorId;
 use burn::backend::ir::{OperationIr, ScalarIr, TensorIr};
@@ -22,21 +22,30 @@ pub(crate) struct Builder {
     parameters: HashMap<TensorId, String>,
     made: HashMap<(Element, Vec<usize>, Vec<u8>), String>,
     counts: HashMap<&'static str, usize>,
+    taken: HashSet<String>,
     image: String,
     batch: Option<String>,
 }
 
 impl Builder {
-    /// A graph of nothing but the input `image`, whose first axis is the batch; the network reads `network_input`.
-    pub(crate) fn new(program: &mut Program, graph: Graph, image: &str) -> Self {
+    /// A graph of nothing but the input `image`, whose first axis is the batch. No tensor gets a name that is `reserved`.
+    pub(crate) fn new(program: &mut Program, graph: Graph, image: &str, reserved: &[&str]) -> Self {
+        let mut parameters = std::mem::take(&mut program.names);
+        for path in parameters.values_mut() {
+            if reserved.contains(&path.as_str()) {
+                *path = format!("parameter.{path}");
+            }
+        }
+        let reserved = reserved.iter().map(ToString::to_string);
         Self {
             graph,
             dims: std::mem::take(&mut program.dims),
             names: HashMap::new(),
             values: std::mem::take(&mut program.values),
-            parameters: std::mem::take(&mut program.names),
             made: HashMap::new(),
             counts: HashMap::new(),
+            taken: reserved.chain(parameters.values().cloned()).collect(),
+            parameters,
             image: image.to_string(),
             batch: None,
         }
@@ -103,8 +112,14 @@ impl Builder {
     /// A name that no other tensor has.
     fn unique(&mut self, kind: &'static str) -> String {
         let count = self.counts.entry(kind).or_default();
-        *count += 1;
-        format!("{}.{count}", kind.to_lowercase())
+        loop {
+            *count += 1;
+            let name = format!("{}.{count}", kind.to_lowercase());
+            // A parameter may be called like that.
+            if !self.taken.contains(&name) {
+                return name;
+            }
+        }
     }
 
     /// Adds a node with one output, and returns the name of that.
