@@ -1,20 +1,18 @@
-//! Segmentation data sets, augmentation and a parallel loader.
+#![doc = include_str!("../README.md")]
 //!
-//! Nothing here knows tensors: images are 8-bit RGB, labels one byte a pixel with [`IGNORE_LABEL`] for "no class", and
-//! a [`SegmentationDataset`] is a burn `Dataset`. Readers tell all that is wrong with the files of a split at once
-//! ([`DatasetError::Files`]), [`check`] what is in them; [`ResizedCache`] keeps a data set at another size on disk.
+//! # Modules
 //!
-//! Modules know those above them in this list only:
+//! A module knows only the modules above it in this list:
 //!
 //! ```text
 //! split, point, class_table, label_map, instance_map, mask_format    plain data
-//! error                                                       what can go wrong with them
-//! sample, item_check, augment                                 a picture with its labels
-//! files                                                       PNG, JPEG, masks, lists, folders
-//! dataset                                                     the trait
-//! loader, sampling, targets                                   batches of any data set
-//! opened, file_dataset                                        a data set of files
-//! readers, resized_cache, check                               the layouts in circulation
+//! description_problem, error                                         problems with them
+//! sample, item_check, augment                                        a picture with its labels
+//! files                                                              PNG, JPEG, masks, lists, folders
+//! dataset                                                            the trait
+//! loader, sampling                                                   batches of any data set
+//! opened, file_dataset                                               a data set of files
+//! readers, resized_cache, check                                      the layouts in circulation
 //! ```
 
 pub mod augment;

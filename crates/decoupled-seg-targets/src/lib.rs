@@ -1,20 +1,4 @@
-//! Training targets of decoupled body and edge supervision, made from a label map: relaxed labels for the body, edge
-//! labels for the edge.
-//!
-//! [`TargetsOptions`] says how the targets are made. This crate makes them on label maps of one byte a pixel;
-//! `decoupled-seg-losses` makes them on the device, for the labels of a batch, from the same options. Both are exact,
-//! for any window and any radius. A pixel's classes are a set of bits, so the work grows with the number of pixels, not
-//! with pixels times classes.
-//!
-//! ```
-//! use decoupled_seg_targets::{LabelView, Size, TargetsOptions, target_maps};
-//!
-//! let labels = [0, 0, 0, 1, 1, 1, 255];
-//! let options = TargetsOptions { edge_radius: 1, ..TargetsOptions::default() };
-//! let targets = target_maps(LabelView::new(Size::new(1, 7), &labels), 2, &options);
-//! assert_eq!(targets.edges, [0, 0, 1, 1, 0, 0, 255]);
-//! assert!(targets.relaxed.contains(0, 2, 0) && targets.relaxed.contains(0, 2, 1));
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod disc;
 mod edge_map;

@@ -1,12 +1,4 @@
-//! The few types that all crates of `decoupled-seg` share. The crate depends neither on Burn nor on an image library.
-//!
-//! - [`Size`]: height and width, so that nobody has to remember an order.
-//! - [`LabelView`]: a label map of one byte a pixel; [`IGNORE_LABEL`] marks pixels without a class.
-//! - [`CITYSCAPES_LABELS`]: the label table that data sets read and metrics score by.
-//! - [`FileKind`]: the kind of a file that is not the expected one, for messages.
-//! - [`write_atomic`]: writes a file whole or not at all.
-//! - [`TextTable`]: a table of figures as plain text, for reports.
-//! - [`multiversion!`]: compiles loops for wide vectors too.
+#![doc = include_str!("../README.md")]
 
 mod atomic;
 mod cityscapes;
