@@ -1,26 +1,9 @@
-//! Dilated ResNets, WideResNet-38 and MobileNetV3: an image in, one feature map a stage out.
+#![doc = include_str!("../README.md")]
 //!
-//! Every backbone is a config with an `init`, and its `forward` returns [`Features`]: the outputs of four stages, the
-//! last two of which stay at the resolution that [`OutputStride`] asks for. There is no classifier. A backbone says
-//! everything about itself in its own file: how it is built and runs, the names of its tensors (`official_keys`), what
-//! it costs (`cost`), and its inference form ([`Fold`](decoupled_seg_nn::Fold)).
+//! # Files
 //!
-//! ```
-//! use burn::tensor::{Device, Distribution, Tensor};
-//! use decoupled_seg_backbones::{OutputStride, ResNetConfig};
-//!
-//! let device = Device::default();
-//! let config = ResNetConfig::resnet50()
-//!     .with_output_stride(OutputStride::Os8)
-//!     .with_width(4); // 64 in every published network
-//! let backbone = config.init(&device);
-//!
-//! let images = Tensor::random([1, 3, 65, 97], Distribution::Default, &device);
-//! let features = backbone.forward(images);
-//! assert_eq!(features.c1.dims(), [1, 16, 17, 25]);
-//! assert_eq!(features.c4.dims(), [1, 128, 9, 13]);
-//! assert_eq!(config.channels(), [16, 32, 64, 128]);
-//! ```
+//! A backbone says everything about itself in its own file: how it is built and runs, the names of its tensors, its cost,
+//! and its inference form.
 
 mod backbone_names;
 mod features;

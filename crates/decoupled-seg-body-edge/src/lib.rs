@@ -1,4 +1,4 @@
-//! Body and edge decoupling, the paper's part of a network: `BodyEdgeModule` and `DecoupledHead`.
+#![doc = include_str!("../README.md")]
 
 mod body_edge;
 mod head;

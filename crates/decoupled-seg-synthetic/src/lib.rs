@@ -1,17 +1,4 @@
-//! Data without a download. [`StreetScenes`] are drawn from a seed, with labels exact to the pixel. The `write_…`
-//! functions turn them into tiny data sets with the layout, the names and the encodings of the official archives, so
-//! every reader, example and script runs on them.
-//!
-//! ```
-//! use decoupled_seg_datasets::{CamVid, Split};
-//! use decoupled_seg_synthetic::{SyntheticConfig, write_camvid};
-//!
-//! let folder = tempfile::tempdir()?;
-//! write_camvid(folder.path(), &SyntheticConfig::default())?;
-//! let train = CamVid::open(folder.path(), Split::Train)?;
-//! assert_eq!(train.pairs().len(), 24);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod layouts;
 mod street_scenes;

@@ -1,14 +1,4 @@
-//! Loads and saves the weights of Burn modules: PyTorch checkpoints and safetensors, under the names that other code
-//! gives to the tensors.
-//!
-//! | to | use |
-//! |---|---|
-//! | open a file and see what is in it | [`WeightsFile`] |
-//! | put its tensors into a module, whole or in part | [`load`], [`LoadPolicy`], [`LoadReport`] |
-//! | write a module | [`save`], with a [`Placeholder`] for what only the other code has |
-//! | turn a `.pth` into a `.safetensors` | [`convert`] |
-//!
-//! Nothing in a file is executed. Reading a file takes at most four times its size in memory (4 MiB for small files).
+#![doc = include_str!("../README.md")]
 
 mod error;
 mod format;
