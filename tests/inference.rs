@@ -1,6 +1,5 @@
 //! The inference form of whole networks: fewer operations, smaller numbers.
 
-use burn::module::Module;
 use burn::store::{ModuleSnapshot, bridge};
 use burn::tensor::{Device, Distribution, FloatDType, Tensor, TensorData, Tolerance};
 use decoupled_seg::backbones::{ResNetConfig, WideResNet38Config};

@@ -7,6 +7,7 @@ use decoupled_seg_nn::{
     MapShape, Size,
 };
 
+use crate::chain::chain;
 use crate::{BackboneNames, Features, OutputStride};
 
 /// One row (one block) of the paper's table.
@@ -273,11 +274,7 @@ impl MobileNetV3 {
     /// Panics if axis 1 is not 3.
     pub fn forward(&self, images: Tensor<4>) -> Features {
         assert_shape!(images, [_, 3, _, _]);
-        let run = |blocks: &[InvertedResidual], input| {
-            blocks
-                .iter()
-                .fold(input, |features, block| block.forward(features))
-        };
+        let run = |blocks, input| chain(blocks, input, InvertedResidual::forward);
         let [first, second, third] = STAGE_ENDS;
         let c1 = run(&self.blocks[..first], self.stem.forward(images));
         let c2 = run(&self.blocks[first..second], c1.clone());
@@ -439,34 +436,25 @@ impl Fold for InvertedResidual {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Distribution;
     use rstest::rstest;
 
     use super::*;
-    use crate::tests::{assert_named, assert_same_features};
+    use crate::tests::{assert_folding_keeps_features, assert_named, assert_strides};
 
     fn small() -> MobileNetV3Config {
         MobileNetV3Config::new().with_width(0.25)
     }
 
     #[rstest]
-    #[case(OutputStride::Os8, [9, 9, 13, 13])]
-    #[case(OutputStride::Os16, [5, 5, 7, 7])]
-    #[case(OutputStride::Os32, [5, 3, 7, 4])]
     fn stages_have_their_strides(
-        #[case] output_stride: OutputStride,
-        #[case] expected: [usize; 4],
+        #[values(OutputStride::Os8, OutputStride::Os16, OutputStride::Os32)]
+        output_stride: OutputStride,
     ) {
         let device = Device::default();
         let config = small().with_output_stride(output_stride);
-        let [c1, c2, c3, c4] = config.channels();
-        let [height3, height4, width3, width4] = expected;
         let images = Tensor::zeros([1, 3, 65, 97], &device);
         let features = config.init(&device).forward(images);
-        assert_eq!(features.c1.dims(), [1, c1, 17, 25]);
-        assert_eq!(features.c2.dims(), [1, c2, 9, 13]);
-        assert_eq!(features.c3.dims(), [1, c3, height3, width3]);
-        assert_eq!(features.c4.dims(), [1, c4, height4, width4]);
+        assert_strides(features, output_stride, config.channels(), [17, 25]);
     }
 
     /// torchvision publishes 5,483,032 parameters and 0.217 billion operations at 224x224, its two linear layers among
@@ -520,10 +508,7 @@ mod tests {
         let device = Device::default();
         device.seed(3);
         let network = small().init(&device);
-        let images = Tensor::random([1, 3, 33, 49], Distribution::Normal(0.0, 1.0), &device);
-        let expected = network.forward(images.clone()).c4;
-        let folded = network.fold().forward(images).c4;
-        assert_same_features(folded, expected);
+        assert_folding_keeps_features(network, MobileNetV3::forward, &device);
     }
 
     #[test]

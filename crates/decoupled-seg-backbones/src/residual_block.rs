@@ -6,6 +6,8 @@ use decoupled_seg_nn::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::chain::chain;
+
 /// Which convolutions a [`ResidualBlock`] has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,9 +162,7 @@ impl ResidualBlock {
             None => input.clone(),
         };
         let (last, first) = self.convs.split_last().expect("a block has convolutions");
-        let features = first
-            .iter()
-            .fold(input, |features, conv| conv.forward(features));
+        let features = chain(first, input, ConvNormAct::forward);
 
         last.forward_residual(features, shortcut)
     }

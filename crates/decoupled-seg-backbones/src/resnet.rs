@@ -8,6 +8,7 @@ use decoupled_seg_nn::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::chain::chain;
 use crate::residual_block::conv;
 use crate::{
     BackboneNames, Features, OutputStride, ResidualBlock, ResidualBlockConfig, ResidualKind,
@@ -223,6 +224,7 @@ impl ResNet {
     ///
     /// Panics if axis 1 is not 3.
     pub fn forward(&self, images: Tensor<4>) -> Features {
+        let run = |stage, input| chain(stage, input, ResidualBlock::forward);
         let c1 = run(&self.layer1, self.forward_stem(images));
         let c2 = run(&self.layer2, c1.clone());
         let c3 = run(&self.layer3, c2.clone());
@@ -243,10 +245,7 @@ impl ResNet {
     /// Panics if axis 1 is not 3.
     pub fn forward_stem(&self, images: Tensor<4>) -> Tensor<4> {
         assert_shape!(images, [_, 3, _, _]);
-        let stem = self
-            .stem
-            .iter()
-            .fold(images, |features, conv| conv.forward(features));
+        let stem = chain(&self.stem, images, ConvNormAct::forward);
         max_pool2d(&self.pool, stem)
     }
 }
@@ -264,12 +263,6 @@ impl Fold for ResNet {
     }
 }
 
-fn run(stage: &[ResidualBlock], input: Tensor<4>) -> Tensor<4> {
-    stage
-        .iter()
-        .fold(input, |features, block| block.forward(features))
-}
-
 #[cfg(test)]
 mod tests {
     use burn::store::ModuleSnapshot;
@@ -278,19 +271,16 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::tests::{assert_named, assert_same_features};
+    use crate::tests::{assert_folding_keeps_features, assert_named, assert_strides};
 
     fn small(config: ResNetConfig) -> ResNetConfig {
         config.with_width(4)
     }
 
     #[rstest]
-    #[case(OutputStride::Os8, [9, 9, 13, 13])]
-    #[case(OutputStride::Os16, [5, 5, 7, 7])]
-    #[case(OutputStride::Os32, [5, 3, 7, 4])]
     fn stages_have_their_strides(
-        #[case] output_stride: OutputStride,
-        #[case] expected: [usize; 4],
+        #[values(OutputStride::Os8, OutputStride::Os16, OutputStride::Os32)]
+        output_stride: OutputStride,
         #[values(Stem::Deep, Stem::Torchvision)] stem: Stem,
         #[values(ResNetConfig::resnet18(), ResNetConfig::resnet50())] config: ResNetConfig,
     ) {
@@ -298,15 +288,9 @@ mod tests {
         let config = small(config)
             .with_output_stride(output_stride)
             .with_stem(stem);
-        let [c1, c2, c3, c4] = config.channels();
-        let [height3, height4, width3, width4] = expected;
-
         let images = Tensor::zeros([1, 3, 65, 97], &device);
         let features = config.init(&device).forward(images);
-        assert_eq!(features.c1.dims(), [1, c1, 17, 25]);
-        assert_eq!(features.c2.dims(), [1, c2, 9, 13]);
-        assert_eq!(features.c3.dims(), [1, c3, height3, width3]);
-        assert_eq!(features.c4.dims(), [1, c4, height4, width4]);
+        assert_strides(features, output_stride, config.channels(), [17, 25]);
     }
 
     // Counts of torchvision's networks, less the 1000-class layer.
@@ -437,10 +421,7 @@ mod tests {
         let device = Device::default();
         device.seed(3);
         let network = small(ResNetConfig::resnet50()).init(&device);
-        let images = Tensor::random([1, 3, 33, 49], Distribution::Normal(0.0, 1.0), &device);
-        let expected = network.forward(images.clone()).c4;
-        let folded = network.fold().forward(images).c4;
-        assert_same_features(folded, expected);
+        assert_folding_keeps_features(network, ResNet::forward, &device);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape, conv2d, max_pool2d};
 use serde::{Deserialize, Serialize};
 
+use crate::chain::chain;
 use crate::{BackboneNames, Features, OutputStride, PreActivationBlock, PreActivationBlockConfig};
 
 /// Where a [`WideResNet38`] takes [`Features::c1`] from. It is 128 channels of the second stage either way.
@@ -219,6 +220,7 @@ impl WideResNet38 {
     /// Panics if axis 1 is not 3.
     pub fn forward(&self, images: Tensor<4>) -> Features {
         assert_shape!(images, [_, 3, _, _]);
+        let run = |stage, input| chain(stage, input, PreActivationBlock::forward);
         let full = conv2d(&self.mod1, images);
         let half = run(&self.mod2, max_pool2d(&self.pool, full));
         let quarter = max_pool2d(&self.pool, half.clone());
@@ -248,45 +250,29 @@ impl Fold for WideResNet38 {
     }
 }
 
-fn run(stage: &[PreActivationBlock], input: Tensor<4>) -> Tensor<4> {
-    stage
-        .iter()
-        .fold(input, |features, block| block.forward(features))
-}
-
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Distribution;
     use rstest::rstest;
 
     use super::*;
-    use crate::tests::{assert_named, assert_same_features};
+    use crate::tests::{assert_folding_keeps_features, assert_named, assert_strides};
 
     #[rstest]
-    #[case(OutputStride::Os8, [9, 9, 13, 13])]
-    #[case(OutputStride::Os16, [5, 5, 7, 7])]
-    #[case(OutputStride::Os32, [5, 3, 7, 4])]
     fn stages_have_their_strides(
-        #[case] output_stride: OutputStride,
-        #[case] expected: [usize; 4],
+        #[values(OutputStride::Os8, OutputStride::Os16, OutputStride::Os32)]
+        output_stride: OutputStride,
     ) {
         let device = Device::default();
         let config = WideResNet38Config::new()
             .with_width(2)
             .with_output_stride(output_stride);
-        let [c1, c2, c3, c4] = config.channels();
-        let [height3, height4, width3, width4] = expected;
-
         let images = Tensor::zeros([1, 3, 65, 97], &device);
         let features = config.init(&device).forward(images.clone());
-        assert_eq!(features.c1.dims(), [1, c1, 33, 49]);
-        assert_eq!(features.c2.dims(), [1, c2, 9, 13]);
-        assert_eq!(features.c3.dims(), [1, c3, height3, width3]);
-        assert_eq!(features.c4.dims(), [1, c4, height4, width4]);
+        assert_strides(features, output_stride, config.channels(), [33, 49]);
 
         let config = config.with_low_level(LowLevelStage::Stride4);
         let features = config.init(&device).forward(images);
-        assert_eq!(features.c1.dims(), [1, config.channels()[0], 17, 25]);
+        assert_strides(features, output_stride, config.channels(), [17, 25]);
     }
 
     #[test]
@@ -337,9 +323,6 @@ mod tests {
         let device = Device::default();
         device.seed(4);
         let network = WideResNet38Config::new().with_width(2).init(&device);
-        let images = Tensor::random([1, 3, 33, 49], Distribution::Normal(0.0, 1.0), &device);
-        let expected = network.forward(images.clone()).c4;
-        let folded = network.fold().forward(images).c4;
-        assert_same_features(folded, expected);
+        assert_folding_keeps_features(network, WideResNet38::forward, &device);
     }
 }

@@ -100,6 +100,18 @@ pub struct BodyEdgeDetail {
     pub down: Option<Tensor<4>>,
 }
 
+impl BodyEdgeDetail {
+    /// A body that was made without a flow, and the edge that it leaves.
+    pub(super) fn without_flow(features: Tensor<4>, body: Tensor<4>) -> Self {
+        Self {
+            edge: features - body.clone(),
+            body,
+            flow: None,
+            down: None,
+        }
+    }
+}
+
 impl BodyEdgeModuleConfig {
     /// Builds the module on `device`, with the default initializers of Burn (and PyTorch).
     ///

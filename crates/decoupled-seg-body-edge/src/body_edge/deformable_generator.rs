@@ -59,12 +59,7 @@ impl DeformableGenerator {
     pub(super) fn forward(&self, features: Tensor<4>) -> BodyEdgeDetail {
         let offset = self.offset.forward(features.clone());
         let body = self.conv.forward(features.clone(), offset, None);
-        BodyEdgeDetail {
-            edge: features - body.clone(),
-            body,
-            flow: None,
-            down: None,
-        }
+        BodyEdgeDetail::without_flow(features, body)
     }
 
     pub(super) fn official_keys() -> KeyMap {

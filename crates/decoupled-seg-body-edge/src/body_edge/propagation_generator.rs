@@ -67,12 +67,7 @@ impl PropagationGenerator {
             .max_pair(leftward)
             .max_pair(downward)
             .max_pair(upward);
-        BodyEdgeDetail {
-            edge: features - body.clone(),
-            body,
-            flow: None,
-            down: None,
-        }
+        BodyEdgeDetail::without_flow(features, body)
     }
 
     pub(super) fn official_keys() -> KeyMap {
