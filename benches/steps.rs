@@ -136,13 +136,15 @@ impl Training {
     }
 }
 
+struct Predicting {
+    network: DecoupledSegNet,
+    images: Tensor<4>,
+    last: Option<Tensor<4>>,
+}
+
 enum Work {
     Train(Box<Training>),
-    Predict {
-        network: Box<DecoupledSegNet>,
-        images: Tensor<4>,
-        last: Option<Tensor<4>>,
-    },
+    Predict(Box<Predicting>),
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -166,15 +168,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut work = match case.mode.as_str() {
         "train" => Work::Train(Box::new(Training::new(&case, network, &device))),
-        "predict" | "folded" | "fast" => Work::Predict {
-            network: Box::new(match case.mode.as_str() {
+        "predict" | "folded" | "fast" => Work::Predict(Box::new(Predicting {
+            network: match case.mode.as_str() {
                 "folded" => network.for_inference(FloatDType::F32),
                 "fast" => network.for_inference_with(FloatDType::F32, Arithmetic::Fast),
                 _ => network,
-            }),
+            },
             images: case.images(&device),
             last: None,
-        },
+        })),
         other => return Err(format!("no mode `{other}`").into()),
     };
     answer(format_args!("ready"))?;
@@ -185,13 +187,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let (start, before) = (Instant::now(), processor_time());
                 let loss = match &mut work {
                     Work::Train(training) => training.step(),
-                    Work::Predict {
-                        network,
-                        images,
-                        last,
-                    } => {
-                        *last = None;
-                        *last = Some(network.predict(images.clone()));
+                    Work::Predict(work) => {
+                        work.last = None;
+                        work.last = Some(work.network.predict(work.images.clone()));
                         0.0
                     }
                 };
@@ -200,9 +198,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 answer(format_args!("{seconds} {loss} {busy}"))?;
             }
             ("save", path) => {
-                if let Work::Predict {
-                    last: Some(output), ..
-                } = &work
+                if let Work::Predict(work) = &work
+                    && let Some(output) = &work.last
                 {
                     save(output.clone(), Path::new(path))?;
                 }
