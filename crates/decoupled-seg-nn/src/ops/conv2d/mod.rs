@@ -10,9 +10,9 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, activation};
 
 use super::is_flex;
-pub(super) use backend::ConvBackend;
+pub(super) use backend::{ConvBackend, finish};
 #[cfg(feature = "flex")]
-pub(super) use backend::{ConvGradients, finish, scaled};
+pub(super) use backend::{ConvGradients, scaled};
 
 /// Applies a convolution: the same result as [`Conv2d::forward`], faster on a CPU.
 ///
