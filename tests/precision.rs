@@ -13,15 +13,20 @@ use rstest::rstest;
 /// bf16 has eight bits: a relative error of 1/256 a number. Dozens of layers made up to 0.9 % of it here.
 const TOLERANCE: f32 = 0.03;
 
-/// Cosine of the angle between the first step and the same step in f32, of the small networks. Rounding their weights to
-/// bf16 alone turns the f32 step to 0.94 (plain) and 0.77 (decoupled); in bf16 it was 0.90 and 0.78. A wrong gradient is
-/// near 0. So is a right one of an untrained ResNet-50: rounding its weights alone leaves 0.23 at most.
-const SAME_DIRECTION: f64 = 0.7;
+/// Cosine of the angle between the first step and the same step in f32, of the small networks. Over eight seeds it was 0.93
+/// to 0.99; a wrong gradient is near 0. So is a right one of an untrained ResNet-50: rounding its weights alone leaves 0.23
+/// at most.
+const SAME_DIRECTION: f64 = 0.85;
+
+/// Side of the crops whose steps are compared, in pixels. Of 64 pixels the module's strided convolutions leave one, so that
+/// its norms see two values in a batch of two. Their gradient is then that of a sign: over eight seeds the cosine was 0.38 to
+/// 0.97.
+const SIDE: usize = 128;
 
 /// The seed is for the whole process, and the tests share it.
 static SEEDING: Mutex<()> = Mutex::new(());
 
-fn recipe(precision: Precision, learning_rate: f64) -> Recipe {
+fn recipe(precision: Precision, learning_rate: f64, side: usize) -> Recipe {
     Recipe {
         precision,
         optimizer: SgdRecipe {
@@ -31,7 +36,7 @@ fn recipe(precision: Precision, learning_rate: f64) -> Recipe {
         .into(),
         epochs: 1,
         batch: 2,
-        augmentation: Augmentation::default().with_crop(Some(Size::square(64))),
+        augmentation: Augmentation::default().with_crop(Some(Size::square(side))),
         class_uniform: None,
         validate_every: 0,
         workers: 1,
@@ -46,9 +51,10 @@ fn one_step(config: &DecoupledSegNetConfig, recipe: Recipe) -> (f32, DecoupledSe
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     let device = Device::default();
     device.seed(3);
+    let size = recipe.augmentation.crop.expect("set above");
     let scenes = StreetScenes::new(StreetScenesConfig {
         len: 2,
-        size: Size::new(64, 64),
+        size,
         seed: 7,
     });
     let trained = Trainer::new(recipe, config.init(&device), &device)
@@ -94,8 +100,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 #[case::pspnet(DecoupledSegNetConfig::pspnet_resnet50(10))]
 #[case::deeplab(DecoupledSegNetConfig::deeplabv3plus_resnet50(10))]
 fn the_loss_is_nearly_the_same(#[case] config: DecoupledSegNetConfig) {
-    let (full, _) = one_step(&config, recipe(Precision::Full, 0.01));
-    let (mixed, network) = one_step(&config, recipe(Precision::Bf16Mixed, 0.01));
+    let (full, _) = one_step(&config, recipe(Precision::Full, 0.01, 64));
+    let (mixed, network) = one_step(&config, recipe(Precision::Bf16Mixed, 0.01, 64));
     assert!(
         (mixed - full).abs() <= TOLERANCE * full,
         "{mixed} in bf16, {full} in f32"
@@ -109,7 +115,8 @@ fn the_loss_is_nearly_the_same(#[case] config: DecoupledSegNetConfig) {
 #[case::tiny(DecoupledSegNetConfig::tiny(10))]
 #[case::tiny_plain(DecoupledSegNetConfig::tiny(10).plain())]
 fn the_first_step_goes_the_same_way(#[case] config: DecoupledSegNetConfig) {
-    let weights = |precision, rate| Weights::of(&one_step(&config, recipe(precision, rate)).1);
+    let weights =
+        |precision, rate| Weights::of(&one_step(&config, recipe(precision, rate, SIDE)).1);
     let before = weights(Precision::Full, f64::MIN_POSITIVE);
     let full = weights(Precision::Full, 0.01).less(&before);
     let mixed = weights(Precision::Bf16Mixed, 0.01).less(&before);

@@ -1,5 +1,6 @@
 //! The set likelihood over plain slices: one pass over the logits forward, one backward.
 
+use decoupled_seg_types::multiversion;
 use rayon::prelude::*;
 
 use crate::label_sets::CLASSES_PER_WORD;
@@ -145,9 +146,7 @@ pub(super) fn backward(
             [&saved.set_top, &saved.set_log_sum].map(|values| of_image(values));
         for (class, result) in rows.into_iter().enumerate() {
             let row = sizes.row(logits, sizes.classes, [image, class, start], length);
-            for pixel in 0..length {
-                result[pixel] = gradient[pixel] * exp((row[pixel] - top[pixel]) - log_sum[pixel]);
-            }
+            times_softmax(result, &gradient, row, top, log_sum);
             let bit = 1 << (class % CLASSES_PER_WORD);
             let set = set(class / CLASSES_PER_WORD);
             // Most blocks hold one or two of the classes.
@@ -165,6 +164,40 @@ pub(super) fn backward(
     result
 }
 
+multiversion! {
+    /// The larger of each pair.
+    fn raise[](top: &mut [f32], values: &[f32]) {
+        for (top, &value) in top.iter_mut().zip(values) {
+            *top = if value > *top { value } else { *top };
+        }
+    }
+}
+
+multiversion! {
+    /// Adds `exp(value - top)`.
+    fn add_exp[](sums: &mut [f32], values: &[f32], top: &[f32]) {
+        for ((sum, &top), &value) in sums.iter_mut().zip(top).zip(values) {
+            *sum += exp(value - top);
+        }
+    }
+}
+
+multiversion! {
+    /// `gradient * exp((value - top) - log_sum)`, all of one length.
+    fn times_softmax[](
+        result: &mut [f32],
+        gradient: &[f32],
+        values: &[f32],
+        top: &[f32],
+        log_sum: &[f32],
+    ) {
+        let rows = result.iter_mut().zip(gradient).zip(values);
+        for (((result, &gradient), &value), (&top, &sum)) in rows.zip(top.iter().zip(log_sum)) {
+            *result = gradient * exp((value - top) - sum);
+        }
+    }
+}
+
 /// Maximum and logarithm of the sum over all classes.
 fn over_all<'a>(
     top: &mut [f32],
@@ -174,15 +207,11 @@ fn over_all<'a>(
 ) {
     top.copy_from_slice(row(0));
     for class in 1..classes {
-        for (top, &value) in top.iter_mut().zip(row(class)) {
-            *top = if value > *top { value } else { *top };
-        }
+        raise(top, row(class));
     }
     log_sum.fill(0.0);
     for class in 0..classes {
-        for ((sum, &top), &value) in log_sum.iter_mut().zip(&*top).zip(row(class)) {
-            *sum += exp(value - top);
-        }
+        add_exp(log_sum, row(class), top);
     }
     for sum in log_sum {
         *sum = sum.ln();
