@@ -1,11 +1,15 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::list_text::decoded;
 use super::{Folders, Listing, Pair};
 use crate::{DatasetError, ListProblem};
 
 /// Reading stops after this many wrong lines: then the file is no list, or the root is wrong.
 const MAX_PROBLEMS: usize = 1000;
+
+/// What stands between image and label, the first that a line has. Tools write `|` and `;` in names less often than `,`.
+const SEPARATORS: [char; 4] = ['\t', '|', ';', ','];
 
 /// Largest length of a line, in bytes. No file system has longer paths.
 const MAX_LINE: usize = 8 << 10;
@@ -15,11 +19,12 @@ const MAX_FOLDERS: usize = 256;
 
 /// Reads a list of pairs: one image and its label a line, relative to `root`.
 ///
-/// A tab or a comma separates the two, or spaces if the line has neither. Names with spaces are found if exactly one
-/// way to split the line gives existing files. Backslashes stand for `/`, unless a file has that very name. Empty lines
+/// A tab, `|`, `;` or a comma separates the two, or spaces if the line has none of them. Names may stand in double
+/// quotes. Names with spaces are found if exactly one way to split the line gives existing files. Backslashes stand for `/`, unless a file has that very name. Empty lines
 /// and lines that start with `#` are skipped. Lists in circulation carry the paths of their authors' machines
 /// (`/SegNet/CamVid/train/a.png`), so leading folders are dropped until the rest exists under `root`. A list whose
-/// lines name one file each is a list of images without labels.
+/// lines name one file each is a list of images without labels. A byte order mark is left out, and UTF-16 with such a
+/// mark is read, as Windows PowerShell writes it.
 ///
 /// Problems are a list that cannot be read or names no image. Problems are also lines that are not UTF-8, that name a
 /// missing image or label, or that have a label although the first line has none. After a thousand wrong lines, reading
@@ -27,7 +32,7 @@ const MAX_FOLDERS: usize = 256;
 pub fn read_list(path: &Path, root: &Path) -> Listing {
     let mut listing = Listing::default();
     let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
+        Ok(bytes) => decoded(bytes),
         Err(source) => {
             listing.problems.push(DatasetError::io(path, source));
             return listing;
@@ -85,7 +90,7 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
 pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing {
     let mut listing = Listing::default();
     let text = match std::fs::read(path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Ok(bytes) => String::from_utf8_lossy(&decoded(bytes)).into_owned(),
         Err(source) => {
             listing.problems.push(DatasetError::io(path, source));
             return listing;
@@ -153,6 +158,12 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
     listing
 }
 
+/// A name without the double quotes around it, as spreadsheets write names.
+fn unquoted(name: &str) -> &str {
+    let inside = name.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    inside.unwrap_or(name)
+}
+
 fn in_line(path: &Path, line: usize, problem: ListProblem) -> DatasetError {
     DatasetError::List {
         path: path.to_path_buf(),
@@ -179,11 +190,11 @@ fn entry(
         let bytes = line.len();
         return Err(Wrong::Line(ListProblem::TooLong { bytes }));
     }
-    let separator = ['\t', ','].into_iter().find(|&it| line.contains(it));
+    let separator = SEPARATORS.into_iter().find(|&it| line.contains(it));
     let names: Vec<&str> = match separator {
         Some(separator) => line
             .split(separator)
-            .map(str::trim)
+            .map(|name| unquoted(name.trim()))
             .filter(|name| !name.is_empty())
             .collect(),
         None => line.split_whitespace().collect(),
@@ -365,6 +376,44 @@ mod tests {
         let (_root, listing) = with_files(b"p00\np01\n");
         let told = listing.problems[0].to_string();
         assert!(told.contains("beside `list`"), "{told}");
+    }
+
+    #[test]
+    fn lists_of_spreadsheets_and_windows_are_read() {
+        let separated = "train/a.png;train/a_l.png\ntrain/a.png|train/a_l.png\n\"train/a b.png\",\"train/a_l.png\"";
+        let (_root, listing) = with_files(separated.as_bytes());
+        assert!(listing.problems.is_empty(), "{listing:?}");
+        let names = listing.pairs.iter().map(|pair| pair.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["a", "a", "a b"]);
+        let list = "\u{feff}train/a.png train/a_l.png\r\ntrain/a.png train/a_l.png\r\n";
+        let little = list.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big = list.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [list.as_bytes().to_vec(), little, big] {
+            let (_root, listing) = with_files(&bytes);
+            assert!(listing.problems.is_empty(), "{bytes:?}: {listing:?}");
+            assert_eq!(listing.pairs.len(), 2, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_windows_are_found() {
+        let (root, _) = with_files(b"");
+        let folder = root.path().join("train");
+        let folders = Folders {
+            images: &folder,
+            image_suffixes: &[".png"],
+            labels: &folder,
+            label_suffix: "_l.png",
+        };
+        let path = root.path().join("names.txt");
+        let list = "\u{feff}a\r\na b\r\n";
+        let wide = list.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [list.as_bytes().to_vec(), wide] {
+            std::fs::write(&path, &bytes).expect("writable");
+            let listing = read_names(&path, &folders, false);
+            assert!(listing.problems.is_empty(), "{bytes:?}: {listing:?}");
+            assert_eq!(listing.pairs.len(), 2, "{bytes:?}");
+        }
     }
 
     #[test]

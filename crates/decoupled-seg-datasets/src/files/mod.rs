@@ -5,6 +5,7 @@ mod image_file;
 mod instances;
 mod jpeg;
 mod list_file;
+mod list_text;
 mod listing;
 mod mask;
 mod pairs;
