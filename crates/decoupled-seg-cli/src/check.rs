@@ -22,6 +22,16 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
         .filter_map(|(split, opened)| Some((*split, opened.dataset.clone()?)));
     let readable: Vec<_> = readable.collect();
     let images = readable.iter().map(|(_, split)| split.len()).sum();
+    // Reading all images takes minutes. Whoever has to rename files need not wait for it.
+    for (split, opened) in &splits {
+        if let (Some(first), true) = (opened.problems.first(), opened.dataset.is_some()) {
+            let count = opened.problems.len();
+            let name = split.as_str();
+            eprintln!(
+                "{name}: {count} problems with the files, such as {first}; reading the others"
+            );
+        }
+    }
     let counter = Progress::Auto.count("images read", images);
     let report = check::check_splits(splits.into(), |done, _| counter.at(done));
     counter.finish();

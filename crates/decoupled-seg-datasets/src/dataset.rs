@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use burn_dataset::Dataset;
 
+use crate::check::DARK;
 use crate::hash::Fnv;
 use crate::item_check::ItemCheck;
 use crate::{ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Sample};
@@ -115,6 +116,7 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
             Ok(sample) => {
                 check.size = Some(sample.size());
                 check.image_hash = Some(Fnv::new().bytes(sample.image.as_raw()).finish());
+                check.dark = sample.image.iter().all(|&value| value <= DARK);
                 let strangers = sample
                     .labels
                     .data

@@ -25,6 +25,14 @@ pub enum DescriptionProblem {
         /// Labels of the table.
         found: usize,
     },
+    /// A class has a name that no table can show.
+    #[error("class {index}: the name {name:?}, expected text without line breaks")]
+    ClassName {
+        /// The index of the class.
+        index: u8,
+        /// Its name.
+        name: String,
+    },
     /// Two classes share a name or an id.
     #[error("classes `{first}` and `{second}` (id {id}) share their name or id")]
     Shared {

@@ -50,7 +50,7 @@ pub enum DatasetError {
         image: PathBuf,
         /// Where the label was expected.
         looked_for: PathBuf,
-        /// A file with the name of the label but another ending, if there is one.
+        /// A file with nearly that name, if there is one: with another ending, or in capitals.
         there: Option<PathBuf>,
     },
     /// A folder of labels has no label for any image.
@@ -81,13 +81,23 @@ pub enum DatasetError {
         /// The split.
         split: Split,
     },
+    /// All images of a split are nearly black.
+    #[error(
+        "no {split} image has a value above 63 of 255: are they photos of 10 to 14 bits, or of 0 to 1? scale them to 0 to 255"
+    )]
+    AllDark {
+        /// The split.
+        split: Split,
+    },
     /// A label file has no image.
-    #[error("`{label}`: label without image, expected `{looked_for}`")]
+    #[error("`{label}`: label without image, expected `{looked_for}`{}", instead(.there))]
     LabelWithoutImage {
         /// The label file.
         label: PathBuf,
         /// Where the image was expected.
         looked_for: PathBuf,
+        /// A file with nearly that name, if there is one: with another ending, or in capitals.
+        there: Option<PathBuf>,
     },
     /// Two images claim the same label (`a.png` beside `a.jpg`).
     #[error("`{first}` and `{second}`: two images of the same name, expected one")]

@@ -6,6 +6,7 @@ use decoupled_seg_types::Size;
 use image::RgbImage;
 use rayon::prelude::*;
 
+use crate::check::DARK;
 use crate::files::{Listing, MaskReader, Pair, RawMask, read_image};
 use crate::hash::Fnv;
 use crate::item_check::ItemCheck;
@@ -277,6 +278,7 @@ impl SegmentationDataset for FileDataset {
             Ok(image) => {
                 check.size = Some(size_of(&image));
                 check.image_hash = Some(Fnv::new().bytes(image.as_raw()).finish());
+                check.dark = image.iter().all(|&value| value <= DARK);
             }
             Err(error) => check.problems.push(error),
         }

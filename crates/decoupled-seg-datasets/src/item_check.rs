@@ -11,6 +11,8 @@ pub struct ItemCheck {
     pub size: Option<Size>,
     /// Hash of the decoded image, for duplicates.
     pub image_hash: Option<u64>,
+    /// Whether no value of the image is above [`DARK`](crate::check::DARK).
+    pub dark: bool,
     /// The labels, if they can be read.
     pub labels: Option<LabelMap>,
     /// How the mask is stored, if it is a file.

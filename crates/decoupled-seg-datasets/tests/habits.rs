@@ -9,7 +9,7 @@ use decoupled_seg_datasets::{
     CAMVID_COLORS, CamVid, CustomDataset, Dataset, DatasetError, LabelMap, ResizedCacheConfig,
     ResizedTo, SegmentationDataset, Size, Split,
 };
-use image::RgbImage;
+use image::{ImageBuffer, Luma, RgbImage};
 use tempfile::TempDir;
 
 const SIZE: Size = Size::new(4, 6);
@@ -30,7 +30,7 @@ fn written(description: &str, labels: &LabelMap) -> TempDir {
     for (split, first, count) in [("train", 0, 3), ("val", 3, 2)] {
         for number in 0..count {
             let name = format!("{split}/p{number:02}.png");
-            let image = RgbImage::from_pixel(6, 4, image::Rgb([first + number; 3]));
+            let image = RgbImage::from_pixel(6, 4, image::Rgb([100 + first + number; 3]));
             write_image(root.path().join("images").join(&name), &image).expect("writable");
             write_mask(root.path().join("masks").join(&name), labels).expect("writable");
         }
@@ -293,4 +293,94 @@ fn a_data_folder_that_cannot_be_written() {
         assert_eq!((state.made, state.read), (made, read), "{state}");
         assert!(state.unwritable.is_none(), "{state}");
     }
+}
+
+/// Tools on Windows and macOS take names for equal that differ here, and photos may be of a format that is not read.
+#[test]
+fn names_that_nearly_fit_are_told() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let images = root.path().join("images/train");
+    fs::rename(images.join("p00.png"), images.join("P00.png")).expect("there");
+    fs::rename(images.join("p01.png"), images.join("p01.tif")).expect("there");
+    let report = report(root.path());
+    let there = |path: &str| format!("; there is `{}`", root.path().join(path).display());
+    assert_told(
+        &report,
+        &[
+            &there("masks/train/p00.png"),
+            &there("images/train/P00.png"),
+            &there("images/train/p01.tif"),
+        ],
+    );
+}
+
+#[test]
+fn accents_as_macos_writes_them() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let rename = |folder: &str, name: &str| {
+        let folder = root.path().join(folder);
+        fs::rename(folder.join("p00.png"), folder.join(name)).expect("there");
+    };
+    rename("images/train", "e\u{301}.png");
+    rename("masks/train", "\u{e9}.png");
+    let report = report(root.path());
+    assert!(report.is_ok(), "{report}");
+}
+
+#[test]
+fn class_names_that_no_table_can_show() {
+    for name in ["", " ", "a\\nb", "\\u001b[31mred"] {
+        let classes = CLASSES.replace("object", name);
+        let root = written(&format!("{classes}{FOLDERS}"), &halves(1));
+        assert_told(
+            &report(root.path()),
+            &["class 1: the name", "without line breaks"],
+        );
+    }
+}
+
+/// A thousand files with the same mistake are told in a few lines, and hide no other mistake.
+#[test]
+fn many_problems_fit_on_a_screen() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let image = root.path().join("images/train/p00.png");
+    for number in 0..1000 {
+        let copy = |folder: &str| root.path().join(format!("{folder}/train/q{number:04}.png"));
+        fs::copy(&image, copy("images")).expect("writable");
+        if number % 2 == 0 {
+            fs::copy(root.path().join("masks/train/p00.png"), copy("masks")).expect("writable");
+        }
+    }
+    fs::write(root.path().join("masks/train/stray.png"), "").expect("writable");
+    let report = report(root.path());
+    assert_told(
+        &report,
+        &[
+            "and 496 more like it",
+            "masks/train/stray.png`: label without image",
+            "same picture: and 494 more pairs",
+        ],
+    );
+    let lines = report.to_string().lines().count();
+    assert!(lines < 40, "{lines} lines\n{report}");
+}
+
+/// The upper halves of 16 bits are read, and cameras of 12 bits leave them nearly empty.
+#[test]
+fn photos_of_twelve_bits() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    for number in 0..3 {
+        let path = root.path().join(format!("images/train/p{number:02}.png"));
+        let image =
+            ImageBuffer::from_fn(6, 4, |x, y| Luma([600 * x as u16 + 7 * y as u16 + number]));
+        image.save(path).expect("writable");
+    }
+    assert_told(
+        &report(root.path()),
+        &["no train image has a value above 63"],
+    );
+    let lit = root.path().join("images/train/p01.png");
+    write_image(lit, &RgbImage::from_pixel(6, 4, image::Rgb([64; 3]))).expect("writable");
+    let report = report(root.path());
+    assert!(report.is_ok(), "{report}");
 }

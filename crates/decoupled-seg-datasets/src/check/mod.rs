@@ -4,5 +4,5 @@ mod report;
 mod run;
 
 pub use crate::item_check::ItemCheck;
-pub use report::{CheckReport, Duplicate, SplitReport};
+pub use report::{CheckReport, DARK, Duplicate, SplitReport};
 pub use run::{check, check_splits, unseen_classes};

@@ -1,9 +1,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem::discriminant;
 
 use decoupled_seg_types::Size;
 
 use crate::{ClassTable, DatasetError, IGNORE_LABEL, MaskFormat, SegmentationDataset, Split};
+
+/// If all images of a split are this dark or darker, they are of another range than 0 to 255: a photo has a light pixel.
+/// Photos of 14 bits that are stored with 16 have no value above it.
+pub const DARK: u8 = 63;
 
 /// Two items with the same picture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,6 +17,13 @@ pub struct Duplicate {
     pub first: (String, String),
     /// Split and name of the second item.
     pub second: (String, String),
+}
+
+impl Duplicate {
+    /// Whether the items are in two splits.
+    fn leaks(&self) -> bool {
+        self.first.0 != self.second.0
+    }
 }
 
 /// The findings in a split.
@@ -27,6 +39,8 @@ pub struct SplitReport {
     pub own_classes: bool,
     /// Number of label maps that could be read.
     pub masks: usize,
+    /// Number of images without a value above [`DARK`].
+    pub dark: usize,
     /// Number of images of each size.
     pub sizes: BTreeMap<Size, usize>,
     /// Number of masks in each storage format.
@@ -75,6 +89,7 @@ impl SplitReport {
             labelled,
             own_classes,
             masks: 0,
+            dark: 0,
             sizes: BTreeMap::new(),
             mask_formats: BTreeMap::new(),
             raw_values: BTreeMap::new(),
@@ -89,6 +104,7 @@ impl SplitReport {
         if let Some(size) = item.size {
             *self.sizes.entry(size).or_default() += 1;
         }
+        self.dark += usize::from(item.dark);
         if let Some(format) = item.mask_format {
             *self
                 .mask_formats
@@ -132,8 +148,9 @@ impl SplitReport {
         self.files.len() + self.problems.len()
     }
 
-    /// Why a split of sound files cannot be used for training or validation: it has no labels, or all labels are
-    /// ignored. `None` otherwise, and for test splits, which need no labels.
+    /// Why a split of sound files cannot be used for training or validation: it has no labels, all labels are ignored, or
+    /// all images are nearly black ([`DARK`]).
+    /// `None` otherwise, and for test splits, which need no labels.
     pub fn useless(&self) -> Option<DatasetError> {
         let split = [Split::Train, Split::Val]
             .into_iter()
@@ -143,6 +160,8 @@ impl SplitReport {
             Some(DatasetError::Unlabelled { split })
         } else if self.masks > 0 && self.pixels[..ignored].iter().sum::<u64>() == 0 {
             Some(DatasetError::AllIgnored { split })
+        } else if self.items > 0 && self.dark == self.items {
+            Some(DatasetError::AllDark { split })
         } else {
             None
         }
@@ -163,6 +182,37 @@ impl SplitReport {
             .filter(|(_, images)| **images == 0)
             .map(|(class, _)| class)
             .collect()
+    }
+
+    /// Writes the problems out, kind by kind, and says how many of each kind are left out.
+    fn fmt_problems(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files = self.files.iter().map(|problem| (None, problem));
+        let items = self.problems.iter();
+        let items = items.map(|(name, problem)| (Some(name.as_str()), problem));
+        let mut kinds: Vec<Vec<(Option<&str>, &DatasetError)>> = Vec::new();
+        for found in files.chain(items) {
+            let kind = discriminant(found.1);
+            match kinds.iter_mut().find(|it| discriminant(it[0].1) == kind) {
+                Some(same) => same.push(found),
+                None => kinds.push(vec![found]),
+            }
+        }
+        let shown = match self.problem_count() {
+            ..=PROBLEMS => PROBLEMS,
+            _ => (OF_MANY / kinds.len()).max(1),
+        };
+        for same in kinds {
+            for (name, problem) in same.iter().take(shown) {
+                match name {
+                    None => writeln!(f, "{}: {problem}", self.name)?,
+                    Some(name) => writeln!(f, "{}/{name}: {problem}", self.name)?,
+                }
+            }
+            if same.len() > shown {
+                writeln!(f, "{}: and {} more like it", self.name, same.len() - shown)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -193,9 +243,7 @@ impl CheckReport {
 
     /// Pictures that occur in two splits.
     pub fn leaks(&self) -> impl Iterator<Item = &Duplicate> {
-        self.duplicates
-            .iter()
-            .filter(|duplicate| duplicate.first.0 != duplicate.second.0)
+        self.duplicates.iter().filter(|duplicate| duplicate.leaks())
     }
 }
 
@@ -238,25 +286,21 @@ impl fmt::Display for CheckReport {
         if let Some(classes) = &self.classes {
             self.fmt_classes(classes, f)?;
         }
-        for Duplicate { first, second } in &self.duplicates {
+        // Those in two splits come first: they are problems.
+        let (leaks, others): (Vec<_>, Vec<_>) = self.duplicates.iter().partition(|it| it.leaks());
+        for Duplicate { first, second } in leaks.into_iter().chain(others).take(SAME) {
             writeln!(
                 f,
                 "same picture: {}/{} and {}/{}",
                 first.0, first.1, second.0, second.1
             )?;
         }
+        let more = self.duplicates.len().saturating_sub(SAME);
+        if more > 0 {
+            writeln!(f, "same picture: and {more} more pairs")?;
+        }
         for split in &self.splits {
-            for problem in split.files.iter().take(PROBLEMS) {
-                writeln!(f, "{}: {problem}", split.name)?;
-            }
-            let left = PROBLEMS.saturating_sub(split.files.len());
-            for (name, problem) in split.problems.iter().take(left) {
-                writeln!(f, "{}/{name}: {problem}", split.name)?;
-            }
-            let more = split.problem_count().saturating_sub(PROBLEMS);
-            if more > 0 {
-                writeln!(f, "{}: and {more} more problems", split.name)?;
-            }
+            split.fmt_problems(f)?;
             if let Some(useless) = split.useless() {
                 writeln!(f, "{}: {useless}", split.name)?;
             }
@@ -330,8 +374,13 @@ impl CheckReport {
     }
 }
 
-/// Number of problems of a split that are written out.
+/// Number of problems of a split that are all written out.
 const PROBLEMS: usize = 24;
+/// Number of problems that are written out if there are more: with three splits and a table of 20 classes, a report then
+/// fits on a screen.
+const OF_MANY: usize = 8;
+/// Number of pairs of the same picture that are written out.
+const SAME: usize = 6;
 /// Number of values of masks that are written out.
 const VALUES: usize = 64;
 

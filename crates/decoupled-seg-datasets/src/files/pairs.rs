@@ -1,6 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use icu_normalizer::ComposingNormalizer;
 
 use super::Listing;
 use crate::DatasetError;
@@ -60,6 +62,8 @@ pub struct Folders<'a> {
 impl Folders<'_> {
     /// Pairs the files of both folders, sorted by name. Other files and hidden ones are left out.
     ///
+    /// Names are compared in one form of Unicode: an `é` is one character in most names, and two where macOS wrote them.
+    ///
     /// Problems are a folder that is missing or unreadable, no image at all, an image without label, a label without
     /// image, two files that claim the same name, and a name that is not UTF-8.
     pub fn pairs(&self) -> Listing {
@@ -79,7 +83,7 @@ impl Folders<'_> {
         listing.problems.append(&mut images.problems);
         listing.problems.append(&mut labels.problems);
         if labels.by_key.is_empty() && labels.spoilt.is_empty() && images.by_key.len() > 2 {
-            let there = images.by_key.keys().find_map(|key| self.other_ending(key));
+            let there = images.by_key.keys().find_map(|key| self.other_label(key));
             listing.problems.push(DatasetError::NoLabelFiles {
                 folder: self.labels.to_path_buf(),
                 images: images.by_key.len(),
@@ -88,44 +92,61 @@ impl Folders<'_> {
             });
             return listing;
         }
+        let mut alone = Vec::new();
         for (key, image) in images.by_key {
             match labels.by_key.remove(&key) {
                 Some(label) => listing.add_pair(image, Some(label)),
                 None if labels.spoilt.contains(&key) => {}
-                None => listing.problems.push(DatasetError::ImageWithoutLabel {
-                    image,
-                    looked_for: self.labels.join(format!("{key}{}", self.label_suffix)),
-                    there: self.other_ending(&key),
-                }),
+                None => alone.push((key, image)),
             }
+        }
+        // On Windows and macOS, `A.png` and `a.png` are one name.
+        let small = |(key, path): (&String, &PathBuf)| (key.to_lowercase(), path.clone());
+        let small_labels: HashMap<String, PathBuf> = labels.by_key.iter().map(small).collect();
+        let small_images: HashMap<String, PathBuf> =
+            alone.iter().map(|(key, path)| small((key, path))).collect();
+        for (key, image) in alone {
+            let in_capitals = || small_labels.get(&key.to_lowercase()).cloned();
+            listing.problems.push(DatasetError::ImageWithoutLabel {
+                image,
+                looked_for: self.labels.join(format!("{key}{}", self.label_suffix)),
+                there: self.other_label(&key).or_else(in_capitals),
+            });
         }
         for (key, label) in labels.by_key {
             if !images.spoilt.contains(&key) {
-                let looked_for = self.images.join(format!("{key}{}", self.image_suffixes[0]));
-                let problem = DatasetError::LabelWithoutImage { label, looked_for };
-                listing.problems.push(problem);
+                let in_capitals = || small_images.get(&key.to_lowercase()).cloned();
+                listing.problems.push(DatasetError::LabelWithoutImage {
+                    label,
+                    looked_for: self.images.join(format!("{key}{}", self.image_suffixes[0])),
+                    there: self
+                        .other_ending(self.images, &key, "")
+                        .or_else(in_capitals),
+                });
             }
         }
         listing
     }
 
     /// A file with the name of a label but another ending.
-    fn other_ending(&self, key: &str) -> Option<PathBuf> {
-        let stem = self
-            .label_suffix
-            .rsplit_once('.')
-            .map_or("", |(stem, _)| stem);
-        let endings = [
+    fn other_label(&self, key: &str) -> Option<PathBuf> {
+        let stem = self.label_suffix.rsplit_once('.');
+        self.other_ending(self.labels, key, stem.map_or("", |(stem, _)| stem))
+    }
+
+    /// A file of `folder` with the name of a label or an image but another ending.
+    fn other_ending(&self, folder: &Path, key: &str, stem: &str) -> Option<PathBuf> {
+        const ENDINGS: [&str; 11] = [
             "png", "jpg", "jpeg", "bmp", "tif", "tiff", "gif", "webp", "npy", "json", "xml",
         ];
-        let names =
-            endings.map(|ending| [format!("{key}{stem}.{ending}"), format!("{key}.{ending}")]);
-        let paths = names
-            .as_flattened()
-            .iter()
-            .map(|name| self.labels.join(name));
-        let is_other = |path: &PathBuf| path.is_file() && self.images != self.labels;
-        paths.into_iter().find(is_other)
+        if self.images == self.labels {
+            return None;
+        }
+        let with = |stem: &str| ENDINGS.map(|ending| folder.join(format!("{key}{stem}.{ending}")));
+        let mut stems = [stem, ""]
+            .into_iter()
+            .take(1 + usize::from(!stem.is_empty()));
+        stems.find_map(|stem| with(stem).into_iter().find(|path| path.is_file()))
     }
 
     /// The images alone, for splits without labels; problems as with [`pairs`](Self::pairs).
@@ -187,8 +208,8 @@ impl Files {
             let key = suffixes
                 .iter()
                 .find_map(|suffix| strip_suffix(name, suffix));
-            if let Some(key) = key.map(str::to_string) {
-                files.add(key, path);
+            if let Some(key) = key.map(|key| ComposingNormalizer::new_nfc().normalize(key)) {
+                files.add(key.into_owned(), path);
             }
         }
         Ok(files)

@@ -193,6 +193,10 @@ impl CustomDataset {
         }
         let table = ClassTable::new(self.classes.clone());
         for (index, class) in (0_u8..).zip(&self.classes) {
+            if class.name.trim().is_empty() || class.name.contains(char::is_control) {
+                let name = class.name.clone();
+                return Some(DescriptionProblem::ClassName { index, name });
+            }
             let id = table.id(index);
             let earlier = (0..index).find(|&other| {
                 let same_name = self.classes[usize::from(other)].name == class.name;

@@ -169,9 +169,12 @@ impl Written {
                     ..
                 },
             ) => self.layout.is_list() && found == image && same_name(looked_for, mask),
-            (Break::NoImage, E::LabelWithoutImage { label, looked_for }) => {
-                label == mask && same_name(looked_for, image)
-            }
+            (
+                Break::NoImage,
+                E::LabelWithoutImage {
+                    label, looked_for, ..
+                },
+            ) => label == mask && same_name(looked_for, image),
             (Break::TwoImages, E::AmbiguousImage { first, second }) => {
                 [first, second].contains(&image) && same_name(first, second)
             }
