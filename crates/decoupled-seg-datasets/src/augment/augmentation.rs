@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Blur, ColorJitter, GaussianBlur, Geometry, ResizeFilter, ensure, ensure_share, required,
 };
-use crate::{DatasetError, Point, Sample};
+use crate::{DatasetError, MAX_PIXELS, Point, Sample};
 
 /// Scales by a factor drawn uniformly from a range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -123,10 +123,17 @@ impl Augmentation {
         }
         if let Some(crop) = self.crop {
             ensure(
-                crop.pixels() > 0,
+                crop.height > 0 && crop.width > 0,
                 "crop",
                 || format!("{crop} (height x width)"),
                 "a size with pixels",
+            )?;
+            let pixels = crop.height as u128 * crop.width as u128;
+            ensure(
+                pixels <= u128::from(MAX_PIXELS),
+                "crop",
+                || format!("{crop} (height x width)"),
+                "2^26 pixels at most, as of an image",
             )?;
         }
         if let Some(color_jitter) = &self.color_jitter {

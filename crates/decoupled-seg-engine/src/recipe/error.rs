@@ -45,6 +45,16 @@ pub enum RecipeError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// A number that is NaN or infinite.
+    #[error("{}{key}: {found}, expected a finite number", in_file(.path))]
+    NotFinite {
+        /// The file, if there is one.
+        path: Option<PathBuf>,
+        /// The key, with those above it.
+        key: String,
+        /// The number.
+        found: f64,
+    },
     /// A key that no recipe has.
     #[error("{}unknown key `{key}`{}", in_file(.path), one_of(.expected))]
     UnknownKey {
@@ -102,8 +112,10 @@ impl RecipeError {
 
     /// Names the file that the text came from.
     pub(super) fn in_file(mut self, file: &Path) -> Self {
-        if let Self::Toml { path, .. } | Self::Wrong { path, .. } | Self::UnknownKey { path, .. } =
-            &mut self
+        if let Self::Toml { path, .. }
+        | Self::Wrong { path, .. }
+        | Self::NotFinite { path, .. }
+        | Self::UnknownKey { path, .. } = &mut self
         {
             *path = Some(file.to_path_buf());
         }

@@ -7,6 +7,7 @@ mod class_weights;
 mod ema;
 mod error;
 mod evaluation;
+mod from_toml;
 mod groups;
 mod optimizer;
 mod overlay;
@@ -155,11 +156,7 @@ impl Recipe {
     ///
     /// Returns an error if the text is no TOML, names a key that no recipe has, or a value that cannot be trained with.
     pub fn from_toml(text: &str) -> Result<Self, RecipeError> {
-        let value = toml::from_str(text).map_err(|source| RecipeError::Toml {
-            path: None,
-            source: Box::new(source),
-        })?;
-        Self::from_value(value)
+        Self::from_value(from_toml::value(text)?)
     }
 
     /// Reads a recipe from JSON, as [`from_toml`](Self::from_toml).
@@ -236,14 +233,21 @@ impl Recipe {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no such key or the value is of the wrong kind.
+    /// Returns an error if there is no such key, or the value is of the wrong kind or not finite.
     pub fn with(&self, key: &str, value: &str) -> Result<Self, RecipeError> {
         let value = match value {
             "null" => Value::Null,
-            text => toml::from_str::<Value>(&format!("value = {text}"))
-                .ok()
-                .and_then(|mut table| table.get_mut("value").map(Value::take))
-                .unwrap_or_else(|| Value::String(text.to_string())),
+            text => match from_toml::value(&format!("value = {text}")) {
+                Ok(mut table) => table["value"].take(),
+                Err(RecipeError::NotFinite { found, .. }) => {
+                    return Err(RecipeError::NotFinite {
+                        path: None,
+                        key: key.to_string(),
+                        found,
+                    });
+                }
+                Err(_) => Value::String(text.to_string()),
+            },
         };
         let recipe = overlay::overlay(self, overlay::nested(key, value))?;
         recipe.validate()?;
@@ -445,6 +449,11 @@ mod tests {
     #[case("none = [\"class_uniforms\"]", "unknown key `class_uniforms`")]
     #[case("none = \"ema\"", "none: invalid type: string \"ema\"")]
     #[case("none = [\"batch\"]", "invalid type: null")]
+    #[case("clip_norm = nan", "clip_norm: NaN, expected a finite number")]
+    #[case(
+        "[optimizer]\nlearning_rate = inf",
+        "optimizer.learning_rate: inf, expected a finite number"
+    )]
     #[case(
         "[augmentation]\nscale = { min = 2.0, max = 1.0 }",
         "augmentation: scale is 2 to 1, expected positive factors in order"
@@ -452,6 +461,14 @@ mod tests {
     #[case(
         "[augmentation]\ncrop = { width = 0, height = 64 }",
         "augmentation: crop is 64x0 (height x width), expected a size with pixels"
+    )]
+    #[case(
+        "[augmentation]\ncrop = { width = 99999, height = 99999 }",
+        "augmentation: crop is 99999x99999 (height x width), expected 2^26 pixels at most"
+    )]
+    #[case(
+        "[validation.protocol]\nscales = [1.0, 1e9]",
+        "protocol.scales: [1.0, 1000000000.0], expected factors of 16 at most"
     )]
     #[case(
         "[augmentation]\nflip = 2.0",
@@ -590,6 +607,12 @@ mod tests {
         assert_eq!(changed.batch_norm, BatchNormMode::FrozenStatistics);
         let clipped = recipe.with("clip_norm", "2.5").expect("a key");
         assert_eq!(clipped.clip_norm, Some(2.5));
+        // JSON has no NaN; as `null` it would switch clipping off.
+        let error = clipped.with("clip_norm", "nan").expect_err("no number");
+        assert_eq!(
+            error.to_string(),
+            "clip_norm: NaN, expected a finite number"
+        );
         let unclipped = clipped.with("clip_norm", "null").expect("a key");
         assert_eq!(unclipped, recipe);
         recipe.with("optimizer.rate", "1").expect_err("no such key");

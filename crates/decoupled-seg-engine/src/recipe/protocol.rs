@@ -59,6 +59,9 @@ pub enum Merge {
     Probabilities,
 }
 
+/// Largest factor of [`Protocol::scales`]: larger images than that are a slip, and would not fit in memory.
+const MAX_SCALE: f64 = 16.0;
+
 /// How a prediction is made from one image: windows, scales, flip, merging. Stated beside every figure.
 ///
 /// Whole-image maps are resized with corners aligned, merged tile maps by pixel areas, both as in the authors' code.
@@ -132,6 +135,10 @@ impl Protocol {
         if self.scales.is_empty() || !self.scales.iter().all(positive) {
             let found = format!("{:?}", self.scales);
             return refuse("protocol.scales", found, "at least one factor above 0");
+        }
+        if self.scales.iter().any(|&scale| scale > MAX_SCALE) {
+            let found = format!("{:?}", self.scales);
+            return refuse("protocol.scales", found, "factors of 16 at most");
         }
         if let Window::Sliding { tile, overlap, .. } = self.window {
             if tile.contains(&0) {
