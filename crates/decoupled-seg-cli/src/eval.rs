@@ -32,6 +32,9 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
     let source = args
         .source
         .open(project, &out, || Ok(images.classes().clone()))?;
+    if let Some(checkpoint) = &source.checkpoint {
+        checkpoint.check_classes(images.classes())?;
+    }
     let mut evaluation = source.recipe.validation.clone();
     evaluation.max_images = args.max_images;
     evaluation.protocol = args.protocol.apply(evaluation.protocol)?;

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use clap::Args;
 use decoupled_seg::DecoupledSegNet;
 use decoupled_seg::datasets::ClassTable;
-use decoupled_seg::engine::{Predictor, Recipe};
+use decoupled_seg::engine::{Checkpoint, Predictor, Recipe};
 
 use crate::checkpoint::CheckpointArgs;
 use crate::network_args::NetworkArgs;
@@ -33,6 +33,8 @@ pub(crate) struct Source {
     pub classes: ClassTable,
     /// Normalisation and validation are those of the training; of a file, those of the data set's recipe.
     pub recipe: Recipe,
+    /// The checkpoint, unless the weights are of a file.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 impl SourceArgs {
@@ -55,6 +57,7 @@ impl SourceArgs {
                 model: checkpoint.load(network.init(&device))?,
                 classes: state.classes.clone(),
                 recipe: state.recipe.clone(),
+                checkpoint: Some(checkpoint),
             });
         };
         if !self.network.is_given() {
@@ -73,6 +76,7 @@ impl SourceArgs {
             model,
             classes,
             recipe: project.recipe.clone(),
+            checkpoint: None,
         })
     }
 }

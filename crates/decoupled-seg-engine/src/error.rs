@@ -39,6 +39,21 @@ pub enum EngineError {
         /// Classes of the data set.
         dataset: usize,
     },
+    /// A run was trained on classes of other names than the data have.
+    #[error(
+        "`{path}`: class {index} is {} in the run, {} in the data; list the classes of the run, in their order",
+        quoted(.run), quoted(.data)
+    )]
+    OtherClasses {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Index of the first class that differs.
+        index: usize,
+        /// Its name in the run; `None` if the run has fewer classes.
+        run: Option<String>,
+        /// Its name in the data; `None` if they have fewer classes.
+        data: Option<String>,
+    },
     /// A data set of one class.
     #[error(
         "there is one class only, `{class}`, and nothing to tell it from; list the background as a class"
@@ -125,6 +140,14 @@ pub enum EngineError {
     /// The folder of a new run holds another run's checkpoints.
     #[error("`{folder}`: there are checkpoints of another run; resume it or choose another folder")]
     RunExists {
+        /// The run's folder.
+        folder: PathBuf,
+    },
+    /// Another process trains into the folder of the run.
+    #[error(
+        "`{folder}`: another process is training this run; wait for its end or choose another folder"
+    )]
+    RunInUse {
         /// The run's folder.
         folder: PathBuf,
     },
@@ -338,5 +361,12 @@ fn and_more(count: usize) -> String {
     match count {
         0 | 1 => String::new(),
         count => format!(" (and {} more images)", count - 1),
+    }
+}
+
+fn quoted(name: &Option<String>) -> String {
+    match name {
+        Some(name) => format!("`{name}`"),
+        None => "none".to_string(),
     }
 }

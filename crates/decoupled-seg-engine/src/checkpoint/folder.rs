@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::tensor::Bytes;
+use decoupled_seg_datasets::ClassTable;
 use decoupled_seg_nn::KeyMap;
 use decoupled_seg_weights::{LoadPolicy, WeightsFile, load, save};
 
@@ -59,6 +60,26 @@ impl Checkpoint {
             digest.check(&folder.join(name))?;
         }
         Ok(Self { folder, state })
+    }
+
+    /// Checks that data of these classes mean the same by each index as the data of the run.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`EngineError::OtherClasses`] at the first class with another name. Colours and ids may differ.
+    pub fn check_classes(&self, classes: &ClassTable) -> Result<(), EngineError> {
+        let (run, data) = (self.state.classes.names(), classes.names());
+        let differs = |&index: &usize| run.get(index) != data.get(index);
+        let Some(index) = (0..run.len().max(data.len())).find(differs) else {
+            return Ok(());
+        };
+        let name = |names: &[&str]| names.get(index).map(ToString::to_string);
+        Err(EngineError::OtherClasses {
+            path: self.folder.clone(),
+            index,
+            run: name(&run),
+            data: name(&data),
+        })
     }
 
     pub(crate) fn write<M: Module>(

@@ -31,6 +31,7 @@ mod precision;
 mod progress;
 mod rates;
 mod run_folder;
+mod run_lock;
 mod sampling;
 mod session;
 mod trainer;

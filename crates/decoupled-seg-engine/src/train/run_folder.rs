@@ -6,6 +6,7 @@ use super::LogEntry;
 use super::curves::write_curves;
 use super::events::Events;
 use super::log::Log;
+use super::run_lock::RunLock;
 use crate::checkpoint::{Checkpoint, CheckpointStore, Snapshot};
 use crate::recipe::Recipe;
 use crate::record::{EpochRecord, Position};
@@ -33,6 +34,7 @@ pub(super) struct RunFolder {
     events: Option<Events>,
     store: CheckpointStore,
     last: Option<PathBuf>,
+    _lock: RunLock,
 }
 
 impl RunFolder {
@@ -74,6 +76,7 @@ impl RunFolder {
         events: bool,
     ) -> Result<Self, EngineError> {
         files::create_dir(path)?;
+        let lock = RunLock::take(path)?;
         recipe.write(path.join("recipe.toml"))?;
         let store = CheckpointStore::create(path.join(CHECKPOINTS), recipe.checkpoints)?;
         let log = Log::open(&path.join("log.jsonl"), position.step)?;
@@ -91,6 +94,7 @@ impl RunFolder {
             events,
             store,
             last,
+            _lock: lock,
         })
     }
 

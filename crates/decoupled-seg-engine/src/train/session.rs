@@ -86,6 +86,9 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             unseen_classes(validation, Split::Val)?;
         }
         let checkpoint = plan.checkpoint()?;
+        if let Some(checkpoint) = &checkpoint {
+            checkpoint.check_classes(train.classes())?;
+        }
         plan.recipe = match &checkpoint {
             Some(checkpoint) => plan.recipe.with_weights_of_run(&checkpoint.state().recipe),
             None => plan.recipe.with_weights_of(&*train)?,

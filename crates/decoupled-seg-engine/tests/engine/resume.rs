@@ -2,6 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use decoupled_seg_datasets::{Class, ClassTable};
 use decoupled_seg_engine::{
     AdamWRecipe, BatchNormMode, CheckpointStore, ClassWeightsRecipe, EmaRecipe, EngineError,
     Interrupt, LossValues, Recipe, Resume, Schedule, Stop, WarmUpRecipe,
@@ -234,6 +235,52 @@ fn another_recipe_or_a_finished_folder_is_refused() {
     other.optimizer = recipe.optimizer;
     let trained = fit(&other, Resume::Must).expect("the same run");
     assert_eq!((trained.stop, trained.position.step), (Stop::Finished, 6));
+}
+
+/// The network's outputs stand for the classes of the run, whatever the data call them.
+#[test]
+fn other_classes_are_refused() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    let fit = |classes: ClassTable| {
+        let mut images = Rectangles::new(12, 24);
+        images.classes = classes;
+        trainer(recipe.clone(), Some(folder.path()))
+            .with_resume(Resume::IfPresent)
+            .fit(Arc::new(images), None)
+    };
+    fit(classes()).expect("a new run");
+    let turned = ["box", "ground", "disc"].map(|name| Class::new(name, [0; 3]));
+    let error = fit(ClassTable::new(turned.into())).expect_err("in another order");
+    let told = "class 0 is `ground` in the run, `box` in the data";
+    assert!(error.to_string().contains(told), "{error}");
+    fit(classes()).expect("the same run");
+}
+
+/// Two processes in one folder would remove each other's checkpoints. A file that is opened twice stands for them.
+#[test]
+fn a_folder_in_use_is_refused() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    let fit = |resume: Resume| {
+        trainer(recipe.clone(), Some(folder.path()))
+            .with_resume(resume)
+            .fit(train_set(), None)
+    };
+    let other = std::fs::File::create(folder.path().join("run.lock")).expect("writable");
+    other.lock().expect("nobody else has it");
+    for resume in [Resume::Never, Resume::IfPresent] {
+        let error = fit(resume).expect_err("in use");
+        assert!(matches!(error, EngineError::RunInUse { .. }), "{error:?}");
+        assert!(!folder.path().join("recipe.toml").exists());
+    }
+    drop(other);
+    fit(Resume::Never).expect("free again");
+    fit(Resume::Must).expect("given back by the run before");
 }
 
 #[test]
