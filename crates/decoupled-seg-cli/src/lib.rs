@@ -1,32 +1,4 @@
-//! The program `decoupled-seg`, and a command line for a data set of your own.
-//!
-//! ```sh
-//! decoupled-seg check --data camvid                         # label mistakes, before anything is trained
-//! decoupled-seg train --data camvid --network fcn-resnet50  # Ctrl-C stops it, --resume goes on
-//! decoupled-seg eval --data camvid --scales 0.5 1 2 --flip
-//! decoupled-seg predict --out runs/camvid 'photos/*/*.jpg' --kinds overlay edge
-//! decoupled-seg train --data path/to/dataset.toml           # your own images and masks, without code
-//! decoupled-seg study run studies/street_scenes_small.toml  # variants x seeds, and their comparison
-//! ```
-//!
-//! Runs go to `runs/<name>`. Every command tells its options with `--help`. With a reader or a recipe of your own, a
-//! program is a [`Project`]:
-//!
-//! ```no_run
-//! use std::process::ExitCode;
-//!
-//! use decoupled_seg::datasets::CustomDataset;
-//! use decoupled_seg::engine::{Recipe, RecipePreset};
-//! use decoupled_seg_cli::Project;
-//!
-//! fn main() -> ExitCode {
-//!     let recipe = Recipe { epochs: 40, batch: 4, ..RecipePreset::Paper.recipe() };
-//!     let project = Project::new("cracks", "data/cracks", recipe, |root, split| {
-//!         CustomDataset::open_partially(root.join("dataset.toml"), split.as_str()).shared()
-//!     });
-//!     decoupled_seg_cli::main(&project)
-//! }
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod args;
 mod bench;

@@ -3,9 +3,8 @@ use std::sync::Arc;
 
 use burn_dataset::Dataset;
 
-use crate::check::DARK;
 use crate::hash::Fnv;
-use crate::item_check::ItemCheck;
+use crate::item_check::{DARK, ItemCheck};
 use crate::{ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Sample};
 
 /// A list of labelled images that knows its classes.

@@ -6,10 +6,9 @@ use decoupled_seg_types::Size;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::check::DARK;
 use crate::files::{Listing, MaskReader, Pair, RawMask, read_image};
 use crate::hash::Fnv;
-use crate::item_check::ItemCheck;
+use crate::item_check::{DARK, ItemCheck};
 use crate::{
     ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Opened, Sample,
     SegmentationDataset,

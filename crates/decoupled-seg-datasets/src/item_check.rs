@@ -4,6 +4,10 @@ use decoupled_seg_types::Size;
 
 use crate::{DatasetError, LabelMap, MaskFormat};
 
+/// If all images of a split are this dark or darker, they are of another range than 0 to 255: a photo has a light pixel.
+/// Photos of 14 bits that are stored with 16 have no value above it.
+pub const DARK: u8 = 63;
+
 /// The findings in one item: all problems, not just the first.
 #[derive(Debug, Default)]
 pub struct ItemCheck {
@@ -11,7 +15,7 @@ pub struct ItemCheck {
     pub size: Option<Size>,
     /// Hash of the decoded image, for duplicates.
     pub image_hash: Option<u64>,
-    /// Whether no value of the image is above [`DARK`](crate::check::DARK).
+    /// Whether no value of the image is above [`DARK`].
     pub dark: bool,
     /// The labels, if they can be read.
     pub labels: Option<LabelMap>,

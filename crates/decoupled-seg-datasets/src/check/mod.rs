@@ -3,6 +3,6 @@
 mod report;
 mod run;
 
-pub use crate::item_check::ItemCheck;
-pub use report::{CheckReport, DARK, Duplicate, SplitReport};
+pub use crate::item_check::{DARK, ItemCheck};
+pub use report::{CheckReport, Duplicate, SplitReport};
 pub use run::{check, check_splits, unseen_classes};

@@ -6,10 +6,6 @@ use decoupled_seg_types::Size;
 
 use crate::{ClassTable, DatasetError, IGNORE_LABEL, MaskFormat, SegmentationDataset, Split};
 
-/// If all images of a split are this dark or darker, they are of another range than 0 to 255: a photo has a light pixel.
-/// Photos of 14 bits that are stored with 16 have no value above it.
-pub const DARK: u8 = 63;
-
 /// Two items with the same picture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duplicate {
@@ -39,7 +35,7 @@ pub struct SplitReport {
     pub own_classes: bool,
     /// Number of label maps that could be read.
     pub masks: usize,
-    /// Number of images without a value above [`DARK`].
+    /// Number of images without a value above [`DARK`](crate::check::DARK).
     pub dark: usize,
     /// Number of images of each size.
     pub sizes: BTreeMap<Size, usize>,
@@ -149,7 +145,7 @@ impl SplitReport {
     }
 
     /// Why a split of sound files cannot be used for training or validation: it has no labels, all labels are ignored, or
-    /// all images are nearly black ([`DARK`]).
+    /// all images are nearly black ([`DARK`](crate::check::DARK)).
     /// `None` otherwise, and for test splits, which need no labels.
     pub fn useless(&self) -> Option<DatasetError> {
         let split = [Split::Train, Split::Val]
