@@ -108,6 +108,7 @@ impl Target {
     /// # Safety
     ///
     /// The tensor has `range`, nobody else touches it meanwhile, and what is read was written before.
+    // Threads share the pointer, and each takes another range of it.
     #[allow(clippy::mut_from_ref)]
     unsafe fn part(&self, range: std::ops::Range<usize>) -> &mut [MaybeUninit<f32>] {
         // SAFETY: as the caller vouches.

@@ -51,6 +51,7 @@ pub(crate) trait NormBackend: Backend {
 )]
 pub(crate) trait NormGradients: Backend {
     /// The gradients of `x`, `gamma` and `beta`, then that of an addend: what the ReLU lets through.
+    // The macro passes tensors on one by one and knows no struct of them.
     #[allow(clippy::too_many_arguments)]
     #[allow(clippy::type_complexity)]
     #[fusion(default)]
