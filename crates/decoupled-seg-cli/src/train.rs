@@ -85,9 +85,6 @@ pub(crate) struct TrainArgs {
     cache: Option<PathBuf>,
 }
 
-/// Images a batch of `--short`.
-const SHORT_BATCH: usize = 2;
-
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
@@ -101,7 +98,7 @@ fn presets() -> impl TypedValueParser<Value = RecipePreset> {
 }
 
 pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError> {
-    let mut recipe = args.recipe_of(project)?;
+    let recipe = args.recipe_of(project)?;
     let out = project.out(args.data.out.as_deref());
     if args.resume {
         variant_file::read(&mut args.data, &out)?;
@@ -124,10 +121,6 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     {
         let backbone = PretrainedWeights::find(name)?.network;
         args.network = args.network.with_backbone(backbone);
-    }
-    if args.short && args.batch.is_none() {
-        // To see that everything works takes no more than there is.
-        recipe.batch = recipe.batch.min(train.len()).max(1);
     }
     let mut network = args.network.config(train.classes().num_classes())?;
     let start = match &args.encoder {
@@ -218,7 +211,7 @@ impl TrainArgs {
         };
         if self.short {
             recipe.epochs = 1;
-            recipe.batch = SHORT_BATCH;
+            recipe.batch = 2;
             recipe.augmentation.crop = Some(Size::square(64));
         }
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
