@@ -151,15 +151,26 @@ fn networks_say_what_they_can_be_trained_on() {
     let device = Device::default();
     let tiny = DecoupledSegNetConfig::tiny(3);
     let network = tiny.clone().init(&device);
-    assert_eq!(network.min_training_batch(), 1);
+    // Two unpadded strided convolutions leave 2 pixels of 11, and one of 7 to 10.
+    for (side, least) in [(81, 1), (80, 2), (49, 2)] {
+        let size = Size::square(side);
+        assert_eq!(network.min_training_batch(size), least, "{side}");
+        assert_eq!(network.clone().freeze().min_training_batch(size), 1);
+    }
+    let training = device.clone().autodiff();
+    for (batch, side) in [(1, 81), (2, 49)] {
+        let images = Tensor::zeros([batch, 3, side, side], &training);
+        let _ = tiny.clone().init(&training).forward(images);
+    }
     // 7 pixels at stride 8, the last one begun.
     assert_eq!(network.min_image_side(), 49);
     let _ = network.predict(Tensor::zeros([1, 3, 49, 49], &device));
     assert_eq!(tiny.clone().plain().init(&device).min_image_side(), 1);
 
     let pooled = tiny.with_context(AsppConfig::new([64, 32])).init(&device);
-    assert_eq!(pooled.min_training_batch(), 2);
-    assert_eq!(pooled.freeze().min_training_batch(), 1);
+    let size = Size::square(160);
+    assert_eq!(pooled.min_training_batch(size), 2);
+    assert_eq!(pooled.freeze().min_training_batch(size), 1);
 }
 
 #[test]

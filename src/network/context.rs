@@ -4,7 +4,7 @@ use decoupled_seg_heads::{
     Aspp, AsppConfig, DenseAspp, DenseAsppConfig, FcnHead, FcnHeadConfig, PyramidPooling,
     PyramidPoolingConfig,
 };
-use decoupled_seg_nn::{ConvInit, Cost, CostCounter, Fold, KeyMap, MapShape};
+use decoupled_seg_nn::{ConvInit, Cost, CostCounter, Fold, KeyMap, MapShape, Size};
 use serde::{Deserialize, Serialize};
 
 /// Which context head a network has; [`init`](ContextConfig::init) builds it.
@@ -146,13 +146,16 @@ impl Context {
         }
     }
 
-    /// The smallest batch that can be trained on.
-    pub fn min_training_batch(&self) -> usize {
+    /// The smallest batch of feature maps of the size `map` that can be trained on: 2 where a norm that is trained sees
+    /// one value a channel of each image, else 1.
+    pub fn min_training_batch(&self, map: Size) -> usize {
         match self {
-            Self::Fcn(_) => 1,
+            Self::Fcn(head) if map.pixels() == 1 => head.conv.min_pooled_batch(),
+            Self::PyramidPooling(head) if map.pixels() == 1 => head.bottleneck.min_pooled_batch(),
+            Self::DenseAspp(head) if map.pixels() == 1 => head.project.min_pooled_batch(),
+            Self::Fcn(_) | Self::DenseAspp(_) => 1,
             Self::PyramidPooling(head) => head.min_training_batch(),
             Self::Aspp(head) => head.min_training_batch(),
-            Self::DenseAspp(_) => 1,
         }
     }
 }

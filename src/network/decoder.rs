@@ -141,6 +141,15 @@ impl DecoderConfig {
 }
 
 impl Decoder {
+    /// The smallest batch of context features of the size `map` that can be trained on: 2 where the module's last
+    /// strided convolution leaves one pixel and its norm is trained, else 1.
+    pub fn min_training_batch(&self, map: Size) -> usize {
+        match self {
+            Self::Decoupled(head) => head.body_edge.min_training_batch(map),
+            Self::Plain(_) => 1,
+        }
+    }
+
     fn low_level(&self, stage: Tensor<4>) -> Option<Tensor<4>> {
         let fine = match self {
             Self::Decoupled(head) => &head.edge_preservation.fine,

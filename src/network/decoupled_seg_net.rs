@@ -341,8 +341,15 @@ impl SegmentationModel for DecoupledSegNet {
         self.decoder.predict(context, stages.c1, size)
     }
 
-    fn min_training_batch(&self) -> usize {
-        self.context.min_training_batch()
+    fn min_training_batch(&self, images: Size) -> usize {
+        // The sizes of stages are rounded up.
+        let stride = self.config.backbone.output_stride().pixels();
+        let map = Size::new(
+            images.height.div_ceil(stride),
+            images.width.div_ceil(stride),
+        );
+        let context = self.context.min_training_batch(map);
+        context.max(self.decoder.min_training_batch(map))
     }
 
     fn min_image_side(&self) -> usize {

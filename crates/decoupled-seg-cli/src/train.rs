@@ -98,7 +98,7 @@ fn presets() -> impl TypedValueParser<Value = RecipePreset> {
 }
 
 pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError> {
-    let recipe = args.recipe_of(project)?;
+    let mut recipe = args.recipe_of(project)?;
     let out = project.out(args.data.out.as_deref());
     if args.resume {
         variant_file::read(&mut args.data, &out)?;
@@ -109,6 +109,9 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         Some(resized) => Arc::clone(resized) as Arc<dyn SegmentationDataset>,
         None => train,
     };
+    if train.len() == 1 {
+        args.allow_one_image(&mut recipe);
+    }
     let validation = match project.split(&args.data, Split::Val) {
         Err(CliError::Dataset(error @ DatasetError::UnknownSplit { .. })) => {
             println!("no validation, the last weights are the best: {error}");
@@ -201,6 +204,14 @@ impl TrainArgs {
         let config = ResizedCacheConfig::new(folder, ResizedTo::Scale(scale))
             .with_fallback(out.join("resized"));
         Some(config.init(Arc::clone(images)))
+    }
+
+    /// Lets a trial (`--short`) run on a data set of one image: its norms need the pixels that a second one would bring.
+    fn allow_one_image(&self, recipe: &mut Recipe) {
+        if self.short && self.batch.is_none() {
+            recipe.batch = 1;
+            recipe.augmentation.crop = self.crop.or(Some(Size::square(96)));
+        }
     }
 
     fn recipe_of(&self, project: &Project) -> Result<Recipe, CliError> {

@@ -64,12 +64,15 @@ pub enum EngineError {
     },
     /// A batch norm would see a single value a channel: it has no spread, and its running variance would fall to 0.
     #[error(
-        "batches of {batch}: the network has a batch norm behind a pooling to one pixel, which learns nothing from a \
-         single value; use a batch of at least {least} (--batch), or `batch_norm = \"frozen_statistics\"`"
+        "batches of {batch} with images of {size} (height x width): a batch norm of the network would see a single \
+         value, from which it learns nothing; use a batch of at least {least} (--batch) or \
+         `batch_norm = \"frozen_statistics\"`; larger crops (--crop) help unless the network pools to one pixel"
     )]
     SmallBatch {
         /// Images of a batch.
         batch: usize,
+        /// Their size.
+        size: Size,
         /// Images that the network needs.
         least: usize,
     },

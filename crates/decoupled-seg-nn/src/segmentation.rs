@@ -1,5 +1,6 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
+use decoupled_seg_types::Size;
 
 /// What a network predicts for a batch of images, all at the size of the images.
 #[derive(Debug, Clone)]
@@ -86,9 +87,10 @@ pub trait SegmentationModel: Module + 'static {
         self.forward(images).logits
     }
 
-    /// The smallest batch that the network can be trained on: 2 where a norm that is trained sees a single value a
-    /// channel of each image, as behind a global pooling. [`batch_norm`](crate::batch_norm) refuses a smaller one.
-    fn min_training_batch(&self) -> usize {
+    /// The smallest batch of images of the size `images` that the network can be trained on: 2 where a norm that is
+    /// trained sees a single value a channel of each image, as behind a global pooling, or where small images leave one
+    /// pixel. [`batch_norm`](crate::batch_norm) refuses a smaller one.
+    fn min_training_batch(&self, _images: Size) -> usize {
         1
     }
 

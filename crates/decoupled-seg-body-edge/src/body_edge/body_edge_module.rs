@@ -2,7 +2,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    BodyEdge, Cost, CostCounter, Fold, KeyMap, MapShape, WarpOptions, map_size,
+    BodyEdge, Cost, CostCounter, Fold, KeyMap, MapShape, Size, WarpOptions, map_size,
 };
 
 use super::deformable_generator::DeformableGenerator;
@@ -180,6 +180,15 @@ impl Cost for BodyEdgeModuleConfig {
 }
 
 impl BodyEdgeModule {
+    /// The smallest batch of feature maps of the size `map` that the module can be trained on: 2 where the strided
+    /// convolutions leave one pixel and their norms are trained, else 1.
+    pub fn min_training_batch(&self, map: Size) -> usize {
+        match &self.generator {
+            BodyGenerator::Flow(generator) => generator.min_training_batch(map),
+            BodyGenerator::Deformable(_) | BodyGenerator::SpatialPropagation(_) => 1,
+        }
+    }
+
     /// Splits `features` into body and edge.
     ///
     /// # Shapes

@@ -77,6 +77,18 @@ impl FlowGenerator {
         }
     }
 
+    pub(super) fn min_training_batch(&self, map: Size) -> usize {
+        let mut size = map;
+        let mut least = 1;
+        for conv in &self.down {
+            size = behind(&conv.conv, size);
+            if size.pixels() == 1 {
+                least = least.max(conv.min_pooled_batch());
+            }
+        }
+        least
+    }
+
     fn shrink(&self, mut coarse: Tensor<4>) -> Tensor<4> {
         for conv in &self.down {
             coarse = conv.forward(coarse);
@@ -153,6 +165,15 @@ impl Fold for FlowGenerator {
             ..self
         }
     }
+}
+
+/// The size of the map behind a strided convolution.
+fn behind(conv: &Conv2d, size: Size) -> Size {
+    let PaddingConfig2d::Explicit(padding, ..) = conv.padding else {
+        unreachable!("`strided_conv` pads explicitly");
+    };
+    let side = |length: usize| (length + 2 * padding - conv.kernel_size[0]) / conv.stride[0] + 1;
+    Size::new(side(size.height), side(size.width))
 }
 
 fn halved(size: Size) -> Size {

@@ -8,7 +8,7 @@ use decoupled_seg_types::Size;
 use super::criterion::Criterion;
 use super::feed::upload;
 use super::gradients::{clip_global_norm, divide};
-use super::plan::large_enough;
+use super::plan::check_batches;
 use super::rates::Rates;
 use super::{ema, losses};
 use crate::EngineError;
@@ -74,7 +74,8 @@ impl<M: SegmentationModel> ModelInTraining<M> {
 
     /// Refuses a batch of images that the network cannot take: without a crop they are as large as their files.
     pub fn check_size(&self, batch: &Batch) -> Result<(), EngineError> {
-        large_enough(self.model(), Size::new(batch.height, batch.width))
+        let size = Size::new(batch.height, batch.width);
+        check_batches(self.model(), &self.recipe, size)
     }
 
     /// One optimizer step, after `done` of them, enqueued without reading anything back. Returns the losses, still on

@@ -54,18 +54,8 @@ impl<M: SegmentationModel> Plan<M> {
             }
         }
         self.recipe.validate_for(train)?;
-        self.check_batches()
-    }
-
-    /// Refuses batches that the network would panic on at the first step.
-    fn check_batches(&self) -> Result<(), EngineError> {
-        let batch = self.recipe.batch;
-        let least = self.model.min_training_batch();
-        if self.recipe.batch_norm == BatchNormMode::Train && batch < least {
-            return Err(EngineError::SmallBatch { batch, least });
-        }
         match self.recipe.augmentation.crop {
-            Some(crop) => large_enough(&self.model, crop),
+            Some(crop) => check_batches(&self.model, &self.recipe, crop),
             None => Ok(()),
         }
     }
@@ -97,11 +87,20 @@ impl<M: SegmentationModel> Plan<M> {
     }
 }
 
-/// Refuses images of a size that the network cannot take.
-pub(super) fn large_enough<M: SegmentationModel>(model: &M, size: Size) -> Result<(), EngineError> {
+/// Refuses batches of images of the size `size` that the network would panic on.
+pub(super) fn check_batches<M: SegmentationModel>(
+    model: &M,
+    recipe: &Recipe,
+    size: Size,
+) -> Result<(), EngineError> {
     let least = model.min_image_side();
     if size.height.min(size.width) < least {
         return Err(EngineError::SmallImages { size, least });
+    }
+    let batch = recipe.batch;
+    let least = model.min_training_batch(size);
+    if recipe.batch_norm == BatchNormMode::Train && batch < least {
+        return Err(EngineError::SmallBatch { batch, size, least });
     }
     Ok(())
 }
