@@ -205,7 +205,13 @@ fn numbers_are_those_of_eval_and_of_plain_runs() -> Result<(), CliError> {
     }
 
     let html = fs::read_to_string(place.path("out").join("report.html")).expect("a report");
-    assert!(html.contains("mistakes") || html.contains("data:image/png"));
+    for figure in [
+        "Validation picture 0: plain",
+        "worst validation pictures of plain",
+        "worst validation pictures of module",
+    ] {
+        assert!(html.contains(figure), "{figure}");
+    }
     assert!(
         !html
             .replace("http://www.w3.org/2000/svg", "")
