@@ -2,9 +2,9 @@ use std::path::PathBuf;
 
 use decoupled_seg_types::{FileKind, Size};
 
-use crate::MaskFormat;
 use crate::description_problem::DescriptionProblem;
 use crate::split::Split;
+use crate::{JpegDamage, MaskFormat};
 
 /// Why a data set could not be opened, or one of its items not be read.
 ///
@@ -21,6 +21,14 @@ pub enum DatasetError {
         /// The layout that was expected, in words.
         looked_for: String,
     },
+    /// A folder lacks a file of the layout.
+    #[error("`{folder}`: looked for {looked_for}, which is not there")]
+    MissingFile {
+        /// The folder.
+        folder: PathBuf,
+        /// The file, in words.
+        looked_for: String,
+    },
     /// A file stands where the layout has a folder.
     #[error("`{path}` is a file, expected a folder{}", unlinked(.link))]
     NotAFolder {
@@ -28,6 +36,16 @@ pub enum DatasetError {
         path: PathBuf,
         /// Where it points, if it holds the text of a symbolic link.
         link: Option<PathBuf>,
+    },
+    /// Something else than a file stands where an image or a mask should be.
+    #[error("`{path}` is {found}, expected a {expected}")]
+    NotAFile {
+        /// What stands there.
+        path: PathBuf,
+        /// Its kind.
+        found: &'static str,
+        /// What should be there.
+        expected: &'static str,
     },
     /// A folder or list exists, but names no image.
     #[error("`{path}`: no images; looked for {looked_for}")]
@@ -185,6 +203,14 @@ pub enum DatasetError {
         /// Colours of the palette.
         colors: usize,
     },
+    /// A mask has an orientation tag, and nobody can say whether its pixels have been turned already.
+    #[error(
+        "`{path}`: a mask with an orientation tag (EXIF); turn it until it fits its photo, and save it without the tag"
+    )]
+    TurnedMask {
+        /// The mask.
+        path: PathBuf,
+    },
     /// A file is empty.
     #[error("`{path}`: empty file, expected {expected}")]
     EmptyFile {
@@ -230,6 +256,15 @@ pub enum DatasetError {
         path: PathBuf,
         /// What the decoder says.
         source: image::ImageError,
+    },
+    /// A JPEG has its beginning and its end, but something between them is missing or was overwritten. Decoders fill
+    /// such places with grey, or show them in other places.
+    #[error("`{path}`: damaged JPEG image: {source}; get the file again, or leave it out")]
+    DamagedJpeg {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        source: JpegDamage,
     },
     /// An image is larger than [`MAX_PIXELS`](crate::MAX_PIXELS). It is refused before memory is reserved for it.
     #[error("`{path}`: {size} pixels (height x width), expected at most {limit} in all")]

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! split, point, class_table, label_map, instance_map, mask_format    plain data
-//! description_problem, error                                         problems with them
+//! description_problem, jpeg_damage, error                            problems with them
 //! sample, item_check, augment                                        a picture with its labels
 //! files                                                              PNG, JPEG, masks, lists, folders
 //! dataset                                                            the trait
@@ -27,6 +27,7 @@ pub mod files;
 mod hash;
 mod instance_map;
 mod item_check;
+mod jpeg_damage;
 mod label_map;
 pub mod loader;
 mod mask_format;
@@ -49,6 +50,7 @@ pub use error::{DatasetError, ListProblem};
 pub use file_dataset::FileDataset;
 pub use files::MAX_PIXELS;
 pub use instance_map::InstanceMap;
+pub use jpeg_damage::JpegDamage;
 pub use label_map::LabelMap;
 pub use mask_format::MaskFormat;
 pub use opened::Opened;

@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use decoupled_seg_datasets::check::{CheckReport, check_splits, unseen_classes};
 use decoupled_seg_datasets::files::{read_image, write_image, write_mask};
+use decoupled_seg_datasets::loader::{Loader, LoaderConfig};
 use decoupled_seg_datasets::{
     CAMVID_COLORS, CamVid, CustomDataset, Dataset, DatasetError, LabelMap, ResizedCacheConfig,
     ResizedTo, SegmentationDataset, Size, Split,
 };
-use image::{ImageBuffer, Luma, RgbImage};
+use image::{ImageBuffer, ImageEncoder, Luma, RgbImage};
 use tempfile::TempDir;
 
 const SIZE: Size = Size::new(4, 6);
@@ -383,4 +385,102 @@ fn photos_of_twelve_bits() {
     write_image(lit, &RgbImage::from_pixel(6, 4, image::Rgb([64; 3]))).expect("writable");
     let report = report(root.path());
     assert!(report.is_ok(), "{report}");
+}
+
+/// A tag in a mask: its pixels may have been turned already, or not.
+#[test]
+fn masks_with_an_orientation_tag() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let tagged = |tag: u8| {
+        let exif = [
+            b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0",
+            &[tag, 0, 0, 0, 0, 0, 0, 0][..],
+        ];
+        let mut bytes = Vec::new();
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+        encoder
+            .set_exif_metadata(exif.concat())
+            .expect("PNG has it");
+        let mask = image::GrayImage::from_raw(6, 4, halves(1).data).expect("24 pixels");
+        mask.write_with_encoder(encoder).expect("in memory");
+        fs::write(root.path().join("masks/train/p00.png"), bytes).expect("writable");
+        report(root.path())
+    };
+    assert!(tagged(1).is_ok());
+    assert_told(&tagged(6), &["p00.png`: a mask with an orientation tag"]);
+}
+
+/// Windows drops spaces and dots at the end of a name; other systems, and archives, keep them.
+#[cfg(unix)]
+#[test]
+fn names_that_end_in_spaces_and_dots() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    for (from, to) in [
+        ("images/train/p00.png", "images/train/p00.png "),
+        ("masks/train/p01.png", "masks/train/p01.png."),
+    ] {
+        fs::rename(root.path().join(from), root.path().join(to)).expect("there");
+    }
+    let report = report(root.path());
+    assert!(report.is_ok(), "{report}");
+}
+
+/// A pipe never ends, and a folder is no photo.
+#[cfg(unix)]
+#[test]
+fn photos_that_are_no_files() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pipe = folder.path().join("pipe.png");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("POSIX has it").success());
+    for (path, found) in [
+        (pipe.as_path(), "a pipe, a socket or a device"),
+        (Path::new("/dev/zero"), "a pipe, a socket or a device"),
+        (folder.path(), "a folder"),
+    ] {
+        let error = read_image(path).expect_err("no photo").to_string();
+        let told = format!(
+            "`{}` is {found}, expected a PNG or JPEG image",
+            path.display()
+        );
+        assert_eq!(error, told);
+    }
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let photo = root.path().join("images/train/p00.png");
+    fs::remove_file(&photo).expect("there");
+    fs::rename(&pipe, &photo).expect("on one disk");
+    assert_told(&report(root.path()), &["p00.png` is a pipe", "1 problems"]);
+}
+
+/// Somebody tidies up, or a cable comes loose, between two epochs.
+#[test]
+fn files_that_change_during_a_training_are_named() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    let loader = Loader::new(Arc::new(train), LoaderConfig::default());
+    let told = |epoch| -> Vec<Option<String>> {
+        let batches = loader.epoch(epoch);
+        batches
+            .map(|batch| batch.err().map(|error| error.to_string()))
+            .collect()
+    };
+    assert_eq!(told(0), [None, None, None]);
+
+    fs::remove_file(root.path().join("images/train/p00.png")).expect("there");
+    let larger = RgbImage::new(12, 8);
+    write_image(root.path().join("images/train/p01.png"), &larger).expect("writable");
+    let mask = root.path().join("masks/train/p02.png");
+    let bytes = fs::read(&mask).expect("there");
+    fs::write(&mask, &bytes[..bytes.len() / 2]).expect("writable");
+
+    let told = told(1);
+    let parts = [
+        "images/train/p00.png`",
+        "masks/train/p01.png`: label of 4x6",
+        "masks/train/p02.png`: truncated",
+    ];
+    for (told, part) in told.iter().zip(parts) {
+        let told = told.as_deref().unwrap_or_default();
+        assert!(told.contains(part), "no `{part}` in `{told}`");
+    }
 }

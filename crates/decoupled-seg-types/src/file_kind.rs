@@ -20,6 +20,8 @@ pub enum FileKind {
     Format(&'static str),
     /// A pointer that Git LFS leaves in place of a large file until `git lfs pull`.
     LfsPointer,
+    /// A link that git-annex leaves in place of a large file until `git annex get`.
+    AnnexPointer,
     /// A web page, with its first line: an error or a login page where a download was expected.
     WebPage(String),
     /// Another text, with its first line.
@@ -70,7 +72,9 @@ impl FileKind {
         if bytes.is_empty() {
             return Self::Empty;
         }
-        if bytes.starts_with(b"version https://git-lfs") {
+        // The second is how the first versions of Git LFS began.
+        const LFS: [&[u8]; 2] = [b"version https://git-lfs", b"version https://hawser."];
+        if LFS.iter().any(|line| bytes.starts_with(line)) {
             return Self::LfsPointer;
         }
         let magic = |&&(at, magic, _): &&(usize, &[u8], &str)| {
@@ -83,6 +87,8 @@ impl FileKind {
         }
         match first_line(bytes) {
             Some(line) if is_page(&line) => Self::WebPage(line),
+            Some(line) if line.contains("annex/objects/") => Self::AnnexPointer,
+            Some(_) if is_drawing(bytes) => Self::Format("an SVG drawing"),
             Some(line) => Self::Text(line),
             None => Self::Unknown(bytes.iter().take(8).copied().collect()),
         }
@@ -113,6 +119,11 @@ fn is_page(line: &str) -> bool {
         .any(|tag| line.starts_with(tag))
 }
 
+fn is_drawing(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(512)];
+    start.windows(4).any(|four| four == b"<svg")
+}
+
 impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -121,6 +132,10 @@ impl fmt::Display for FileKind {
             Self::LfsPointer => write!(
                 f,
                 "a Git LFS pointer, not the file itself (fetch it with `git lfs pull`)"
+            ),
+            Self::AnnexPointer => write!(
+                f,
+                "a git-annex pointer, not the file itself (fetch it with `git annex get`)"
             ),
             Self::WebPage(line) => write!(f, "a web page (text that begins `{line}`)"),
             Self::Text(line) => write!(f, "text that begins `{line}`"),
@@ -152,11 +167,21 @@ mod tests {
                 b"\xEF\xBB\xBF \n<html lang=\"en\">\n",
                 "a web page (text that begins `<html lang=\"en\">`)",
             ),
+            (
+                b"<?xml version=\"1.0\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
+                "an SVG drawing",
+            ),
+            (
+                b"../.git/annex/objects/Xk/3f/SHA256E-s1--a.png",
+                "a git-annex pointer, not the file itself (fetch it with `git annex get`)",
+            ),
             (b"\x00\x01\x02", "unknown data that begins 00 01 02"),
             (b"\xC3", "unknown data that begins c3"),
         ] {
             assert_eq!(told(bytes), expected);
         }
+        let old = told(b"version https://hawser.github.com/spec/v1\noid sha256:4d7a");
+        assert!(old.starts_with("a Git LFS pointer"), "{old}");
         let pointer = told(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a");
         assert!(pointer.starts_with("a Git LFS pointer"), "{pointer}");
         let long = told("ä".repeat(300).as_bytes());

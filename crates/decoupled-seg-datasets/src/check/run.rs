@@ -104,7 +104,11 @@ fn is_absence(problem: &DatasetError) -> bool {
     use DatasetError as E;
     matches!(
         problem,
-        E::MissingFolder { .. } | E::NotAFolder { .. } | E::UnknownSplit { .. } | E::Empty { .. }
+        E::MissingFolder { .. }
+            | E::MissingFile { .. }
+            | E::NotAFolder { .. }
+            | E::UnknownSplit { .. }
+            | E::Empty { .. }
     )
 }
 

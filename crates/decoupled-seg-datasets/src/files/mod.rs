@@ -31,8 +31,22 @@ use crate::DatasetError;
 /// Images with more pixels than this are refused before memory is reserved for them: 64 Mi, about 8192x8192.
 pub const MAX_PIXELS: u64 = 1 << 26;
 
-/// Reads a whole file that must not be empty.
+/// What is neither a file nor a folder.
+const PIPE: &str = "a pipe, a socket or a device";
+
+/// Reads a whole file that must not be empty. A pipe may never end, and neither do some devices.
 fn read_bytes(path: &Path, expected: &'static str) -> Result<Vec<u8>, DatasetError> {
+    let kind = std::fs::metadata(path).map_err(|source| DatasetError::io(path, source))?;
+    if !kind.is_file() {
+        return Err(DatasetError::NotAFile {
+            path: path.to_path_buf(),
+            found: match kind.is_dir() {
+                true => "a folder",
+                false => PIPE,
+            },
+            expected,
+        });
+    }
     let bytes = std::fs::read(path).map_err(|source| DatasetError::io(path, source))?;
     if bytes.is_empty() {
         return Err(DatasetError::EmptyFile {

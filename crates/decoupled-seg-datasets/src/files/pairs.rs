@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use icu_normalizer::ComposingNormalizer;
 
-use super::Listing;
+use super::{Listing, PIPE};
 use crate::DatasetError;
 
 /// An image file with its label file.
@@ -62,7 +62,7 @@ pub struct Folders<'a> {
 impl Folders<'_> {
     /// Pairs the files of both folders, sorted by name. Other files and hidden ones are left out.
     ///
-    /// Names are compared in one form of Unicode: an `é` is one character in most names, and two where macOS wrote them.
+    /// Spaces and dots at the end of a name do not count: Windows drops them. Names are compared in one form of Unicode: an `é` is one character in most names, and two where macOS wrote them.
     ///
     /// Problems are a folder that is missing or unreadable, no image at all, an image without label, a label without
     /// image, two files that claim the same name, and a name that is not UTF-8.
@@ -207,7 +207,7 @@ impl Files {
             };
             let key = suffixes
                 .iter()
-                .find_map(|suffix| strip_suffix(name, suffix));
+                .find_map(|suffix| strip_suffix(name.trim_end_matches([' ', '.']), suffix));
             if let Some(key) = key.map(|key| ComposingNormalizer::new_nfc().normalize(key)) {
                 files.add(key.into_owned(), path);
             }
@@ -218,7 +218,15 @@ impl Files {
     fn add(&mut self, key: String, path: PathBuf) {
         // This follows links, so a loop is an error here instead of in the middle of an epoch.
         match std::fs::metadata(&path) {
-            Ok(metadata) if !metadata.is_file() => {}
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(metadata) if !metadata.is_file() => {
+                self.problems.push(DatasetError::NotAFile {
+                    path,
+                    found: PIPE,
+                    expected: "picture",
+                });
+                self.spoilt.insert(key);
+            }
             Ok(_) if self.spoilt.contains(&key) => {}
             Ok(_) => match self.by_key.remove(&key) {
                 Some(first) => {

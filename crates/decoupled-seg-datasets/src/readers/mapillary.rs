@@ -139,7 +139,13 @@ fn read_config(root: &Path, version: &str) -> Result<ClassTable, DatasetError> {
         .find(|path| path.is_file());
     let Some(path) = found else {
         let looked_for = format!("the class table `{}`", usable.join("` or `"));
-        return Err(missing_folder(root, looked_for));
+        if !root.is_dir() {
+            return Err(missing_folder(root, looked_for));
+        }
+        return Err(DatasetError::MissingFile {
+            folder: root.to_path_buf(),
+            looked_for,
+        });
     };
     let bytes = std::fs::read(&path).map_err(|source| DatasetError::io(&path, source))?;
     let config: Config = match serde_json::from_slice(&bytes) {

@@ -298,6 +298,6 @@ fn versions_of_mapillary() {
     assert_scenes(Layout::Mapillary, &val, 4, 3);
     assert!(matches!(
         MapillaryVistas::open(written.root(), Split::Val, MapillaryVersion::V20),
-        Err(DatasetError::MissingFolder { looked_for, .. }) if looked_for.contains("config_v2.0.json")
+        Err(DatasetError::MissingFile { looked_for, .. }) if looked_for.contains("config_v2.0.json")
     ));
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use decoupled_seg_types::Size;
+use image::metadata::Orientation;
 use png::{ColorType, Transformations};
 
 use super::{EXPECTED, EXPECTED_KIND};
@@ -58,6 +59,12 @@ impl RawMask {
         let mut reader = png_file::open(path, bytes, Transformations::IDENTITY, EXPECTED)?;
         let packed = png_file::pixels(path, bytes, &mut reader, EXPECTED)?;
         let info = reader.info();
+        // Turned or not? Programs that copy the tag of the photo to the mask have mostly turned its pixels already.
+        if png_file::orientation(info) != Orientation::NoTransforms {
+            return Err(DatasetError::TurnedMask {
+                path: path.to_path_buf(),
+            });
+        }
         let size = png_file::size(info);
         let width = size.width;
         let bits = info.bit_depth as u8;
