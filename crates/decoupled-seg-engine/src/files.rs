@@ -40,6 +40,9 @@ fn in_words(source: &io::Error) -> String {
             "not permitted (read-only, or owned by somebody else)".to_string()
         }
         io::ErrorKind::NotFound => "no such file or folder".to_string(),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "a file is in the way, expected a folder".to_string()
+        }
         _ => source.to_string(),
     }
 }
@@ -128,6 +131,18 @@ mod tests {
             error.to_string(),
             "`/dev/full`: no space left (what was there before is untouched), while writing"
         );
+    }
+
+    #[test]
+    fn a_file_in_place_of_a_folder_is_told() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        for folder in [file.path().to_path_buf(), file.path().join("checkpoints")] {
+            let error = create_dir(&folder)
+                .expect_err("a file is there")
+                .to_string();
+            assert!(error.contains("a file is in the way"), "{error}");
+            assert!(error.contains(&*folder.to_string_lossy()), "{error}");
+        }
     }
 
     #[cfg(unix)]

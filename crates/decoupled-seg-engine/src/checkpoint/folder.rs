@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use burn::module::Module;
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
@@ -263,7 +263,19 @@ pub(super) fn read_state(folder: &Path) -> Result<CheckpointState, EngineError> 
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(not_the_state)?;
     match value["format"].as_u64() {
         Some(found) if found == u64::from(FORMAT) => {
-            serde_json::from_value(value).map_err(not_the_state)
+            let state: CheckpointState = serde_json::from_value(value).map_err(not_the_state)?;
+            let is_beside = |name: &String| {
+                let mut parts = Path::new(name).components();
+                matches!(
+                    (parts.next(), parts.next()),
+                    (Some(Component::Normal(_)), None)
+                )
+            };
+            // A checkpoint from a stranger must not have other files read, or a device that never ends.
+            match state.files.keys().all(is_beside) {
+                true => Ok(state),
+                false => Err(other("its `state.json` names files outside the folder")),
+            }
         }
         Some(found) => Err(EngineError::Format {
             path,

@@ -93,6 +93,14 @@ fn the_state_is_checked_first() {
             .expect_err("no state")
             .to_string()
     };
+    // A file of this name outside the folder may be read by nobody, or never end.
+    let whole = fs::read_to_string(&state).expect("written");
+    for outside in ["/dev/zero", "../model.safetensors", "..", ""] {
+        let other = whole.replace("\"model.safetensors\"", &format!("\"{outside}\""));
+        assert_ne!(other, whole);
+        let told = reopen(&other);
+        assert!(told.contains("names files outside the folder"), "{told}");
+    }
     assert!(reopen("").contains("not the state of a checkpoint: EOF"));
     assert!(reopen("{").contains("not the state of a checkpoint"));
     assert!(reopen("{}").contains("names no format"));
