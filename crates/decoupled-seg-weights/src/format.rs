@@ -3,6 +3,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use decoupled_seg_types::FileKind;
+
 use crate::WeightsError;
 
 /// How a file of weights is laid out.
@@ -76,7 +78,7 @@ pub(crate) fn guess(path: &Path) -> Result<Guess, WeightsError> {
     }
     match head.first() {
         Some(0x80 | b'(' | b'}' | b']' | b'c') => Ok(Guess::BarePickle),
-        _ => Err(unknown(path, describe(&head))),
+        _ => Err(unknown(path, FileKind::of(&head).to_string())),
     }
 }
 
@@ -93,12 +95,4 @@ fn opens_safetensors(head: &[u8]) -> bool {
         .first_chunk::<8>()
         .map(|bytes| u64::from_le_bytes(*bytes));
     length.is_some_and(|length| length <= SAFETENSORS_MAX_HEADER) && head.get(8) == Some(&b'{')
-}
-
-fn describe(head: &[u8]) -> String {
-    if head.is_empty() {
-        return "it is empty".to_string();
-    }
-    let text: String = String::from_utf8_lossy(head).chars().take(24).collect();
-    format!("it starts with {text:?}")
 }

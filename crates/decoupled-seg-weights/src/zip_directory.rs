@@ -66,13 +66,19 @@ pub(crate) fn find_pickle(file: &mut File, length: u64) -> Result<PickleRange> {
     let mut rest = records.as_slice();
     let mut pickle: Option<(usize, Entry)> = None;
     let mut total = 0_u64;
+    let mut first_name = None;
+    let mut refused = None;
     for _ in 0..directory.entries {
         let (name, entry, behind) = parse_record(rest)?;
         rest = behind;
         if name.ends_with("/constants.pkl") || name.contains("/code/__torch__") {
             return Err(ZipProblem::Unsupported(TORCHSCRIPT.to_string()));
         }
-        entry.check(name, directory.start)?;
+        first_name.get_or_insert_with(|| name.to_string());
+        // Told only of a checkpoint: archives of other things may be compressed.
+        if let Err(problem) = entry.check(name, directory.start) {
+            refused.get_or_insert(problem);
+        }
         total = total.saturating_add(entry.size);
         let root = name.strip_suffix("data.pkl").unwrap_or("?");
         if root.is_empty() || root.ends_with('/') {
@@ -81,6 +87,12 @@ pub(crate) fn find_pickle(file: &mut File, length: u64) -> Result<PickleRange> {
                 pickle = Some((root.len(), entry));
             }
         }
+    }
+    let Some((_, pickle)) = pickle else {
+        return Err(ZipProblem::Unsupported(other_archive(first_name)));
+    };
+    if let Some(problem) = refused {
+        return Err(problem);
     }
     if !rest.is_empty() {
         return Err(damaged("its directory is longer than its entries"));
@@ -91,11 +103,20 @@ pub(crate) fn find_pickle(file: &mut File, length: u64) -> Result<PickleRange> {
             declared: total,
         });
     }
-    match pickle {
-        Some((_, entry)) => entry.locate(file, directory.start),
-        None => Err(damaged(
-            "an archive without `data.pkl`, which every checkpoint has",
-        )),
+    pickle.locate(file, directory.start)
+}
+
+/// What an archive is that holds no pickle of a checkpoint.
+fn other_archive(first_name: Option<String>) -> String {
+    match first_name {
+        Some(name) if name.ends_with(".npy") => {
+            "a NumPy archive (.npz); save its arrays as safetensors".to_string()
+        }
+        Some(name) => {
+            let name: String = name.chars().take(60).collect();
+            format!("a zip archive of other files, such as `{name}`; unpack it")
+        }
+        None => "an empty zip archive".to_string(),
     }
 }
 

@@ -88,6 +88,30 @@ fn files_that_hold_no_weights(#[case] bytes: &[u8]) {
     );
 }
 
+/// What is met in place of weights is named, as for pictures.
+#[test]
+fn other_kinds_are_named() {
+    let zip_of = |name| zip(&[stored(name, b"x")]);
+    let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n".to_vec();
+    for (bytes, told) in [
+        (lfs, "a Git LFS pointer"),
+        (
+            b"<!DOCTYPE html><html>Quota exceeded".to_vec(),
+            "a web page",
+        ),
+        (b"\x1f\x8b\x08\0\0\0\0\0".to_vec(), "a gzip archive"),
+        (
+            zip_of("models/module.pth"),
+            "such as `models/module.pth`; unpack it",
+        ),
+        (zip_of("conv.weight.npy"), "a NumPy archive (.npz)"),
+        (zip(&[]), "an empty zip archive"),
+    ] {
+        let error = refused(&bytes).to_string();
+        assert!(error.contains(told), "no `{told}` in `{error}`");
+    }
+}
+
 #[test]
 fn missing_files_and_folders() {
     let folder = TempDir::new().expect("a temporary folder");
