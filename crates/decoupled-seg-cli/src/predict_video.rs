@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use decoupled_seg::DecoupledSegNet;
-use decoupled_seg::engine::{PredictionKind, Predictor, Protected};
+use decoupled_seg::engine::{FileError, PredictionKind, Predictor, Protected};
 use decoupled_seg_video::{Frame, VideoError, VideoHeader, VideoReader, VideoWriter};
 use image::imageops::FilterType;
 use image::{DynamicImage, RgbImage};
@@ -40,7 +40,18 @@ pub(crate) fn run(
         }
         _ => Box::new(io::stdout()),
     };
-    let frames = stream(predictor, kind, reader, output)?;
+    let frames = stream(predictor, kind, reader, output).map_err(|error| match (error, to) {
+        // A pipe has no name, a file has.
+        (
+            CliError::Video(VideoError::Io {
+                doing: "writing",
+                source,
+                ..
+            }),
+            Some(to),
+        ) if to != Path::new("-") => FileError::new(to, "writing the video", source).into(),
+        (error, _) => error,
+    })?;
     eprintln!("{frames} frames predicted");
     Ok(())
 }

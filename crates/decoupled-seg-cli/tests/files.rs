@@ -195,6 +195,12 @@ fn videos_come_out_as_long_as_they_went_in() {
         assert_eq!(written.len(), 4, "{kind}");
         assert!(written[0] != frames(&from)[0], "{kind}");
     }
+    // A full disk is told with the file.
+    if cfg!(target_os = "linux") {
+        let to_full = ["predict", "--video", text(&from), "--to", "/dev/full"];
+        let error = message(&join(&[&to_full, &["--weights", &weights], &NETWORK]));
+        assert!(error.starts_with("`/dev/full`: no space left"), "{error}");
+    }
     // A stream that breaks off gives all whole frames, and an error.
     fs::write(&from, &whole[..whole.len() - 10]).expect("writable");
     let error = message(&predict(&[]));
