@@ -1,0 +1,149 @@
+//! As `strangers.rs`: recipes, checkpoints and weights.
+
+use std::fs;
+
+use decoupled_seg::datasets::{Class, ClassTable};
+use decoupled_seg::engine::{
+    Checkpoint, CheckpointState, EpochRecord, FileDigest, LossMeans, LossValues, Position, Recipe,
+    RecipePreset, Scores,
+};
+use decoupled_seg_weights::WeightsFile;
+
+use crate::strangers::{Target, texts, with_file};
+
+/// All kinds that need Burn.
+pub const TARGETS: [Target; 4] = [
+    Target {
+        name: "recipes",
+        read: recipes,
+        seeds: recipe_seeds,
+    },
+    Target {
+        name: "pth",
+        read: weights,
+        seeds: pth_seeds,
+    },
+    Target {
+        name: "safetensors",
+        read: weights,
+        seeds: safetensors_seeds,
+    },
+    Target {
+        name: "states",
+        read: states,
+        seeds: state_seeds,
+    },
+];
+
+fn recipes(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    for recipe in [Recipe::from_toml(text), Recipe::from_json(text)] {
+        let Ok(recipe) = recipe else {
+            continue;
+        };
+        if recipe.validate().is_ok() {
+            let again = Recipe::from_toml(&recipe.to_toml());
+            assert_eq!(again.expect("written by this program"), recipe);
+        }
+    }
+}
+
+fn weights(bytes: &[u8]) {
+    with_file("weights", bytes, |path| {
+        let Ok(file) = WeightsFile::open(path) else {
+            return;
+        };
+        for entry in file.entries() {
+            let _ = file.read(&entry.key);
+        }
+    });
+}
+
+fn states(bytes: &[u8]) {
+    with_file("state.json", bytes, |path| {
+        let folder = path.parent().expect("in a folder");
+        if let Ok(checkpoint) = Checkpoint::open(folder) {
+            let _ = checkpoint.check_classes(&classes());
+            let _ = checkpoint.state().recipe.validate();
+        }
+    });
+}
+
+fn recipe_seeds() -> Vec<Vec<u8>> {
+    let presets = RecipePreset::ALL.map(RecipePreset::recipe);
+    let mut seeds: Vec<_> = presets.iter().map(|it| it.to_toml().into_bytes()).collect();
+    let json = serde_json::to_vec(&Recipe::default()).expect("plain data");
+    seeds.push(json);
+    seeds.extend(texts(&[
+        "preset = \"paper\"\nepochs = 3\nnone = [\"class_uniform\"]\n[optimizer]\nkind = \"adam_w\"\n",
+        "preset = \"cityscapes\"\n[augmentation]\ncrop = { height = 64, width = 96 }\n",
+    ]));
+    seeds
+}
+
+fn fixtures(names: &[&str]) -> Vec<Vec<u8>> {
+    let folder = decoupled_seg_fixtures::default_folder();
+    let read = |name: &&str| fs::read(folder.join(name)).expect("part of the repository");
+    names.iter().map(read).collect()
+}
+
+fn pth_seeds() -> Vec<Vec<u8>> {
+    fixtures(&[
+        "interop_checkpoint.pth",
+        "interop_checkpoint_legacy.pth",
+        "interop_bare_state.pth",
+    ])
+}
+
+fn safetensors_seeds() -> Vec<Vec<u8>> {
+    let mut seeds = fixtures(&["interop_checkpoint.safetensors"]);
+    let header = r#"{"__metadata__":{"a":"b"},"module.w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"n":{"dtype":"I64","shape":[],"data_offsets":[8,16]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    seeds.push([length.as_slice(), header.as_bytes(), &[0; 16]].concat());
+    seeds
+}
+
+fn classes() -> ClassTable {
+    ClassTable::new(vec![
+        Class::new("road", [128, 64, 128]),
+        Class::new("car", [0, 0, 142]),
+    ])
+}
+
+fn state_seeds() -> Vec<Vec<u8>> {
+    let scores = Scores {
+        mean_iou: 0.5,
+        pixel_accuracy: 0.75,
+        boundary_f: Vec::new(),
+        class_iou: vec![Some(0.25), None],
+    };
+    let record = EpochRecord {
+        epoch: 0,
+        step: 4,
+        loss: LossValues::default(),
+        learning_rate: 0.01,
+        scores: Some(scores.clone()),
+        seconds: 1.5,
+    };
+    let state = CheckpointState {
+        format: 1,
+        position: Position {
+            epoch: 1,
+            batch: 0,
+            step: 4,
+        },
+        recipe: Recipe::default(),
+        classes: classes(),
+        network: serde_json::json!({ "kind": "tiny" }),
+        scores: Some(scores),
+        running: LossMeans::default(),
+        history: vec![record],
+        seconds: 1.5,
+        parameters: [("head.weight".to_string(), 7)].into(),
+        // Empty, as the file of this name in the folder.
+        files: [("a.png".to_string(), FileDigest { bytes: 0, crc32: 0 })].into(),
+    };
+    vec![serde_json::to_vec(&state).expect("plain data")]
+}
