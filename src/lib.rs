@@ -22,6 +22,8 @@
 //! assert_eq!(supervision.edge_logits.dims(), [1, 1, 64, 96]);
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod cost;
 pub mod network;
 pub mod prelude;

@@ -1,6 +1,5 @@
-//! The ground floor of the networks: sampling operations, the convolution block, the batch norm, and the vocabulary that
-//! every part of a network shares: names of tensors ([`KeyMap`]), costs ([`Cost`]), the inference form ([`Fold`]),
-//! inputs and outputs ([`SegmentationModel`]).
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activation;
 mod batch_norm;

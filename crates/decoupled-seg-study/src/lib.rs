@@ -1,14 +1,4 @@
-//! Studies: one file names a base, variants of it, seeds and folds; what is missing is trained, and the report compares
-//! the variants with paired intervals. No Burn: the training is a closure of the caller.
-//!
-//! - [`StudyFile`]: the file.
-//! - [`Study`]: the file and a folder. [`Study::plan`] says what is there and what is missing, [`Study::run`] trains the
-//!   rest, [`Study::report`] reads the results. A study has no state but the folders of its runs: it can be stopped at
-//!   any moment and goes on from there.
-//! - [`RunResult`]: what a run hands over.
-//! - [`StudyReport`]: the comparison, as Markdown, CSV and one self-contained HTML file; of a study, or of any runs.
-//! - [`Summary`], [`PairedDifference`]: mean, deviation, and the paired t-interval.
-
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod digest;

@@ -1,7 +1,4 @@
-//! Scalars as TensorBoard event files: [`EventWriter`].
-//!
-//! A record of a file is `length (u64) | masked CRC-32C of the length | data | masked CRC-32C of the data`, little endian;
-//! the data is a protobuf `Event`, of which four fields are written here by hand.
+#![doc = include_str!("../README.md")]
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
