@@ -35,6 +35,7 @@ pub use decoupled_seg_body_edge as body_edge;
 pub use decoupled_seg_datasets as datasets;
 #[cfg(feature = "train")]
 pub use decoupled_seg_engine as engine;
+pub use decoupled_seg_gated as gated;
 pub use decoupled_seg_heads as heads;
 pub use decoupled_seg_losses as losses;
 #[cfg(feature = "train")]

@@ -213,7 +213,21 @@ fn every_head_has_the_parameters_counted(
     for context in contexts() {
         let backbone = ResNetConfig::resnet18().with_width(4);
         let config = small(backbone, context).with_fine_channels(fine_channels);
-        assert_agrees(&if decoupled { config } else { config.plain() });
+        assert_agrees(&match decoupled {
+            true => config,
+            false => config.plain(),
+        });
+    }
+}
+
+#[rstest]
+fn shape_streams_have_the_parameters_counted(
+    #[values(Some(6), None)] fine_channels: Option<usize>,
+) {
+    for context in contexts() {
+        let backbone = ResNetConfig::resnet18().with_width(4);
+        let config = small(backbone, context).with_fine_channels(fine_channels);
+        assert_agrees(&config.gated());
     }
 }
 

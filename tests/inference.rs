@@ -73,12 +73,14 @@ fn trained(config: &DecoupledSegNetConfig, device: &Device) -> DecoupledSegNet {
 fn folded_and_unfolded_agree(
     #[values(resnet(), wide())] backbone: BackboneConfig,
     #[values(fcn(), pyramid(), aspp())] context: ContextConfig,
-    #[values(false, true)] plain: bool,
+    #[values("decoupled", "plain", "gated")] decoder: &str,
 ) {
     let device = Device::default();
     let mut config = config(backbone, context);
-    if plain {
-        config = config.plain();
+    match decoder {
+        "plain" => config = config.plain(),
+        "gated" => config = config.gated(),
+        _ => {}
     }
     let network = trained(&config, &device);
     let before = values(&network);
@@ -90,6 +92,8 @@ fn folded_and_unfolded_agree(
 
     let mut pairs = vec![(actual.logits, expected.logits)];
     pairs.extend(actual.aux_logits.zip(expected.aux_logits));
+    assert_eq!(actual.boundary_logits.is_some(), decoder == "gated");
+    pairs.extend(actual.boundary_logits.zip(expected.boundary_logits));
     if let (Some(actual), Some(expected)) = (actual.supervision, expected.supervision) {
         pairs.push((actual.body_logits, expected.body_logits));
         pairs.push((actual.edge_logits, expected.edge_logits));

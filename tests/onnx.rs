@@ -80,6 +80,25 @@ fn every_head_on_every_backbone_says_what_the_network_says(
     assert_eq!(parity.labels[0].pixels, 2 * height * width);
 }
 
+/// GSCNN: Canny's edges are found inside.
+#[rstest]
+fn a_shape_stream_says_what_the_network_says(
+    #[values("resnet18", "mobilenet-v3")] backbone_name: &str,
+    #[values("fcn", "deeplabv3plus")] context: &str,
+    #[values((99, 115), (117, 101))] (height, width): (usize, usize),
+) {
+    let config = network(&backbone(backbone_name), context, true).gated();
+    let config = config.map_gated(|mut decoder| {
+        decoder.shape.channels = 8;
+        decoder
+    });
+    let settings = OnnxExport::new(Size::new(height, width));
+    let (file, parity) = export(&settings, &build(&config), &pictures(2, height, width));
+    println!("{parity}");
+    assert!(parity.holds(), "{parity}");
+    assert!(file.operations().contains(&"MaxPool"));
+}
+
 /// Norms that are not folded, and a backbone with norms of its own before the convolutions.
 #[rstest]
 #[case::not_folded("resnet50", false)]

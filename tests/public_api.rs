@@ -68,6 +68,44 @@ fn every_combination_predicts(
 }
 
 #[rstest]
+#[case(FcnHeadConfig::new([1, 8]).into())]
+#[case(AsppConfig::new([1, 8]).into())]
+fn a_shape_stream_takes_the_place_of_body_and_edge(#[case] context: ContextConfig) {
+    let device = Device::default();
+    let backbone = ResNetConfig::resnet18().with_width(4);
+    let decoupled =
+        DecoupledSegNetConfig::new(5, backbone.clone(), context).with_backbone(backbone);
+    let gated = decoupled.clone().gated();
+    // What is changed before and after means the same.
+    let wide = ResNetConfig::resnet50().with_width(4);
+    assert_eq!(
+        gated.clone().with_backbone(wide.clone()).to_string(),
+        decoupled.clone().with_backbone(wide).gated().to_string()
+    );
+    assert_eq!(
+        gated.clone().plain().to_string(),
+        decoupled.plain().to_string()
+    );
+    let text = gated.to_string();
+    let read = DecoupledSegNetConfig::load_binary(text.as_bytes()).expect("just written");
+    assert_eq!(read.to_string(), text);
+
+    let network = read.init(&device);
+    let output = network.forward(images(&device));
+
+    let Size { height, width } = SIZE;
+    assert_eq!(output.logits.dims(), [1, 5, height, width]);
+    let boundary = output.boundary_logits.expect("a shape stream");
+    assert_eq!(boundary.dims(), [1, 1, height, width]);
+    assert!(output.supervision.is_none());
+    assert!(network.inspect(images(&device)).is_none());
+    assert_eq!(
+        network.predict(images(&device)).into_data(),
+        output.logits.into_data()
+    );
+}
+
+#[rstest]
 // 49 pixels a side are what the module needs: seven features, of which those over the picture are kept.
 #[case([40, 30], [6, 5])]
 #[case([3, 1], [1, 1])]

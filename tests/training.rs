@@ -11,6 +11,14 @@ use decoupled_seg::prelude::*;
 use decoupled_seg::synthetic::{StreetScenes, StreetScenesConfig};
 use rstest::rstest;
 
+/// What the decoder of a network is.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Decoupled,
+    Plain,
+    Gated,
+}
+
 /// Two drawn street scenes, with ten classes, poles two pixels wide, and ignored pixels.
 struct Scenes {
     images: Tensor<4>,
@@ -46,9 +54,13 @@ impl Scenes {
         }
     }
 
-    fn config(&self, plain: bool) -> DecoupledSegNetConfig {
+    fn config(&self, kind: Kind) -> DecoupledSegNetConfig {
         let config = DecoupledSegNetConfig::tiny(self.num_classes);
-        if plain { config.plain() } else { config }
+        match kind {
+            Kind::Decoupled => config,
+            Kind::Plain => config.plain(),
+            Kind::Gated => config.gated(),
+        }
     }
 
     fn accuracy(&self, network: &DecoupledSegNet) -> f64 {
@@ -104,12 +116,13 @@ fn overfit(network: &mut DecoupledSegNet, scenes: &Scenes, steps: usize) -> (usi
 }
 
 #[rstest]
-#[case::decoupled(false, 130)]
-#[case::plain(true, 100)]
-fn two_images_are_overfitted(#[case] plain: bool, #[case] most_steps: usize) {
+#[case::decoupled(Kind::Decoupled, 130)]
+#[case::plain(Kind::Plain, 100)]
+#[case::gated(Kind::Gated, 130)]
+fn two_images_are_overfitted(#[case] kind: Kind, #[case] most_steps: usize) {
     let device = Device::default().autodiff();
     let scenes = Scenes::new(&device);
-    let mut network = seeded(&scenes.config(plain), &device);
+    let mut network = seeded(&scenes.config(kind), &device);
 
     let before = scenes.accuracy(&network);
     let (steps, after) = overfit(&mut network, &scenes, 2 * most_steps);
@@ -122,12 +135,13 @@ fn two_images_are_overfitted(#[case] plain: bool, #[case] most_steps: usize) {
 }
 
 #[rstest]
-#[case::decoupled(false)]
-#[case::plain(true)]
-fn a_trained_network_survives_its_file(#[case] plain: bool) {
+#[case::decoupled(Kind::Decoupled)]
+#[case::plain(Kind::Plain)]
+#[case::gated(Kind::Gated)]
+fn a_trained_network_survives_its_file(#[case] kind: Kind) {
     let device = Device::default().autodiff();
     let scenes = Scenes::new(&device);
-    let config = scenes.config(plain);
+    let config = scenes.config(kind);
     let mut network = seeded(&config, &device);
     // A few steps, so that running statistics have moved.
     overfit(&mut network, &scenes, 3);

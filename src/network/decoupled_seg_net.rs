@@ -3,8 +3,8 @@ use std::fmt;
 use burn::config::{Config, config_to_json};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, FloatDType, Tensor, assert_shape};
-use decoupled_seg_backbones::Features;
 use decoupled_seg_body_edge::DecoupledHeadConfig;
+use decoupled_seg_gated::GatedDecoderConfig;
 use decoupled_seg_heads::{AuxiliaryHead, AuxiliaryHeadConfig};
 use decoupled_seg_nn::cost::{NetworkCost, Outputs};
 use decoupled_seg_nn::{
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backbone::{Backbone, BackboneConfig};
 use super::context::{Context, ContextConfig};
-use super::decoder::{Decoder, DecoderConfig};
+use super::decoder::{Decoder, DecoderConfig, DecoderInput};
 
 /// Configuration of a [`DecoupledSegNet`]; [`init`](DecoupledSegNetConfig::init) builds it.
 ///
@@ -60,16 +60,16 @@ impl fmt::Display for DecoupledSegNetConfig {
     }
 }
 
-/// A whole segmentation network: backbone, context head, and a decoder with or without body and edge.
+/// A whole segmentation network: backbone, context head, and a decoder with body and edge, without, or with a shape stream.
 ///
 /// ```text
 /// c1 .. c4 = backbone(images)
 /// F        = context(c4)
-/// logits.. = decoder(F, c1)
+/// logits.. = decoder(F, c1)                 with a shape stream: decoder(F, c1 .. c4, images)
 /// ```
 ///
 /// Built by [`DecoupledSegNetConfig`]; used through [`SegmentationModel`].
-#[doc(alias("DeepLabV3Plus", "FCN", "PSPNet"))]
+#[doc(alias("DeepLabV3Plus", "FCN", "PSPNet", "GSCNN"))]
 #[derive(Module, Debug)]
 pub struct DecoupledSegNet {
     /// An image in, the features of four stages out.
@@ -113,6 +113,27 @@ impl DecoupledSegNetConfig {
         self
     }
 
+    /// The twin with a shape stream in place of body and edge: GSCNN. With an [`Aspp`](crate::heads::Aspp) as the context
+    /// head it is the paper's fusion; with another head the boundary map is added behind it.
+    #[must_use]
+    pub fn gated(mut self) -> Self {
+        self.decoder = self.decoder.gated(self.backbone.channels());
+        self
+    }
+
+    /// Changes the decoder of a network with a shape stream; another one stays as it is.
+    #[must_use]
+    pub fn map_gated(
+        mut self,
+        change: impl FnOnce(GatedDecoderConfig) -> GatedDecoderConfig,
+    ) -> Self {
+        self.decoder = match self.decoder {
+            DecoderConfig::Gated(decoder) => DecoderConfig::Gated(change(decoder)),
+            others => others,
+        };
+        self
+    }
+
     /// Replaces the backbone; the other parts then read its channels.
     #[must_use]
     pub fn with_backbone(mut self, backbone: impl Into<BackboneConfig>) -> Self {
@@ -120,7 +141,8 @@ impl DecoupledSegNetConfig {
         let [low_level, _, third, last] = self.backbone.channels();
         self.context = self.context.with_channels_in(last);
         let fine = self.decoder.fine().map(|[_, fine]| [low_level, fine]);
-        self.decoder = self.decoder.with_fine(fine);
+        let stages = self.backbone.channels();
+        self.decoder = self.decoder.with_fine(fine).with_stages(stages);
         self.auxiliary = self.auxiliary.map(|head| AuxiliaryHeadConfig {
             channels: third,
             ..head
@@ -154,7 +176,7 @@ impl DecoupledSegNetConfig {
     ) -> Self {
         self.decoder = match self.decoder {
             DecoderConfig::Decoupled(head) => DecoderConfig::Decoupled(change(head)),
-            plain => plain,
+            others => others,
         };
         self
     }
@@ -225,6 +247,13 @@ impl DecoupledSegNetConfig {
                 "the decoder must read the channels of the backbone's first stage"
             );
         }
+        if let Some(stages) = self.decoder.stages() {
+            assert_eq!(
+                stages,
+                self.backbone.channels(),
+                "the shape stream must read the channels of the backbone's stages"
+            );
+        }
         if let Some(head) = &self.auxiliary {
             assert_eq!(
                 (head.channels, head.num_classes),
@@ -255,10 +284,11 @@ impl DecoupledSegNetConfig {
         self.assert_connected();
         let mut counter = CostCounter::new();
         let image = MapShape::new(3, image_size);
-        let [c1, _, c3, c4] = self.backbone.cost(image, &mut counter);
+        let stages = self.backbone.cost(image, &mut counter);
+        let [_, _, c3, c4] = stages;
         let context = self.context.cost(c4, &mut counter);
         self.decoder
-            .cost(context, c1, image_size, outputs, &mut counter);
+            .cost(context, stages, image, outputs, &mut counter);
         if let Some(head) = &self.auxiliary
             && outputs == Outputs::All
         {
@@ -313,10 +343,14 @@ impl DecoupledSegNet {
         for_inference(self, dtype, arithmetic)
     }
 
-    fn stages(&self, images: Tensor<4>) -> (Features, Size) {
+    fn decoder_input(&self, images: Tensor<4>) -> DecoderInput {
         assert_shape!(images, [_, 3, _, _]);
-        let size = map_size(&images);
-        (self.backbone.forward(images), size)
+        let stages = self.backbone.forward(images.clone());
+        DecoderInput {
+            context: self.context.forward(stages.c4.clone()),
+            stages,
+            images,
+        }
     }
 }
 
@@ -326,19 +360,18 @@ impl SegmentationModel for DecoupledSegNet {
     }
 
     fn forward(&self, images: Tensor<4>) -> SegmentationOutput {
-        let (stages, size) = self.stages(images);
-        let context = self.context.forward(stages.c4);
-        let output = self.decoder.forward(context, stages.c1, size);
+        let input = self.decoder_input(images);
+        let size = map_size(&input.images);
+        let third = input.stages.c3.clone();
+        let output = self.decoder.forward(input);
         match &self.auxiliary {
-            Some(head) => output.with_auxiliary(resize(head.forward(stages.c3), size, true)),
+            Some(head) => output.with_auxiliary(resize(head.forward(third), size, true)),
             None => output,
         }
     }
 
     fn predict(&self, images: Tensor<4>) -> Tensor<4> {
-        let (stages, size) = self.stages(images);
-        let context = self.context.forward(stages.c4);
-        self.decoder.predict(context, stages.c1, size)
+        self.decoder.predict(self.decoder_input(images))
     }
 
     fn min_training_batch(&self, images: Size) -> usize {
@@ -359,12 +392,10 @@ impl SegmentationModel for DecoupledSegNet {
     }
 
     fn inspect(&self, images: Tensor<4>) -> Option<Inspection> {
-        if let Decoder::Plain(_) = self.decoder {
+        let Decoder::Decoupled(_) = self.decoder else {
             return None;
-        }
-        let (stages, size) = self.stages(images);
-        let context = self.context.forward(stages.c4);
-        self.decoder.inspect(context, stages.c1, size)
+        };
+        self.decoder.inspect(self.decoder_input(images))
     }
 }
 

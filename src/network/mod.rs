@@ -1,4 +1,4 @@
-//! Whole networks: a backbone, a context head, and a decoder with or without body and edge.
+//! Whole networks: a backbone, a context head, and a decoder with body and edge, without, or with a shape stream.
 
 mod backbone;
 mod context;
@@ -8,6 +8,6 @@ mod presets;
 
 pub use backbone::{Backbone, BackboneConfig};
 pub use context::{Context, ContextConfig};
-pub use decoder::{Decoder, DecoderConfig};
+pub use decoder::{Decoder, DecoderConfig, DecoderInput};
 pub use decoupled_seg_net::{DecoupledSegNet, DecoupledSegNetConfig};
 pub use presets::{NETWORKS, NetworkPreset, PaperRow, UnknownNetwork, atrous_rates};

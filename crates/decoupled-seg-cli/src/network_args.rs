@@ -33,6 +33,9 @@ pub(crate) struct NetworkArgs {
     /// Without the body/edge module: the twin to compare with.
     #[arg(long)]
     pub plain: bool,
+    /// With a shape stream in place of the body/edge module: GSCNN, the rival to compare with.
+    #[arg(long, conflicts_with = "plain")]
+    pub gated: bool,
     /// Whether the warp takes the corner pixels' centres for the corners. `false` is for weights that the authors' code
     /// trained on PyTorch 1.3 or later; no file says which it needs.
     #[arg(long, value_name = "true|false")]
@@ -121,7 +124,7 @@ impl NetworkArgs {
 
     /// Whether anything is said of the network, its twin or its warp.
     pub fn says_anything(&self) -> bool {
-        self.is_given() || self.plain || self.align_corners.is_some()
+        self.is_given() || self.plain || self.gated || self.align_corners.is_some()
     }
 
     /// Whether the corners of the warp are said.
@@ -151,9 +154,10 @@ impl NetworkArgs {
             }),
             None => network,
         };
-        Ok(match self.plain {
-            true => network.plain(),
-            false => network,
+        Ok(match (self.plain, self.gated) {
+            (true, _) => network.plain(),
+            (false, true) => network.gated(),
+            (false, false) => network,
         })
     }
 
@@ -293,6 +297,10 @@ mod tests {
         for (args, name) in [
             ("--backbone resnet50 --head fcn", "fcn-resnet50"),
             ("--backbone resnet101 --head pspnet", "pspnet-resnet101"),
+            (
+                "--backbone resnet50 --head deeplabv3plus --gated",
+                "gscnn-resnet50",
+            ),
             (
                 "--backbone resnet50 --head dense-aspp",
                 "dense-aspp-resnet50",

@@ -166,6 +166,7 @@ impl SegmentationModel for Toy {
         SegmentationOutput {
             logits: Tensor::cat(planes, 1),
             supervision: None,
+            boundary_logits: None,
             aux_logits: None,
         }
     }

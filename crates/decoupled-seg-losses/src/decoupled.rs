@@ -4,12 +4,13 @@ use decoupled_seg_nn::SegmentationOutput;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{factor, required};
+use crate::gated::GatedLoss;
 use crate::mining::{AtLimit, PixelCount};
 use crate::pixel_losses::PixelLosses;
 use crate::{
     BodyReduction, BorderWeights, BoundaryRelaxationLoss, BoundaryRelaxationLossConfig,
     DiceLossConfig, EdgeActivation, EdgeAttentionLoss, EdgeAttentionLossConfig, EdgeLoss,
-    EdgeLossConfig, FocalLossConfig, LossConfigError, LossTerms, LovaszLossConfig,
+    EdgeLossConfig, FocalLossConfig, GatedLossConfig, LossConfigError, LossTerms, LovaszLossConfig,
     OhemCrossEntropyLossConfig, PixelMining, Targets,
 };
 
@@ -71,6 +72,10 @@ pub struct DecoupledLossConfig {
     /// CVPR 2017 (PSPNet); `OHEM + aux` in the authors' code.
     #[config(default = "OhemCrossEntropyLossConfig::new()")]
     pub auxiliary: OhemCrossEntropyLossConfig,
+    /// The terms beside the segmentation term of networks with a shape stream (GSCNN). None: those of its paper,
+    /// [`GatedLossConfig::default`].
+    #[config(default = "None")]
+    pub gated: Option<GatedLossConfig>,
     /// Factor of the cross entropy in the segmentation term, `lambda_3` of eq. 3.
     #[config(default = 1.0)]
     pub segmentation_weight: f64,
@@ -157,6 +162,7 @@ impl DecoupledLossConfig {
             body: self.body.init(),
             edge: self.edge.init(),
             attention: self.attention.init(),
+            gated: self.gated.clone().unwrap_or_default().init(),
             config: self.clone(),
         }
     }
@@ -182,6 +188,9 @@ impl DecoupledLossConfig {
         self.lovasz
             .as_ref()
             .map_or(Ok(()), LovaszLossConfig::validate)?;
+        self.gated
+            .as_ref()
+            .map_or(Ok(()), GatedLossConfig::validate)?;
         self.auxiliary.validate()?;
         self.body.class_weights.validate()?;
         self.attention.validate()
@@ -228,7 +237,7 @@ impl DecoupledLossConfig {
 ///
 /// `L_body`: [`BoundaryRelaxationLoss`]; `L_bce`: [`EdgeLoss`]; `L_ce` (eq. 5): [`EdgeAttentionLoss`]; `L_final`:
 /// [`OhemCrossEntropyLoss`](crate::OhemCrossEntropyLoss). Nothing is read back to the host. A term without a pixel is 0
-/// with a zero gradient. NaN in the logits of a labelled pixel makes its terms and the total NaN, so a check of the
+/// with a zero gradient. The terms of networks with a shape stream are those of [`GatedLossConfig`]. NaN in the logits of a labelled pixel makes its terms and the total NaN, so a check of the
 /// total for finiteness finds it, and the terms say where. Built by [`DecoupledLossConfig`].
 #[doc(alias = "JointEdgeSegLoss")]
 #[derive(Clone, Debug)]
@@ -236,6 +245,7 @@ pub struct DecoupledLoss {
     body: BoundaryRelaxationLoss,
     edge: EdgeLoss,
     attention: EdgeAttentionLoss,
+    gated: GatedLoss,
     config: DecoupledLossConfig,
 }
 
@@ -250,7 +260,7 @@ impl DecoupledLoss {
     ///
     /// # Panics
     ///
-    /// Panics if sizes or numbers of classes differ, or if `output` has body and edge and `targets` have none.
+    /// Panics if sizes or numbers of classes differ, or if `output` has edges and `targets` have none.
     ///
     /// # Example
     ///
@@ -272,12 +282,16 @@ impl DecoupledLoss {
     /// ```
     pub fn forward(&self, output: &SegmentationOutput, targets: &Targets) -> LossTerms {
         let config = &self.config;
-        let supervision = output.supervision.as_ref().map(|predicted| {
-            let wanted = targets.supervision.as_ref().expect(
-                "the network predicts body and edge: make its targets with `Targets::from_labels`",
-            );
-            (predicted, wanted)
-        });
+        let wanted = || {
+            targets
+                .supervision
+                .as_ref()
+                .expect("the network predicts edges: make its targets with `Targets::from_labels`")
+        };
+        let supervision = output
+            .supervision
+            .as_ref()
+            .map(|predicted| (predicted, wanted()));
         let labels = match (&supervision, config.label_source) {
             (Some((_, wanted)), LabelSource::Relaxed) => wanted.relaxed.recovered_labels(),
             _ => targets.labels.clone(),
@@ -303,6 +317,20 @@ impl DecoupledLoss {
                 ]
             }
         };
+        let (edge, attention, duality) = match &output.boundary_logits {
+            None => (edge, attention, None),
+            Some(boundary_logits) => {
+                assert!(
+                    edge.is_none(),
+                    "a network predicts its edges with body and edge or with a shape stream, not with both"
+                );
+                let edge_labels = wanted().edge_labels.clone();
+                let terms = self
+                    .gated
+                    .forward(&pixels, boundary_logits.clone(), edge_labels);
+                (Some(terms.edge), Some(terms.attention), Some(terms.duality))
+            }
+        };
         let auxiliary = output.aux_logits.clone().map(|logits| {
             config
                 .auxiliary
@@ -310,7 +338,7 @@ impl DecoupledLoss {
                 * config.auxiliary_weight
         });
 
-        let parts = [&body, &edge, &attention, &auxiliary];
+        let parts = [&body, &edge, &attention, &duality, &auxiliary];
         let total = parts
             .into_iter()
             .flatten()
@@ -321,6 +349,7 @@ impl DecoupledLoss {
             body,
             edge,
             attention,
+            duality,
             auxiliary,
         }
     }

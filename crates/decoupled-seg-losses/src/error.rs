@@ -16,6 +16,12 @@ pub enum LossConfigError {
         /// The value.
         value: f64,
     },
+    /// The temperature of a softmax is not above 0.
+    #[error("gated.duality.temperature must be finite and above 0, got {value}")]
+    Temperature {
+        /// The value.
+        value: f64,
+    },
     /// A factor is negative or not finite.
     #[error("{name} must be finite and not below 0, got {value}")]
     Factor {

@@ -80,11 +80,14 @@ impl PixelLosses {
         Selection::all(self.valid.clone()).mean(losses, weights)
     }
 
+    /// The logits, 0 where there is no label.
+    pub fn known_logits(&self) -> Tensor<4> {
+        self.logits.clone().mask_fill(self.without_label(), 0.0)
+    }
+
     /// The probability of every class, `[batch, num_classes, height, width]`; 0 where there is no label.
     pub fn class_probs(&self) -> Tensor<4> {
-        let none = self.without_label();
-        let logits = self.logits.clone().mask_fill(none.clone(), 0.0);
-        softmax(logits, 1).mask_fill(none, 0.0)
+        softmax(self.known_logits(), 1).mask_fill(self.without_label(), 0.0)
     }
 
     /// 1 at the pixels of every class, `[batch, num_classes, height, width]`; 0 elsewhere and where there is no label.

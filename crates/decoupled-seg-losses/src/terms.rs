@@ -15,18 +15,21 @@ pub enum LossTerm {
     Edge,
     /// Cross entropy of the final map on predicted edges.
     Attention,
+    /// Difference between the borders of the final map and those of the labels.
+    Duality,
     /// Cross entropy of an auxiliary head.
     Auxiliary,
 }
 
 impl LossTerm {
     /// All terms, in the order of the fields of [`Terms`].
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Total,
         Self::Segmentation,
         Self::Body,
         Self::Edge,
         Self::Attention,
+        Self::Duality,
         Self::Auxiliary,
     ];
 
@@ -38,6 +41,7 @@ impl LossTerm {
             Self::Body => "body",
             Self::Edge => "edge",
             Self::Attention => "attention",
+            Self::Duality => "duality",
             Self::Auxiliary => "auxiliary",
         }
     }
@@ -61,12 +65,15 @@ pub struct Terms<T> {
     /// See [`LossTerm::Body`]; of decoupled networks.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub body: Option<T>,
-    /// See [`LossTerm::Edge`]; of decoupled networks.
+    /// See [`LossTerm::Edge`]; of decoupled networks and those with a shape stream.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub edge: Option<T>,
-    /// See [`LossTerm::Attention`]; of decoupled networks.
+    /// See [`LossTerm::Attention`]; of decoupled networks and those with a shape stream.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub attention: Option<T>,
+    /// See [`LossTerm::Duality`]; of networks with a shape stream.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub duality: Option<T>,
     /// See [`LossTerm::Auxiliary`]; of networks with an auxiliary head.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub auxiliary: Option<T>,
@@ -92,6 +99,7 @@ impl<T> Terms<T> {
             body: self.body.as_ref(),
             edge: self.edge.as_ref(),
             attention: self.attention.as_ref(),
+            duality: self.duality.as_ref(),
             auxiliary: self.auxiliary.as_ref(),
         }
     }
@@ -104,6 +112,7 @@ impl<T> Terms<T> {
             body: self.body.map(&mut change),
             edge: self.edge.map(&mut change),
             attention: self.attention.map(&mut change),
+            duality: self.duality.map(&mut change),
             auxiliary: self.auxiliary.map(&mut change),
         }
     }
@@ -119,6 +128,7 @@ impl<T> Terms<T> {
             body: both(self.body, other.body),
             edge: both(self.edge, other.edge),
             attention: both(self.attention, other.attention),
+            duality: both(self.duality, other.duality),
             auxiliary: both(self.auxiliary, other.auxiliary),
         }
     }
@@ -131,6 +141,7 @@ impl<T> Terms<T> {
             LossTerm::Body => self.body.as_ref(),
             LossTerm::Edge => self.edge.as_ref(),
             LossTerm::Attention => self.attention.as_ref(),
+            LossTerm::Duality => self.duality.as_ref(),
             LossTerm::Auxiliary => self.auxiliary.as_ref(),
         }
     }

@@ -9,6 +9,8 @@ pub struct SegmentationOutput {
     pub logits: Tensor<4>,
     /// Body and edge, from a decoupled network.
     pub supervision: Option<BodyEdgeLogits>,
+    /// The borders of classes, before the sigmoid, `[batch, 1, height, width]`, from a network with a shape stream.
+    pub boundary_logits: Option<Tensor<4>>,
     /// The segmentation of an auxiliary head, `[batch, num_classes, height, width]`, if the network has one.
     pub aux_logits: Option<Tensor<4>>,
 }
@@ -19,6 +21,7 @@ impl SegmentationOutput {
         Self {
             logits,
             supervision: None,
+            boundary_logits: None,
             aux_logits: None,
         }
     }
@@ -31,8 +34,16 @@ impl SegmentationOutput {
                 body_logits,
                 edge_logits,
             }),
+            boundary_logits: None,
             aux_logits: None,
         }
+    }
+
+    /// With the borders that a shape stream predicts.
+    #[must_use]
+    pub fn with_boundary(mut self, logits: Tensor<4>) -> Self {
+        self.boundary_logits = Some(logits);
+        self
     }
 
     /// With the segmentation of an auxiliary head.

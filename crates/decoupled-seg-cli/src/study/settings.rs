@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::engine::{Recipe, RecipeError, overlay};
-use decoupled_seg::network::NetworkPreset;
+use decoupled_seg::network::{DecoderConfig, NetworkPreset};
 use decoupled_seg_study::PlannedRun;
 use serde::Deserialize;
 use toml::Table;
@@ -52,6 +52,8 @@ struct NetworkSettings {
     name: String,
     /// Whether it decouples body and edge.
     module: bool,
+    /// Whether it has a shape stream (GSCNN) in place of body and edge.
+    gated: bool,
     /// Whether the decoder reads low-level features, F_fine in the paper.
     fine: bool,
     /// Whether an auxiliary head predicts from the third stage.
@@ -60,7 +62,7 @@ struct NetworkSettings {
     backbone: Table,
     /// Changes of the context head's configuration.
     context: Table,
-    /// Changes of the decoupled head's configuration.
+    /// Changes of the decoupled head's configuration; of a shape stream's decoder where there is one.
     head: Table,
 }
 
@@ -69,6 +71,7 @@ impl Default for NetworkSettings {
         Self {
             name: "tiny".to_string(),
             module: true,
+            gated: false,
             fine: true,
             auxiliary: false,
             backbone: Table::new(),
@@ -124,18 +127,16 @@ impl Settings {
         if !settings.fine {
             network = network.with_fine_channels(None);
         }
-        if !settings.head.is_empty() {
-            let mut changed = Ok(());
-            network = network.map_head(|head| {
-                overlay(&head, json(&settings.head)).unwrap_or_else(|error| {
-                    changed = Err(error);
-                    head
-                })
-            });
-            changed?;
+        if settings.gated {
+            network = network.gated();
+        }
+        match &mut network.decoder {
+            DecoderConfig::Decoupled(head) => *head = overlay(head, json(&settings.head))?,
+            DecoderConfig::Gated(decoder) => *decoder = overlay(decoder, json(&settings.head))?,
+            DecoderConfig::Plain(_) => unreachable!("networks are named with their module"),
         }
         network = network.with_auxiliary(settings.auxiliary);
-        Ok(match settings.module {
+        Ok(match settings.module || settings.gated {
             true => network,
             false => network.plain(),
         })
@@ -178,6 +179,9 @@ mod tests {
         ] {
             assert!(macs(smaller) < whole, "{smaller}");
         }
+        let gated = macs("gated = true");
+        assert!(gated > macs("gated = true\nhead = { shape = { channels = 4 } }"));
+        assert!(macs("module = false") < gated);
         let conv = macs("head = { body_edge = { downsampling = \"conv\" } }");
         assert!(conv > whole);
     }
@@ -223,6 +227,7 @@ mod tests {
         for (text, expected) in [
             ("name = \"resnet\"", "no network is named `resnet`"),
             ("head = { width = 3 }", "unknown key `width`"),
+            ("gated = true\nhead = { width = 3 }", "unknown key `width`"),
             (
                 "head = { body_edge = { downsampling = \"cubic\" } }",
                 "unknown variant `cubic`",

@@ -24,9 +24,10 @@ impl Criterion {
 
     /// The losses of a batch with labels `[batch, height, width]`.
     pub fn forward(&self, output: &SegmentationOutput, labels: Tensor<3, Int>) -> LossTerms {
-        let targets = match output.supervision {
-            Some(_) => Targets::from_labels(labels, self.num_classes, &self.targets),
-            None => Targets::plain(labels),
+        let edges = output.supervision.is_some() || output.boundary_logits.is_some();
+        let targets = match edges {
+            true => Targets::from_labels(labels, self.num_classes, &self.targets),
+            false => Targets::plain(labels),
         };
         self.loss.forward(output, &targets)
     }

@@ -89,6 +89,7 @@ mod tests {
             body: None,
             edge: Some(scalar(edge)),
             attention: None,
+            duality: None,
             auxiliary: None,
         }
     }

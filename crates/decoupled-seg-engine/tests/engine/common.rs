@@ -78,6 +78,7 @@ impl SegmentationModel for TinyNet {
                 body_logits: heads.body.forward(features.clone()),
                 edge_logits: heads.edge.forward(features),
             }),
+            boundary_logits: None,
             aux_logits: None,
         }
     }

@@ -34,6 +34,7 @@ impl SegmentationModel for ByColor {
         SegmentationOutput {
             logits,
             supervision: None,
+            boundary_logits: None,
             aux_logits: None,
         }
     }
@@ -110,6 +111,7 @@ impl SegmentationModel for Always {
         SegmentationOutput {
             logits,
             supervision: None,
+            boundary_logits: None,
             aux_logits: None,
         }
     }

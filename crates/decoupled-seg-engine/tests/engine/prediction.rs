@@ -29,6 +29,7 @@ impl SegmentationModel for Shows {
         SegmentationOutput {
             logits: images.select(1, Tensor::from_data([1, 0, 2], &Device::default())),
             supervision: None,
+            boundary_logits: None,
             aux_logits: None,
         }
     }
