@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::store::ModuleSnapshot;
-use burn::tensor::{DType, Device, TensorData};
+use burn::tensor::{DType, Device, Distribution, Tensor, TensorData, Tolerance};
 use decoupled_seg::backbones::{ResNetConfig, Stem, WideResNet38Config};
 use decoupled_seg::body_edge::{BodyEdgeModuleConfig, DecoupledHead, DecoupledHeadConfig};
 use decoupled_seg::network::DecoupledSegNetConfig;
-use decoupled_seg::nn::{Size, WarpOptions};
+use decoupled_seg::nn::{SegmentationModel, Size, WarpOptions};
 use decoupled_seg::weights::{
     Format, LoadPolicy, Placeholder, WeightsError, WeightsFile, convert, load, save,
 };
@@ -93,6 +93,35 @@ impl Interop {
             }
         }
     }
+}
+
+/// A grey network takes the file of an RGB one: all of it, the stem as the sum of its channels.
+#[test]
+fn weights_for_rgb_start_networks_of_other_channels() {
+    let device = Device::default();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("rgb.safetensors");
+    let config = DecoupledSegNetConfig::tiny(5);
+    let rgb = config.init(&device);
+    rgb.save_weights(&path).expect("writable");
+    let file = WeightsFile::open(&path).expect("just written");
+    let grey_image = Tensor::<4>::random([1, 1, 64, 72], Distribution::Default, &device);
+    let repeated = grey_image.clone().expand([1, 3, 64, 72]);
+
+    let mut grey = config.clone().with_in_channels(1).init(&device);
+    let report = grey.load_pretrained(&file).expect("it is fitted");
+
+    assert!(report.left_out.is_empty(), "{}", report.left_out);
+    let fitted = report.fitted.expect("of other channels");
+    assert_eq!((fitted.from, fitted.to), (3, 1));
+    // On a grey picture both see the same.
+    grey.predict(grey_image)
+        .into_data()
+        .assert_approx_eq::<f32>(
+            &rgb.predict(repeated).into_data(),
+            Tolerance::rel_abs(1e-3, 1e-4),
+        );
+    assert!(grey.load_weights(&path, LoadPolicy::Whole).is_err());
 }
 
 #[test]

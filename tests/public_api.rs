@@ -3,7 +3,7 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use decoupled_seg::backbones::{ResNetConfig, Stem, WideResNet38Config};
+use decoupled_seg::backbones::{MobileNetV3Config, ResNetConfig, Stem, WideResNet38Config};
 use decoupled_seg::body_edge::{BodyEdgeModuleConfig, Downsampling, Upsampling};
 use decoupled_seg::datasets::augment::Normalization;
 use decoupled_seg::engine::{Inference, Protocol};
@@ -217,6 +217,47 @@ fn parts_that_do_not_fit_are_refused() {
     let backbone = ResNetConfig::resnet18().with_width(8);
     let _ =
         DecoupledSegNetConfig::new(3, backbone, AsppConfig::new([32, 32])).init(&Device::default());
+}
+
+#[rstest]
+fn images_of_any_channels_are_read(
+    #[values(1, 4, 13)] channels: usize,
+    #[values("decoupled", "plain", "gated")] decoder: &str,
+    #[values(
+        ResNetConfig::resnet18().with_width(2).into(),
+        ResNetConfig::resnet18().with_width(2).with_stem(Stem::Torchvision).into(),
+        MobileNetV3Config::new().with_width(0.15).into(),
+        WideResNet38Config::new().with_width(1).into()
+    )]
+    backbone: BackboneConfig,
+) {
+    let device = Device::default();
+    let config = DecoupledSegNetConfig::new(3, backbone.clone(), FcnHeadConfig::new([1, 8]))
+        .with_backbone(backbone)
+        .with_in_channels(channels);
+    let config = match decoder {
+        "plain" => config.plain(),
+        "gated" => config.gated(),
+        _ => config,
+    };
+    let network = config.init(&device);
+    assert_eq!(network.in_channels(), channels);
+    // 81 pixels leave a body of 6 at stride 16, and 113 one of 8.
+    let logits = network.predict(Tensor::zeros([1, channels, 113, 113], &device));
+    assert_eq!(logits.dims(), [1, 3, 113, 113]);
+    let cost = config.cost(
+        Size::square(113),
+        decoupled_seg::cost::Outputs::Segmentation,
+    );
+    let rgb = config.with_in_channels(3);
+    let of_rgb = rgb.cost(
+        Size::square(113),
+        decoupled_seg::cost::Outputs::Segmentation,
+    );
+    assert_eq!(
+        cost.total().parameters > of_rgb.total().parameters,
+        channels > 3
+    );
 }
 
 #[test]

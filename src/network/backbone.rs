@@ -62,6 +62,27 @@ impl BackboneConfig {
         }
     }
 
+    /// Channels of the images.
+    pub fn image_channels(&self) -> usize {
+        match self {
+            Self::ResNet(config) => config.image_channels(),
+            Self::WideResNet38(config) => config.image_channels(),
+            Self::MobileNetV3(config) => config.image_channels(),
+        }
+    }
+
+    /// Sets the channels of the images: 1 for grey, 3 for RGB, 4 with a fourth band.
+    #[must_use]
+    pub fn with_in_channels(mut self, channels: usize) -> Self {
+        let in_channels = match &mut self {
+            Self::ResNet(config) => &mut config.in_channels,
+            Self::WideResNet38(config) => &mut config.in_channels,
+            Self::MobileNetV3(config) => &mut config.in_channels,
+        };
+        *in_channels = (channels != 3).then_some(channels);
+        self
+    }
+
     /// Channels of the four stages.
     pub fn channels(&self) -> [usize; 4] {
         match self {
@@ -104,12 +125,12 @@ impl Backbone {
     ///
     /// # Shapes
     ///
-    /// - `images`: `[batch, 3, height, width]`
+    /// - `images`: `[batch, image_channels, height, width]`
     /// - features: see [`Features`]
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not 3.
+    /// Panics if axis 1 is not the number of channels that the backbone reads.
     pub fn forward(&self, images: Tensor<4>) -> Features {
         match self {
             Self::ResNet(backbone) => backbone.forward(images),

@@ -150,6 +150,13 @@ impl DecoupledSegNetConfig {
         self
     }
 
+    /// Sets the channels of the images: 1 for grey, 3 for RGB, 4 with a fourth band.
+    #[must_use]
+    pub fn with_in_channels(mut self, channels: usize) -> Self {
+        self.backbone = self.backbone.with_in_channels(channels);
+        self
+    }
+
     /// Replaces the context head; the decoder then reads its channels.
     #[must_use]
     pub fn with_context(mut self, context: impl Into<ContextConfig>) -> Self {
@@ -283,7 +290,7 @@ impl DecoupledSegNetConfig {
     pub fn cost(&self, image_size: Size, outputs: Outputs) -> NetworkCost {
         self.assert_connected();
         let mut counter = CostCounter::new();
-        let image = MapShape::new(3, image_size);
+        let image = MapShape::new(self.backbone.image_channels(), image_size);
         let stages = self.backbone.cost(image, &mut counter);
         let [_, _, c3, c4] = stages;
         let context = self.context.cost(c4, &mut counter);
@@ -344,7 +351,7 @@ impl DecoupledSegNet {
     }
 
     fn decoder_input(&self, images: Tensor<4>) -> DecoderInput {
-        assert_shape!(images, [_, 3, _, _]);
+        assert_shape!(images, [_, self.config.backbone.image_channels(), _, _]);
         let stages = self.backbone.forward(images.clone());
         DecoderInput {
             context: self.context.forward(stages.c4.clone()),
@@ -357,6 +364,10 @@ impl DecoupledSegNet {
 impl SegmentationModel for DecoupledSegNet {
     fn num_classes(&self) -> usize {
         self.config.num_classes()
+    }
+
+    fn in_channels(&self) -> usize {
+        self.config.backbone.image_channels()
     }
 
     fn forward(&self, images: Tensor<4>) -> SegmentationOutput {

@@ -3,6 +3,6 @@
 mod network;
 
 pub use decoupled_seg_weights::{
-    Entry, Format, LoadPolicy, LoadReport, LoadedPart, Mismatch, Misshaped, Placeholder,
-    WeightsError, WeightsFile, convert, load, save,
+    Entry, FittedImage, Format, LoadPolicy, LoadReport, LoadedPart, Mismatch, Misshaped,
+    Placeholder, WeightsError, WeightsFile, convert, load, save,
 };

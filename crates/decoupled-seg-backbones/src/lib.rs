@@ -8,6 +8,7 @@
 mod backbone_names;
 mod chain;
 mod features;
+mod image_channels;
 mod mobile_net_v3;
 mod output_stride;
 mod pre_activation_block;

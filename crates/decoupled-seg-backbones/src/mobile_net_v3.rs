@@ -8,6 +8,7 @@ use decoupled_seg_nn::{
 };
 
 use crate::chain::chain;
+use crate::image_channels::image_channels;
 use crate::{BackboneNames, Features, OutputStride};
 
 /// One row (one block) of the paper's table.
@@ -77,6 +78,9 @@ pub struct MobileNetV3Config {
     /// Factor of all channels, which are then rounded to multiples of 8. Published weights have 1.
     #[config(default = 1.0)]
     pub width: f64,
+    /// Channels of the images; none: 3, RGB. See [`image_channels`](Self::image_channels).
+    #[config(default = "None")]
+    pub in_channels: Option<usize>,
 }
 
 /// MobileNetV3-Large without a classifier, dilated in its last stages: the small network for phones and the browser.
@@ -175,6 +179,15 @@ impl MobileNetV3Config {
         }
     }
 
+    /// Channels of the images: [`in_channels`](Self::in_channels), or 3.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is 0.
+    pub fn image_channels(&self) -> usize {
+        image_channels(self.in_channels)
+    }
+
     /// Channels of `c1` to `c4`.
     pub fn channels(&self) -> [usize; 4] {
         let [first, second, third] = STAGE_ENDS.map(|end| self.scaled(LARGE[end - 1].out));
@@ -191,7 +204,12 @@ impl MobileNetV3Config {
             "width must be greater than zero, got {}",
             self.width
         );
-        conv([3, self.scaled(STEM)], 3, Some(Activation::HardSwish)).with_stride([2, 2])
+        conv(
+            [self.image_channels(), self.scaled(STEM)],
+            3,
+            Some(Activation::HardSwish),
+        )
+        .with_stride([2, 2])
     }
 
     fn blocks(&self) -> Vec<InvertedResidualConfig> {
@@ -222,7 +240,9 @@ impl MobileNetV3Config {
 
     /// torchvision's names of the network's tensors, inside its segmentation networks or inside its classifiers.
     pub fn official_keys(&self, names: BackboneNames) -> KeyMap {
-        let mut keys = KeyMap::new().conv_norm_act("0.0", "0.1", "stem", &self.stem());
+        let mut keys = KeyMap::new()
+            .conv_norm_act("0.0", "0.1", "stem", &self.stem())
+            .image_weight("stem.conv.weight");
         let blocks = self.blocks();
         for (index, block) in blocks.iter().enumerate() {
             let (theirs, ours) = (format!("{}.block", index + 1), format!("blocks.{index}"));
@@ -265,15 +285,16 @@ impl MobileNetV3 {
     ///
     /// # Shapes
     ///
-    /// - `images`: `[batch, 3, height, width]`
+    /// - `images`: `[batch, image_channels, height, width]`
     /// - `c1`: `[batch, channels[0], ceil(height / 4), ceil(width / 4)]`, `c2` at stride 8, `c3` and `c4` as
     ///   [`MobileNetV3Config::output_stride`] says
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not 3.
+    /// Panics if axis 1 is not [`MobileNetV3Config::image_channels`].
     pub fn forward(&self, images: Tensor<4>) -> Features {
-        assert_shape!(images, [_, 3, _, _]);
+        let [_, channels, _, _] = self.stem.conv.weight.dims();
+        assert_shape!(images, [_, channels, _, _]);
         let run = |blocks, input| chain(blocks, input, InvertedResidual::forward);
         let [first, second, third] = STAGE_ENDS;
         let c1 = run(&self.blocks[..first], self.stem.forward(images));

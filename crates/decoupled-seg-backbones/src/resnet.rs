@@ -9,6 +9,7 @@ use decoupled_seg_nn::{
 use serde::{Deserialize, Serialize};
 
 use crate::chain::chain;
+use crate::image_channels::image_channels;
 use crate::residual_block::conv;
 use crate::{
     BackboneNames, Features, OutputStride, ResidualBlock, ResidualBlockConfig, ResidualKind,
@@ -41,6 +42,9 @@ pub struct ResNetConfig {
     /// Channels in the middle of the first stage's blocks; each stage doubles them. Published weights have 64.
     #[config(default = 64)]
     pub width: usize,
+    /// Channels of the images; none: 3, RGB. See [`image_channels`](Self::image_channels).
+    #[config(default = "None")]
+    pub in_channels: Option<usize>,
 }
 
 /// A ResNet without classifier, dilated in its last stages.
@@ -113,6 +117,15 @@ impl ResNetConfig {
         }
     }
 
+    /// Channels of the images: [`in_channels`](Self::in_channels), or 3.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is 0.
+    pub fn image_channels(&self) -> usize {
+        image_channels(self.in_channels)
+    }
+
     /// Channels of `c1` to `c4`.
     pub const fn channels(&self) -> [usize; 4] {
         let first = self.width * self.kind.expansion();
@@ -125,11 +138,13 @@ impl ResNetConfig {
         let width = self.width;
         match self.stem {
             Stem::Deep => vec![
-                conv([3, width], 3, 1).with_stride([2, 2]),
+                conv([self.image_channels(), width], 3, 1).with_stride([2, 2]),
                 conv([width, width], 3, 1),
                 conv([width, 2 * width], 3, 1),
             ],
-            Stem::Torchvision => vec![conv([3, width], 7, 1).with_stride([2, 2])],
+            Stem::Torchvision => {
+                vec![conv([self.image_channels(), width], 7, 1).with_stride([2, 2])]
+            }
         }
     }
 
@@ -169,7 +184,7 @@ impl ResNetConfig {
             BackboneNames::Classifier => ("conv1", "bn1"),
         };
         let stem = self.stem_convs();
-        let mut keys = KeyMap::new();
+        let mut keys = KeyMap::new().image_weight("stem.0.conv.weight");
         for (index, conv) in stem.iter().enumerate() {
             let official_conv = match self.stem {
                 Stem::Torchvision => conv1.to_string(),
@@ -212,17 +227,17 @@ impl ResNetConfig {
 }
 
 impl ResNet {
-    /// Computes the features of `images`, which are RGB, normalised as in the weights' training.
+    /// Computes the features of `images`, which are normalised as in the weights' training.
     ///
     /// # Shapes
     ///
-    /// - `images`: `[batch, 3, height, width]`
+    /// - `images`: `[batch, image_channels, height, width]`
     /// - `c1`: `[batch, channels[0], ceil(height / 4), ceil(width / 4)]`, `c2` at stride 8, `c3` and `c4` as
     ///   [`ResNetConfig::output_stride`] says
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not 3.
+    /// Panics if axis 1 is not [`ResNetConfig::image_channels`].
     pub fn forward(&self, images: Tensor<4>) -> Features {
         let run = |stage, input| chain(stage, input, ResidualBlock::forward);
         let c1 = run(&self.layer1, self.forward_stem(images));
@@ -237,14 +252,15 @@ impl ResNet {
     ///
     /// # Shapes
     ///
-    /// - `images`: `[batch, 3, height, width]`
+    /// - `images`: `[batch, image_channels, height, width]`
     /// - output: `[batch, channels, ceil(height / 4), ceil(width / 4)]`
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not 3.
+    /// Panics if axis 1 is not [`ResNetConfig::image_channels`].
     pub fn forward_stem(&self, images: Tensor<4>) -> Tensor<4> {
-        assert_shape!(images, [_, 3, _, _]);
+        let [_, channels, _, _] = self.stem[0].conv.weight.dims();
+        assert_shape!(images, [_, channels, _, _]);
         let stem = chain(&self.stem, images, ConvNormAct::forward);
         max_pool2d(&self.pool, stem)
     }

@@ -8,6 +8,7 @@ use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape, conv2d, max_po
 use serde::{Deserialize, Serialize};
 
 use crate::chain::chain;
+use crate::image_channels::image_channels;
 use crate::{BackboneNames, Features, OutputStride, PreActivationBlock, PreActivationBlockConfig};
 
 /// Where a [`WideResNet38`] takes [`Features::c1`] from. It is 128 channels of the second stage either way.
@@ -37,6 +38,9 @@ pub struct WideResNet38Config {
     /// Share of the channels dropped in the last two stages, in training.
     #[config(default = "[0.3, 0.5]")]
     pub dropout: [f64; 2],
+    /// Channels of the images; none: 3, RGB. See [`image_channels`](Self::image_channels).
+    #[config(default = "None")]
+    pub in_channels: Option<usize>,
 }
 
 /// The wide residual network with 38 layers of In-Place-ABN, variant A2, with plain batch norm and ReLU.
@@ -97,6 +101,15 @@ impl WideResNet38Config {
         }
     }
 
+    /// Channels of the images: [`in_channels`](Self::in_channels), or 3.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is 0.
+    pub fn image_channels(&self) -> usize {
+        image_channels(self.in_channels)
+    }
+
     /// Channels of `c1` to `c4`.
     pub const fn channels(&self) -> [usize; 4] {
         let width = self.width;
@@ -106,7 +119,7 @@ impl WideResNet38Config {
     /// The convolution of `mod1`.
     fn first_conv(&self) -> Conv2dConfig {
         assert!(self.width > 0, "width must be greater than zero");
-        Conv2dConfig::new([3, self.width], [3, 3])
+        Conv2dConfig::new([self.image_channels(), self.width], [3, 3])
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
             .with_bias(false)
     }
@@ -153,7 +166,9 @@ impl WideResNet38Config {
 
     /// The names of the network's tensors.
     pub fn official_keys(&self, names: BackboneNames) -> KeyMap {
-        let mut keys = KeyMap::new().conv("mod1.conv1", "mod1", false);
+        let mut keys = KeyMap::new()
+            .conv("mod1.conv1", "mod1", false)
+            .image_weight("mod1.weight");
         for number in 2..=7 {
             for (index, block) in self.stage(number).iter().enumerate() {
                 keys = keys.nest(
@@ -207,19 +222,20 @@ impl WideResNet38Config {
 }
 
 impl WideResNet38 {
-    /// Computes the features of `images`, which are RGB, normalised as in the weights' training.
+    /// Computes the features of `images`, which are normalised as in the weights' training.
     ///
     /// # Shapes
     ///
-    /// - `images`: `[batch, 3, height, width]`
+    /// - `images`: `[batch, image_channels, height, width]`
     /// - `c1`: stride 2 or 4, see [`LowLevelStage`]; `c2` at stride 8, `c3` and `c4` (`mod5` and `mod7`) as
     ///   [`WideResNet38Config::output_stride`] says; sizes are rounded up
     ///
     /// # Panics
     ///
-    /// Panics if axis 1 is not 3.
+    /// Panics if axis 1 is not [`WideResNet38Config::image_channels`].
     pub fn forward(&self, images: Tensor<4>) -> Features {
-        assert_shape!(images, [_, 3, _, _]);
+        let [_, channels, _, _] = self.mod1.weight.dims();
+        assert_shape!(images, [_, channels, _, _]);
         let run = |stage, input| chain(stage, input, PreActivationBlock::forward);
         let full = conv2d(&self.mod1, images);
         let half = run(&self.mod2, max_pool2d(&self.pool, full));

@@ -30,6 +30,10 @@ pub(crate) struct NetworkArgs {
     /// Channels of the context features.
     #[arg(long, conflicts_with = "network", value_parser = clap::value_parser!(u32).range(1..))]
     channels: Option<u32>,
+    /// Channels of the images: 1 for grey, 4 with a fourth band; those of the data unless given. Weights for others are
+    /// fitted.
+    #[arg(long, value_name = "CHANNELS", value_parser = clap::value_parser!(u16).range(1..))]
+    channels_in: Option<u16>,
     /// Without the body/edge module: the twin to compare with.
     #[arg(long)]
     pub plain: bool,
@@ -152,6 +156,10 @@ impl NetworkArgs {
                 head.body_edge.warp = head.body_edge.warp.with_align_corners(aligned);
                 head
             }),
+            None => network,
+        };
+        let network = match self.channels_in {
+            Some(channels) => network.with_in_channels(channels.into()),
             None => network,
         };
         Ok(match (self.plain, self.gated) {
@@ -361,6 +369,21 @@ mod tests {
             error.contains("4 classes") && error.contains("has 5"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn images_have_the_channels_that_are_asked_for() {
+        for backbone in BackboneName::value_variants() {
+            let backbone = backbone.to_possible_value().expect("not hidden");
+            let args = format!("--backbone {} --width 0.125", backbone.get_name());
+            for channels in [1, 3, 4, 13] {
+                let network = config(&format!("{args} --channels-in {channels}"));
+                let network = network.expect("a network");
+                assert_eq!(network.backbone.image_channels(), channels, "{args}");
+            }
+        }
+        let rgb = config("").expect("a network").to_string();
+        assert_eq!(config("--channels-in 3").expect("RGB").to_string(), rgb);
     }
 
     #[test]

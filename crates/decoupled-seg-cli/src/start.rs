@@ -38,7 +38,10 @@ impl Start {
     /// Loads the whole network; tensors of other parts in the file, such as an auxiliary head, are passed over.
     pub fn load_whole(&self, model: &mut DecoupledSegNet) -> Result<(), CliError> {
         let keys = model.config().official_keys();
-        load(model, &keys, &self.file, LoadPolicy::Complete)?;
+        let report = load(model, &keys, &self.file, LoadPolicy::Complete)?;
+        if let Some(fitted) = report.fitted {
+            println!("{}: {fitted}", self.file.path().display());
+        }
         Ok(())
     }
 
@@ -75,6 +78,9 @@ impl Start {
         );
         for part in &report.parts {
             println!("  {}: {} of {}", part.name, part.loaded, part.tensors);
+        }
+        if let Some(fitted) = &report.fitted {
+            println!("  {fitted}");
         }
         if !report.left_out.is_empty() {
             println!("  {}", report.left_out);

@@ -39,6 +39,16 @@ pub enum EngineError {
         /// Classes of the data set.
         dataset: usize,
     },
+    /// The network reads images of other channels than the data set has.
+    #[error(
+        "the network reads images of {model} channels, the data set has {dataset}; make the network with --channels-in {dataset}"
+    )]
+    Channels {
+        /// Channels that the network reads.
+        model: usize,
+        /// Channels of the images.
+        dataset: usize,
+    },
     /// A run was trained on classes of other names than the data have.
     #[error(
         "`{path}`: class {index} is {} in the run, {} in the data; list the classes of the run, in their order",

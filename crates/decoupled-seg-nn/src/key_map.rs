@@ -30,6 +30,8 @@ pub struct Key {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyMap {
     keys: Vec<Key>,
+    /// Paths of weights that read the image.
+    image_weights: Vec<String>,
 }
 
 impl KeyMap {
@@ -67,6 +69,19 @@ impl KeyMap {
         } else {
             map
         }
+    }
+
+    /// Marks the weight of a convolution that reads the image, by its path. Weights for images of other channels are then
+    /// fitted when a file is loaded.
+    #[must_use]
+    pub fn image_weight(mut self, path: &str) -> Self {
+        self.image_weights.push(path.to_string());
+        self
+    }
+
+    /// Whether a path is that of a weight that reads the image.
+    pub fn reads_image(&self, path: &str) -> bool {
+        self.image_weights.iter().any(|weight| weight == path)
     }
 
     /// Adds the tensors of a `BatchNorm`.
@@ -110,6 +125,9 @@ impl KeyMap {
             official: join(official, &key.official),
             path: key.path.map(|inner| join(path, &inner)),
         }));
+        let weights = part.image_weights.iter();
+        self.image_weights
+            .extend(weights.map(|inner| join(path, inner)));
         self
     }
 

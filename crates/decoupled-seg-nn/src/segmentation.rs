@@ -85,10 +85,15 @@ pub struct Inspection {
 
 /// A network that can be trained, evaluated and looked into: what the engine asks for.
 ///
-/// Images are normalised and have the shape `[batch, 3, height, width]`.
+/// Images are normalised and have the shape `[batch, in_channels, height, width]`.
 pub trait SegmentationModel: Module + 'static {
     /// Number of classes, axis 1 of the logits.
     fn num_classes(&self) -> usize;
+
+    /// Number of channels, axis 1 of the images; 3 are RGB.
+    fn in_channels(&self) -> usize {
+        3
+    }
 
     /// Everything that a loss may want.
     fn forward(&self, images: Tensor<4>) -> SegmentationOutput;

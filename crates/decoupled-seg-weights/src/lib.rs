@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod fitted;
 mod format;
 mod load;
 mod mismatch;
@@ -11,6 +12,7 @@ mod weights_file;
 mod zip_directory;
 
 pub use error::WeightsError;
+pub use fitted::FittedImage;
 pub use format::Format;
 pub use load::{LoadPolicy, LoadReport, LoadedPart, count_fitting, load};
 pub use mismatch::{Mismatch, Misshaped};

@@ -6,8 +6,9 @@ use burn::store::{ModuleSnapshot, bridge};
 use burn::tensor::DType;
 use decoupled_seg_nn::KeyMap;
 
+use crate::fitted::{differ_in_channels, fit_channels};
 use crate::prefix;
-use crate::{Mismatch, Misshaped, WeightsError, WeightsFile};
+use crate::{FittedImage, Mismatch, Misshaped, WeightsError, WeightsFile};
 
 /// What to do with a file whose tensors are not exactly those of the network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,10 +17,11 @@ pub enum LoadPolicy {
     #[default]
     Whole,
     /// Every tensor of the network must be in the file and fit; other tensors of the file are left out. For a backbone
-    /// whose file holds a classifier or another decoder too.
+    /// whose file holds a classifier or another decoder too. A weight that reads the image may be of other channels:
+    /// [`FittedImage`].
     Complete,
     /// Takes the tensors that fit, and reports the rest. For a new set of classes, for a decoupled network from a plain
-    /// one, or for a backbone from a classifier's file. A file without a single tensor that fits is still an error.
+    /// one, or for a backbone from a classifier's file. A weight that reads the image is fitted to other channels. A file without a single tensor that fits is still an error.
     Partial,
 }
 
@@ -32,6 +34,8 @@ pub struct LoadReport {
     pub loaded: Vec<String>,
     /// How much of each part of the module was taken, in the module's own names.
     pub parts: Vec<LoadedPart>,
+    /// The weight that reads the image, if the file's is of other channels.
+    pub fitted: Option<FittedImage>,
     /// Tensors of the network that kept their values, and tensors of the file that were not used. Empty after
     /// [`LoadPolicy::Whole`].
     pub left_out: Mismatch,
@@ -75,7 +79,7 @@ pub fn load<M: Module>(
     file: &WeightsFile,
     policy: LoadPolicy,
 ) -> Result<LoadReport, WeightsError> {
-    let plan = Plan::new(module, keys, file);
+    let plan = Plan::new(module, keys, file, policy);
     let refuse = match policy {
         LoadPolicy::Whole => !plan.mismatch.is_empty(),
         LoadPolicy::Complete => {
@@ -121,13 +125,16 @@ pub fn load<M: Module>(
         prefix: plan.prefix,
         loaded,
         parts: plan.parts,
+        fitted: plan.fitted,
         left_out: plan.mismatch,
     })
 }
 
 /// How many tensors of the file have a place in `module`.
 pub fn count_fitting<M: Module>(module: &M, keys: &KeyMap, file: &WeightsFile) -> usize {
-    Plan::new(module, keys, file).matches.len()
+    Plan::new(module, keys, file, LoadPolicy::Partial)
+        .matches
+        .len()
 }
 
 /// The paths in a [`KeyMap`] do not contain the variants of our enums.
@@ -137,6 +144,7 @@ pub(crate) const SKIP_ENUM_VARIANTS: bool = true;
 struct Plan {
     prefix: String,
     parts: Vec<LoadedPart>,
+    fitted: Option<FittedImage>,
     matches: Vec<Match>,
     mismatch: Mismatch,
 }
@@ -148,7 +156,7 @@ struct Match {
 }
 
 impl Plan {
-    fn new<M: Module>(module: &M, keys: &KeyMap, file: &WeightsFile) -> Self {
+    fn new<M: Module>(module: &M, keys: &KeyMap, file: &WeightsFile, policy: LoadPolicy) -> Self {
         let targets = module.collect(None, None, SKIP_ENUM_VARIANTS);
         let full_names = module.collect(None, None, !SKIP_ENUM_VARIANTS);
         let full_names: Vec<String> = full_names.into_iter().map(|it| it.name).collect();
@@ -169,18 +177,26 @@ impl Plan {
         let mut plan = Self {
             prefix,
             parts: Vec::new(),
+            fitted: None,
             matches: Vec::new(),
             mismatch: Mismatch::default(),
         };
         for (target, names) in targets {
-            plan.add(target, names, file);
+            let fits_channels = policy != LoadPolicy::Whole && keys.reads_image(&target.name);
+            plan.add(target, names, file, fits_channels);
         }
         plan.mismatch.unexpected = plan.unexpected(keys, file);
         plan
     }
 
-    /// Looks for one tensor of the module.
-    fn add(&mut self, target: PackTensor, names: [String; 3], file: &WeightsFile) {
+    /// Looks for one tensor of the module. `fits_channels` tells whether it may be made of one for other channels.
+    fn add(
+        &mut self,
+        target: PackTensor,
+        names: [String; 3],
+        file: &WeightsFile,
+        fits_channels: bool,
+    ) {
         let part = target
             .name
             .split('.')
@@ -206,6 +222,21 @@ impl Plan {
             self.mismatch.missing.push(official);
             return;
         };
+        let is_float = source.dtype.is_float() && target.dtype.is_float();
+        if fits_channels && is_float && differ_in_channels(&target.shape, &source.shape) {
+            let (from, to) = (source.shape[1], target.shape[1]);
+            part.loaded += 1;
+            self.fitted = Some(FittedImage {
+                key: key.clone(),
+                from,
+                to,
+            });
+            let dtype = target.dtype;
+            let fit = move |data| fit_channels(data, to).convert_dtype(dtype);
+            let tensor = bridge::map_data(source.clone(), target.name, dtype, target.shape, fit);
+            self.matches.push(Match { key, tensor });
+            return;
+        }
         if source.shape != target.shape || source.dtype.is_float() != target.dtype.is_float() {
             self.mismatch.misshaped.push(Misshaped {
                 key,
@@ -259,6 +290,36 @@ mod tests {
 
     use super::*;
     use crate::save;
+
+    #[test]
+    fn a_weight_for_other_images_is_fitted_but_not_as_a_whole_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("net.safetensors");
+        let device = Device::default();
+        let conv = |channels| Conv2dConfig::new([channels, 2], [3, 3]).init(&device);
+        let keys = KeyMap::new().conv("stem", "", true).image_weight("weight");
+        let source: Conv2d = conv(3);
+        save(&source, &keys, &[], &path).expect("writable");
+        let file = WeightsFile::open(&path).expect("just written");
+
+        let mut grey: Conv2d = conv(1);
+        assert!(load(&mut grey, &keys, &file, LoadPolicy::Whole).is_err());
+        let plain = KeyMap::new().conv("stem", "", true);
+        assert!(load(&mut grey, &plain, &file, LoadPolicy::Complete).is_err());
+        let report = load(&mut grey, &keys, &file, LoadPolicy::Complete).expect("it is fitted");
+
+        let fitted = report.fitted.expect("of other channels");
+        assert_eq!(
+            fitted.to_string(),
+            "stem.weight: the sum of its 3 channels, for images of one"
+        );
+        let sum = source.weight.val().sum_dim(1);
+        grey.weight
+            .val()
+            .into_data()
+            .assert_approx_eq::<f32>(&sum.into_data(), burn::tensor::Tolerance::absolute(1e-6));
+        assert_eq!(report.loaded.len(), 2);
+    }
 
     #[derive(Module, Debug)]
     enum Head {

@@ -94,6 +94,7 @@ impl Evaluator {
                 dataset: classes.num_classes(),
             });
         }
+        same_channels(model.in_channels(), 3)?;
         let images = dataset
             .len()
             .min(self.recipe.max_images.unwrap_or(usize::MAX));
@@ -243,5 +244,13 @@ impl Scorer {
         };
         self.time += start.elapsed();
         Ok(())
+    }
+}
+
+/// Refuses images of other channels than the network reads.
+pub(crate) fn same_channels(model: usize, dataset: usize) -> Result<(), EngineError> {
+    match model == dataset {
+        true => Ok(()),
+        false => Err(EngineError::Channels { model, dataset }),
     }
 }

@@ -9,6 +9,7 @@ mod tiling;
 
 pub use benchmark_report::{BenchmarkReport, BenchmarkRow};
 pub use evaluator::Evaluator;
+pub(crate) use evaluator::same_channels;
 pub use inference::{Inference, Timings};
 pub use report::EvaluationReport;
 pub use score_cityscapes::score_cityscapes;

@@ -12,6 +12,7 @@ use super::sampling::class_uniform;
 use super::{Interrupt, Progress, Resume};
 use crate::EngineError;
 use crate::checkpoint::Checkpoint;
+use crate::evaluate::same_channels;
 use crate::recipe::{BatchNormMode, Recipe};
 use crate::record::EpochRecord;
 
@@ -53,6 +54,7 @@ impl<M: SegmentationModel> Plan<M> {
                 return Err(EngineError::Classes { model, dataset });
             }
         }
+        same_channels(self.model.in_channels(), 3)?;
         self.recipe.validate_for(train)?;
         match self.recipe.augmentation.crop {
             Some(crop) => check_batches(&self.model, &self.recipe, crop),
