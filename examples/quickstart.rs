@@ -142,7 +142,7 @@ fn compete(
     println!("{name}: {} parameters", model.num_params());
 
     let recipe = recipe(args);
-    let normalization = recipe.normalization;
+    let normalization = recipe.normalization.clone();
     let start = Instant::now();
     let trained = Trainer::new(recipe, model, &device)
         .with_progress(Progress::Auto)
@@ -207,7 +207,7 @@ fn panel(
     let classes: ClassTable = StreetScenes::classes();
     let palette = Palette::new(classes.colors());
     let normalization = Recipe::default().normalization;
-    let mut inference = Inference::new(Protocol::default(), normalization, &device);
+    let mut inference = Inference::new(Protocol::default(), normalization.clone(), &device);
     let [first, second] = [plain, decoupled].map(|contestant| {
         let predictions = inference.labels(&contestant.model, &sample.image).data;
         let blend = overlay(&sample.image, &predictions, &palette, 0.5);

@@ -162,6 +162,14 @@ pub enum CliError {
         "a video has pictures of one kind: --kinds overlay, color, edge, body, flow or confidence"
     )]
     VideoKind,
+    /// A network for other images than a video's.
+    #[error(
+        "the network reads images of {channels} channels, a video has 3; predict pictures with it"
+    )]
+    VideoChannels {
+        /// Channels that the network reads.
+        channels: usize,
+    },
     /// The network has no such prediction.
     #[error("the network predicts no `{kind}`")]
     NotOfNetwork {

@@ -41,7 +41,7 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
     if evaluation.boundary.is_empty() {
         evaluation.boundary = project.boundary.clone();
     }
-    let normalization = source.recipe.normalization;
+    let normalization = source.recipe.normalization.clone();
     let mut evaluator = Evaluator::new(evaluation, normalization, &Device::default());
     if args.time {
         evaluator = evaluator.timed();

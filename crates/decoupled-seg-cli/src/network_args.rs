@@ -131,6 +131,12 @@ impl NetworkArgs {
         self.is_given() || self.plain || self.gated || self.align_corners.is_some()
     }
 
+    /// Whether the channels of the images are said: here or in a file.
+    pub fn says_channels(&self) -> bool {
+        let file = |name: &String| Path::new(name).extension().is_some();
+        self.channels_in.is_some() || self.network.as_ref().is_some_and(file)
+    }
+
     /// Whether the corners of the warp are said.
     pub fn says_corners(&self) -> bool {
         self.align_corners.is_some()

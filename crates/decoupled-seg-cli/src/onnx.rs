@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::FloatDType;
 use clap::Args;
 use decoupled_seg::DecoupledSegNet;
-use decoupled_seg::datasets::files::read_image;
+use decoupled_seg::datasets::files::{read_bands, read_image};
 use decoupled_seg::engine::{CheckpointState, Protocol, Window};
 use decoupled_seg::nn::{SegmentationModel, Size};
 use decoupled_seg::onnx::{OnnxExport, OnnxFile, OnnxInput};
@@ -91,8 +91,13 @@ fn settings(
         recipe, classes, ..
     } = state;
     let input = match args.raw {
-        true => OnnxInput::Normalised { channels: 3 },
-        false => OnnxInput::bytes(recipe.normalization.mean, recipe.normalization.std),
+        true => OnnxInput::Normalised {
+            channels: recipe.normalization.channels(),
+        },
+        false => {
+            let normalization = recipe.normalization.clone();
+            OnnxInput::bytes(normalization.mean, normalization.std)
+        }
     };
     let named: Vec<_> = classes.names().into_iter().zip(classes.colors()).collect();
     let recipe_text = serde_json::to_vec(recipe).expect("a recipe is plain data");
@@ -147,14 +152,23 @@ fn check(
     args: &OnnxArgs,
     picture: &Path,
 ) -> Result<(), CliError> {
-    use decoupled_seg::datasets::augment::{ResizeFilter, resize_image};
+    use decoupled_seg::datasets::augment::{ResizeFilter, resize_bands, resize_image};
 
     let size = args.size()?;
-    let mut image = read_image(picture)?;
-    if (image.height() as usize, image.width() as usize) != (size.height, size.width) {
-        image = resize_image(&image, size, ResizeFilter::Bilinear);
-    }
-    let parity = export.compare(network, file, image.as_raw())?;
+    let bytes = match network.in_channels() {
+        3 => {
+            let mut image = read_image(picture)?;
+            if (image.height() as usize, image.width() as usize) != (size.height, size.width) {
+                image = resize_image(&image, size, ResizeFilter::Bilinear);
+            }
+            image.into_raw()
+        }
+        bands => {
+            let image = read_bands(picture, bands)?;
+            resize_bands(&image, size, ResizeFilter::Bilinear).to_bytes()
+        }
+    };
+    let parity = export.compare(network, file, &bytes)?;
     print!("{parity}");
     match parity.holds() {
         true => Ok(()),

@@ -40,6 +40,11 @@ pub(crate) fn run(
         }
         _ => Box::new(io::stdout()),
     };
+    if predictor.channels() != 3 {
+        return Err(CliError::VideoChannels {
+            channels: predictor.channels(),
+        });
+    }
     let frames = stream(predictor, kind, reader, output).map_err(|error| match (error, to) {
         // A pipe has no name, a file has.
         (

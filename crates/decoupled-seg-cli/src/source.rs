@@ -83,7 +83,12 @@ impl SourceArgs {
 
 impl Source {
     pub fn predictor(self) -> Predictor<DecoupledSegNet> {
-        let normalization = self.recipe.normalization;
-        Predictor::new(self.model, self.classes, normalization, &Device::default())
+        let Self {
+            model,
+            classes,
+            recipe,
+            ..
+        } = self;
+        Predictor::new(model, classes, recipe.normalization, &Device::default())
     }
 }

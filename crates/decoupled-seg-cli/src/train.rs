@@ -126,6 +126,9 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         args.network = args.network.with_backbone(backbone);
     }
     let mut network = args.network.config(train.classes().num_classes())?;
+    if !args.network.says_channels() {
+        network = network.with_in_channels(train.bands().unwrap_or(3));
+    }
     let start = match &args.encoder {
         Some(name) => Some(pretrained::get(name, None)?),
         None => args.start.clone(),

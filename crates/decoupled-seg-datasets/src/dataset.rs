@@ -5,7 +5,9 @@ use burn_dataset::Dataset;
 
 use crate::hash::Fnv;
 use crate::item_check::{DARK, ItemCheck};
-use crate::{ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Sample};
+use crate::{
+    BandStatistics, ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Sample,
+};
 
 /// A list of labelled images that knows its classes.
 ///
@@ -21,6 +23,11 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
     ///
     /// Panics if `index >= len()`.
     fn name(&self, index: usize) -> String;
+
+    /// How many bands the images have, for a network that reads as many; `None` for RGB images of 8 bits.
+    fn bands(&self) -> Option<usize> {
+        None
+    }
 
     /// The labels alone, for statistics and sampling. This is cheaper than [`get`](Dataset::get) if image and labels
     /// are two files.
@@ -115,7 +122,10 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
             Ok(sample) => {
                 check.size = Some(sample.size());
                 check.image_hash = Some(Fnv::new().bytes(sample.image.as_raw()).finish());
-                check.dark = sample.image.iter().all(|&value| value <= DARK);
+                // Bands are normalised by their own statistics, however few of the 16 bits they use.
+                check.dark =
+                    sample.bands.is_none() && sample.image.iter().all(|&value| value <= DARK);
+                check.bands = sample.bands.as_ref().map(BandStatistics::of_image);
                 let strangers = sample
                     .labels
                     .data
@@ -168,6 +178,10 @@ macro_rules! forward_segmentation {
 
             fn name(&self, index: usize) -> String {
                 self.as_ref().name(index)
+            }
+
+            fn bands(&self) -> Option<usize> {
+                self.as_ref().bands()
             }
 
             fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {

@@ -4,6 +4,9 @@ use crate::MAX_CLASSES;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescriptionProblem {
+    /// Images without a band.
+    #[error("`bands` is 0; set it to what the images have, or leave it out for RGB")]
+    NoBands,
     /// There is one class only, and nothing to tell it from.
     #[error(
         "one class, `{class}`: a class can only be told from another; list the background as a class too, and take its \

@@ -139,6 +139,26 @@ pub enum DatasetError {
         /// Size of the label.
         label_size: Size,
     },
+    /// An image has other bands than it is to be read with.
+    #[error(
+        "`{path}`: {found} bands, expected {expected}; set `bands` in the description of the data set to what the images have"
+    )]
+    Bands {
+        /// The image.
+        path: PathBuf,
+        /// Bands of the image.
+        found: usize,
+        /// Bands that were asked for.
+        expected: usize,
+    },
+    /// A TIFF, WebP or BMP image is damaged, or of a kind that is not read.
+    #[error("`{path}`: not a readable image: {source}; convert it to PNG")]
+    OtherImage {
+        /// The image.
+        path: PathBuf,
+        /// What its decoder says.
+        source: Box<image::ImageError>,
+    },
     /// A mask holds a value that is neither in the class table nor ignored.
     #[error(
         "`{path}`: label {label} on {count} pixels, expected {expected} ({num_classes} classes)"

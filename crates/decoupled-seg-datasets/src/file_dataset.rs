@@ -6,12 +6,12 @@ use decoupled_seg_types::Size;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::files::{Listing, MaskReader, Pair, RawMask, read_image};
+use crate::files::{Listing, MaskReader, Pair, RawMask, read_bands, read_image};
 use crate::hash::Fnv;
 use crate::item_check::{DARK, ItemCheck};
 use crate::{
-    ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Opened, Sample,
-    SegmentationDataset,
+    BandImage, BandStatistics, ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap,
+    Opened, Sample, SegmentationDataset,
 };
 
 /// Images and masks on disk. Every reader opens one.
@@ -23,6 +23,7 @@ pub struct FileDataset {
     root: Option<PathBuf>,
     extra_from: Option<usize>,
     own_classes: bool,
+    bands: Option<usize>,
 }
 
 impl FileDataset {
@@ -44,6 +45,7 @@ impl FileDataset {
             root: None,
             extra_from: None,
             own_classes: false,
+            bands: None,
         }
     }
 
@@ -81,6 +83,12 @@ impl FileDataset {
         self
     }
 
+    /// Reads the images with so many bands of 8 or 16 bits, as [`read_bands`] does; `None`: as RGB of 8 bits.
+    pub fn with_bands(mut self, bands: Option<usize>) -> Self {
+        self.bands = bands;
+        self
+    }
+
     /// The files, in order.
     pub fn pairs(&self) -> &[Pair] {
         &self.pairs
@@ -102,6 +110,7 @@ impl FileDataset {
         Self {
             root: self.root,
             own_classes: self.own_classes,
+            bands: self.bands,
             ..Self::new(self.pairs, self.classes, self.masks)
         }
     }
@@ -136,11 +145,35 @@ impl FileDataset {
             root: self.root.clone(),
             extra_from: None,
             own_classes: self.own_classes,
+            bands: self.bands,
+        }
+    }
+}
+
+/// An image as it was read.
+enum Read {
+    Rgb(RgbImage),
+    Bands(BandImage),
+}
+
+impl Read {
+    fn size(&self) -> Size {
+        match self {
+            Self::Rgb(image) => size_of(image),
+            Self::Bands(image) => image.size(),
         }
     }
 }
 
 impl FileDataset {
+    fn image(&self, index: usize) -> Result<Read, DatasetError> {
+        let path = &self.pairs[index].image;
+        match self.bands {
+            None => read_image(path).map(Read::Rgb),
+            Some(bands) => read_bands(path, bands).map(Read::Bands),
+        }
+    }
+
     /// Hashes the mask reader: with another reader, the same files mean other labels.
     fn meaning(&self) -> Fnv {
         Fnv::new().value(&self.classes).value(&self.masks)
@@ -177,8 +210,8 @@ fn file_key(hash: Fnv, path: &Path) -> std::io::Result<Fnv> {
 impl Dataset<Sample, DatasetError> for FileDataset {
     fn get(&self, index: usize) -> Result<Sample, DatasetError> {
         let pair = &self.pairs[index];
-        let image = read_image(&pair.image)?;
-        let size = size_of(&image);
+        let image = self.image(index)?;
+        let size = image.size();
         let labels = match &pair.labels {
             Some(path) => self.masks.read(path)?,
             None => LabelMap::filled(size, IGNORE_LABEL),
@@ -191,7 +224,11 @@ impl Dataset<Sample, DatasetError> for FileDataset {
                 label_size: labels.size(),
             });
         }
-        Ok(Sample::new(pair.name.clone(), image, labels))
+        let name = pair.name.clone();
+        Ok(match image {
+            Read::Rgb(image) => Sample::new(name, image, labels),
+            Read::Bands(image) => Sample::of_bands(name, image, labels),
+        })
     }
 
     fn len(&self) -> usize {
@@ -206,6 +243,10 @@ impl SegmentationDataset for FileDataset {
 
     fn name(&self, index: usize) -> String {
         self.pairs[index].name.clone()
+    }
+
+    fn bands(&self) -> Option<usize> {
+        self.bands
     }
 
     fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {
@@ -273,8 +314,15 @@ impl SegmentationDataset for FileDataset {
     fn check_item(&self, index: usize) -> ItemCheck {
         let pair = &self.pairs[index];
         let mut check = ItemCheck::default();
-        match read_image(&pair.image) {
-            Ok(image) => {
+        match self.image(index) {
+            Ok(Read::Bands(image)) => {
+                check.size = Some(image.size());
+                let bytes = image.data().iter().flat_map(|value| value.to_le_bytes());
+                let bytes: Vec<u8> = bytes.collect();
+                check.image_hash = Some(Fnv::new().bytes(&bytes).finish());
+                check.bands = Some(BandStatistics::of_image(&image));
+            }
+            Ok(Read::Rgb(image)) => {
                 check.size = Some(size_of(&image));
                 check.image_hash = Some(Fnv::new().bytes(image.as_raw()).finish());
                 check.dark = image.iter().all(|&value| value <= DARK);

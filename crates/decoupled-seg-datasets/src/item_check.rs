@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use decoupled_seg_types::Size;
 
-use crate::{DatasetError, LabelMap, MaskFormat};
+use crate::{BandStatistics, DatasetError, LabelMap, MaskFormat};
 
 /// If all images of a split are this dark or darker, they are of another range than 0 to 255: a photo has a light pixel.
 /// Photos of 14 bits that are stored with 16 have no value above it.
@@ -17,6 +17,8 @@ pub struct ItemCheck {
     pub image_hash: Option<u64>,
     /// Whether no value of the image is above [`DARK`].
     pub dark: bool,
+    /// Mean and deviation of each band, for images of bands.
+    pub bands: Option<BandStatistics>,
     /// The labels, if they can be read.
     pub labels: Option<LabelMap>,
     /// How the mask is stored, if it is a file.

@@ -5,7 +5,7 @@
 //! A module knows only the modules above it in this list:
 //!
 //! ```text
-//! split, point, class_table, label_map, instance_map, mask_format    plain data
+//! split, point, class_table, label_map, instance_map, mask_format, bands    plain data
 //! description_problem, jpeg_damage, error                            problems with them
 //! sample, item_check, augment                                        a picture with its labels
 //! files                                                              PNG, JPEG, masks, lists, folders
@@ -16,6 +16,8 @@
 //! ```
 
 pub mod augment;
+mod band_statistics;
+mod bands;
 pub mod check;
 mod class_frequencies;
 mod class_table;
@@ -40,6 +42,8 @@ pub mod sampling;
 mod split;
 mod subset;
 
+pub use band_statistics::BandStatistics;
+pub use bands::BandImage;
 pub use burn_dataset::Dataset;
 pub use class_frequencies::ClassFrequencies;
 pub use class_table::{Class, ClassTable, MAX_CLASSES};

@@ -7,7 +7,7 @@ use burn_dataset::Dataset;
 use decoupled_seg_types::Size;
 use serde::{Deserialize, Serialize};
 
-use crate::augment::{ResizeFilter, nearest_indices, resize_image, resize_labels};
+use crate::augment::{Geometry, ResizeFilter, nearest_indices, resize_image, resize_labels};
 use crate::files::{
     MaskFormat, RawMask, RawValues, encode_image, encode_mask, read_image, write_whole,
 };
@@ -270,6 +270,17 @@ fn read_labels(file: &Path) -> Option<LabelMap> {
 
 impl<D: SegmentationDataset> Dataset<Sample, DatasetError> for ResizedCache<D> {
     fn get(&self, index: usize) -> Result<Sample, DatasetError> {
+        if self.dataset.bands().is_some() {
+            // The files of the cache have 8 bits.
+            let sample = self.dataset.get(index)?;
+            let size = self.size_of(sample.size());
+            let geometry = Geometry {
+                scaled: size,
+                filter: self.config.filter,
+                ..Geometry::identity(size)
+            };
+            return Ok(geometry.apply(&sample, [0; 3]));
+        }
         let files = self.cached(index)?;
         let kept = files.as_ref().and_then(|files| {
             let (image, labels) = (read_image(&files.image).ok()?, read_labels(&files.labels)?);
@@ -307,6 +318,10 @@ impl<D: SegmentationDataset> SegmentationDataset for ResizedCache<D> {
 
     fn name(&self, index: usize) -> String {
         self.dataset.name(index)
+    }
+
+    fn bands(&self) -> Option<usize> {
+        self.dataset.bands()
     }
 
     fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {

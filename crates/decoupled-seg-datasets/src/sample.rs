@@ -1,15 +1,17 @@
 use decoupled_seg_types::Size;
 use image::RgbImage;
 
-use crate::LabelMap;
+use crate::{BandImage, LabelMap};
 
 /// An image with its labels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// Its name in messages, logs and written predictions: the file name without folder and extension.
     pub name: String,
-    /// The image, 8 bits a channel, not normalised.
+    /// The image, 8 bits a channel, not normalised. Of a data set of bands their [preview](BandImage::preview).
     pub image: RgbImage,
+    /// The bands, of the image's size, of a data set of [bands](crate::SegmentationDataset::bands).
+    pub bands: Option<BandImage>,
     /// The labels, of the image's size. All [`IGNORE_LABEL`](crate::IGNORE_LABEL) where the data set has none for this
     /// image.
     pub labels: LabelMap,
@@ -31,7 +33,21 @@ impl Sample {
         Self {
             name: name.into(),
             image,
+            bands: None,
             labels,
+        }
+    }
+
+    /// Joins an image of bands and its labels.
+    ///
+    /// # Panics
+    ///
+    /// Panics if they differ in size.
+    pub fn of_bands(name: impl Into<String>, bands: BandImage, labels: LabelMap) -> Self {
+        let sample = Self::new(name, bands.preview(), labels);
+        Self {
+            bands: Some(bands),
+            ..sample
         }
     }
 

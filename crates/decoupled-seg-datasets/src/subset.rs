@@ -53,6 +53,10 @@ impl<D: SegmentationDataset> SegmentationDataset for Subset<D> {
         self.dataset.name(self.indices[index])
     }
 
+    fn bands(&self) -> Option<usize> {
+        self.dataset.bands()
+    }
+
     fn labels(&self, index: usize) -> Result<LabelMap, DatasetError> {
         self.dataset.labels(self.indices[index])
     }

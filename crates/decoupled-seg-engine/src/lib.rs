@@ -12,8 +12,8 @@ mod train;
 pub use checkpoint::{Checkpoint, CheckpointState, CheckpointStore, FileDigest};
 pub use error::EngineError;
 pub use evaluate::{
-    BenchmarkReport, BenchmarkRow, EvaluationReport, Evaluator, Inference, Tile, Timings,
-    score_cityscapes, tiles,
+    BenchmarkReport, BenchmarkRow, EvaluationReport, Evaluator, Inference, InputImage, Tile,
+    Timings, score_cityscapes, tiles,
 };
 pub use files::FileError;
 pub use predict::{

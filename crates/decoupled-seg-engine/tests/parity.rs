@@ -184,8 +184,8 @@ fn normalization(group: &Group) -> Normalization {
         std::array::from_fn(|i| values[i] as f32)
     };
     Normalization {
-        mean: three("mean"),
-        std: three("std"),
+        mean: three("mean").to_vec(),
+        std: three("std").to_vec(),
     }
 }
 

@@ -55,7 +55,8 @@ impl<'a> Training<'a> {
         };
         let recipe = settings.recipe(project, run.seed)?;
         let [train, val] = self.data(project, &settings, run.fold.as_ref())?;
-        let mut network = settings.network(train.classes().num_classes())?;
+        let network = settings.network(train.classes().num_classes())?;
+        let mut network = network.with_in_channels(train.bands().unwrap_or(3));
         let start = settings.start.as_deref().map(Start::open).transpose()?;
         if let Some(start) = &start {
             network = start.fit(network);
@@ -91,15 +92,12 @@ impl<'a> Training<'a> {
         let mut pictures = Pictures::new(&run.folder, settings.pictures, val.classes())?;
         let mut objects = Objects::new(val.classes().num_classes());
         let mut size = None;
-        let report = Evaluator::new(evaluation, recipe.normalization, &device).evaluate_with(
-            &model,
-            &val,
-            |sample, prediction| {
+        let report = Evaluator::new(evaluation, recipe.normalization.clone(), &device)
+            .evaluate_with(&model, &val, |sample, prediction| {
                 size.get_or_insert(sample.size());
                 pictures.add(sample, prediction);
                 objects.add(sample, prediction);
-            },
-        )?;
+            })?;
         pictures.finish()?;
         report.write(run.folder.join("evaluation"))?;
         let macs = size.map(|size| results::macs(&network, size, &protocol));

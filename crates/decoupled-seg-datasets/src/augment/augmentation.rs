@@ -142,7 +142,22 @@ impl Augmentation {
         self.blur.map_or(Ok(()), |blur| blur.validate())
     }
 
-    /// Changes a sample.
+    /// Checks that the changes are made for images of such bands: colours and blur are for RGB of 8 bits.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`DatasetError::Setting`] for [`color_jitter`](Self::color_jitter) or [`blur`](Self::blur) beside bands.
+    pub fn validate_for_bands(&self, bands: Option<usize>) -> Result<(), DatasetError> {
+        let Some(bands) = bands else {
+            return Ok(());
+        };
+        let expected = "none: it is for RGB images of 8 bits";
+        let found = || format!("a change of images of {bands} bands");
+        ensure(self.color_jitter.is_none(), "color_jitter", found, expected)?;
+        ensure(self.blur.is_none(), "blur", found, expected)
+    }
+
+    /// Changes a sample. Colours and blur change its [`image`](Sample::image) and no bands.
     ///
     /// # Panics
     ///

@@ -52,4 +52,4 @@ pub use normalization::Normalization;
 pub(crate) use random::epoch_rng;
 pub use random::sample_rng;
 pub(crate) use resize::nearest_indices;
-pub use resize::{ResizeFilter, resize_image, resize_labels};
+pub use resize::{ResizeFilter, resize_bands, resize_image, resize_labels};

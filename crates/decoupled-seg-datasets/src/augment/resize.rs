@@ -4,7 +4,7 @@ use decoupled_seg_types::Size;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use crate::{LabelMap, Point};
+use crate::{BandImage, LabelMap, Point};
 use decoupled_seg_types::multiversion;
 
 // Own code, since an evaluation is compared with the authors' pixel by pixel: Pillow's bits are wanted, and of a training
@@ -119,6 +119,78 @@ pub(super) fn resize_window(
             .zip(&sums)
             .for_each(|(value, &sum)| *value = clip(sum));
     }
+}
+
+/// As [`resize_window`], for bands of 16 bits.
+pub(super) fn resize_bands_window(
+    image: &BandImage,
+    scaled: Size,
+    window: Window,
+    filter: ResizeFilter,
+    out: &mut [u16],
+) {
+    let Window { origin, size } = window;
+    let (source, bands) = (image.size(), image.bands());
+    assert!(
+        source.pixels() > 0 && scaled.pixels() > 0,
+        "an image has pixels, got {source} to {scaled} (height x width)"
+    );
+    assert!(
+        origin.y + size.height <= scaled.height && origin.x + size.width <= scaled.width,
+        "the window lies inside"
+    );
+    if size.pixels() == 0 {
+        return;
+    }
+    let columns = origin.x..origin.x + size.width;
+    let columns = Taps::new(source.width, scaled.width, columns, filter);
+    let rows = origin.y..origin.y + size.height;
+    let rows = Taps::new(source.height, scaled.height, rows, filter);
+    let needed = rows.sources();
+    let stride = bands * size.width;
+    let rounded = |sum: i64| (sum >> PRECISION).clamp(0, i64::from(u16::MAX)) as u16;
+
+    let mut narrow = vec![0; stride * needed.len()];
+    for (y, line) in needed.clone().zip(narrow.chunks_exact_mut(stride)) {
+        let row = &image.data()[bands * source.width * y..bands * source.width * (y + 1)];
+        for (pixel, target) in line.chunks_exact_mut(bands).enumerate() {
+            let (start, weights) = columns.of(pixel);
+            for (band, value) in target.iter_mut().enumerate() {
+                let from = row[bands * start + band..].iter().step_by(bands);
+                let weighted = from.zip(weights);
+                let sum: i64 = weighted
+                    .map(|(&value, &weight)| i64::from(weight) * i64::from(value))
+                    .sum();
+                *value = rounded(sum + i64::from(HALF));
+            }
+        }
+    }
+    for (y, line) in out.chunks_exact_mut(stride).enumerate() {
+        let (start, weights) = rows.of(y);
+        let above = &narrow[(start - needed.start) * stride..];
+        for (place, value) in line.iter_mut().enumerate() {
+            let weighted = above[place..].iter().step_by(stride).zip(weights);
+            let sum: i64 = weighted
+                .map(|(&value, &weight)| i64::from(weight) * i64::from(value))
+                .sum();
+            *value = rounded(sum + i64::from(HALF));
+        }
+    }
+}
+
+/// As [`resize_image`], for bands of 16 bits.
+///
+/// # Panics
+///
+/// Panics if the image or the result has no pixels.
+pub fn resize_bands(image: &BandImage, size: Size, filter: ResizeFilter) -> BandImage {
+    let mut out = vec![0; image.bands() * size.pixels()];
+    let whole = Window {
+        origin: Point::ORIGIN,
+        size,
+    };
+    resize_bands_window(image, size, whole, filter, &mut out);
+    BandImage::new(size, image.bands(), out)
 }
 
 multiversion! {

@@ -4,7 +4,9 @@ use std::mem::discriminant;
 
 use decoupled_seg_types::Size;
 
-use crate::{ClassTable, DatasetError, IGNORE_LABEL, MaskFormat, SegmentationDataset, Split};
+use crate::{
+    BandStatistics, ClassTable, DatasetError, IGNORE_LABEL, MaskFormat, SegmentationDataset, Split,
+};
 
 /// Two items with the same picture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +39,8 @@ pub struct SplitReport {
     pub masks: usize,
     /// Number of images without a value above [`DARK`](crate::check::DARK).
     pub dark: usize,
+    /// Mean and deviation of each band, for images of bands.
+    pub bands: Option<BandStatistics>,
     /// Number of images of each size.
     pub sizes: BTreeMap<Size, usize>,
     /// Number of masks in each storage format.
@@ -86,6 +90,7 @@ impl SplitReport {
             own_classes,
             masks: 0,
             dark: 0,
+            bands: None,
             sizes: BTreeMap::new(),
             mask_formats: BTreeMap::new(),
             raw_values: BTreeMap::new(),
@@ -101,6 +106,12 @@ impl SplitReport {
             *self.sizes.entry(size).or_default() += 1;
         }
         self.dark += usize::from(item.dark);
+        if let Some(bands) = item.bands {
+            self.bands = Some(match &self.bands {
+                Some(all) => all.and(&bands),
+                None => bands,
+            });
+        }
         if let Some(format) = item.mask_format {
             *self
                 .mask_formats
@@ -261,6 +272,19 @@ impl fmt::Display for CheckReport {
                 .iter()
                 .map(|(size, count)| format!("{size} ({count})"));
             writeln!(f, "  sizes (height x width): {}", shortened(sizes))?;
+            if let Some(bands) = &split.bands {
+                let numbers = |values: &[f64]| {
+                    let values: Vec<String> =
+                        values.iter().map(|value| format!("{value:.4}")).collect();
+                    values.join(", ")
+                };
+                writeln!(
+                    f,
+                    "  bands: mean [{}], std [{}], of 0 to 1",
+                    numbers(&bands.mean),
+                    numbers(&bands.std)
+                )?;
+            }
             if !split.mask_formats.is_empty() {
                 let formats = split
                     .mask_formats

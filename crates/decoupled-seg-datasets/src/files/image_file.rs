@@ -5,12 +5,12 @@ use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 use png::{ColorType, Transformations};
 
+use super::other_format::{EXPECTED, OtherFormat};
 use super::{jpeg, png_file, read_bytes};
 use crate::DatasetError;
 
-const EXPECTED: &str = "PNG or JPEG image";
-
-/// Reads a PNG or JPEG image (told apart by content, not by name) as 8-bit RGB; grey is repeated, alpha dropped.
+/// Reads a PNG or JPEG image (told apart by content, not by name) as 8-bit RGB; grey is repeated, alpha dropped. With the
+/// cargo features of their names TIFF, WebP and BMP too.
 ///
 /// The orientation tag of a photo (EXIF) is obeyed, so the image is turned as viewers and label tools show it.
 ///
@@ -21,6 +21,10 @@ const EXPECTED: &str = "PNG or JPEG image";
 pub fn read_image(path: impl AsRef<Path>) -> Result<RgbImage, DatasetError> {
     let path = path.as_ref();
     let bytes = read_bytes(path, EXPECTED)?;
+    if let Some(format) = OtherFormat::of(&bytes) {
+        let (image, orientation) = format.decode(path, &bytes)?;
+        return Ok(image.turned(orientation).preview());
+    }
     let (image, orientation) = match kind(path, &bytes)? {
         Kind::Png => decode_png(path, &bytes)?,
         Kind::Jpeg => jpeg::decode(path, &bytes)?,
@@ -41,6 +45,10 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<RgbImage, DatasetError> {
 pub fn read_image_size(path: impl AsRef<Path>) -> Result<Size, DatasetError> {
     let path = path.as_ref();
     let bytes = read_bytes(path, EXPECTED)?;
+    if let Some(format) = OtherFormat::of(&bytes) {
+        let (image, orientation) = format.decode(path, &bytes)?;
+        return Ok(image.turned(orientation).size());
+    }
     let (size, orientation) = match kind(path, &bytes)? {
         Kind::Png => {
             let reader = png_file::open(path, &bytes, Transformations::IDENTITY, EXPECTED)?;
@@ -61,12 +69,12 @@ pub fn read_image_size(path: impl AsRef<Path>) -> Result<Size, DatasetError> {
     })
 }
 
-enum Kind {
+pub(super) enum Kind {
     Png,
     Jpeg,
 }
 
-fn kind(path: &Path, bytes: &[u8]) -> Result<Kind, DatasetError> {
+pub(super) fn kind(path: &Path, bytes: &[u8]) -> Result<Kind, DatasetError> {
     const JPEG: &[u8] = b"\xFF\xD8\xFF";
     if bytes.starts_with(png_file::SIGNATURE) {
         return Ok(Kind::Png);
@@ -201,6 +209,7 @@ mod tests {
     fn other_formats_are_named() {
         for (bytes, found) in [
             (&b"GIF89a.."[..], "a GIF image"),
+            #[cfg(not(feature = "webp"))]
             (b"RIFF\x24\0\0\0WEBPVP8 ", "a WebP image"),
             (
                 b"<!doctype html>",
@@ -214,7 +223,7 @@ mod tests {
             let message = read(bytes).expect_err("not supported").to_string();
             assert!(message.contains(&format!("image`: {found}")), "{message}");
             assert!(
-                message.ends_with("expected a PNG or JPEG image"),
+                message.ends_with(&format!("expected a {EXPECTED}")),
                 "{message}"
             );
         }

@@ -1,6 +1,7 @@
 //! Image and mask files. A file of an unexpected kind or a damaged file is an error: nothing is reinterpreted, and no
 //! half of a file is used.
 
+mod band_file;
 mod image_file;
 mod instances;
 mod jpeg;
@@ -8,17 +9,20 @@ mod list_file;
 mod list_text;
 mod listing;
 mod mask;
+mod other_format;
 mod pairs;
 mod png_file;
 mod write;
 
 pub use crate::mask_format::MaskFormat;
+pub use band_file::read_bands;
 pub use image_file::{read_image, read_image_size};
 pub use list_file::{read_list, read_names};
 pub use listing::Listing;
 pub use mask::{IdMap, MaskEncoding, MaskReader, RawMask, RawValues};
+pub use pairs::IMAGE_SUFFIXES;
 pub use pairs::{Folders, Pair};
-pub(crate) use pairs::{IMAGE_SUFFIXES, list_folder, list_subfolders, missing_folder};
+pub(crate) use pairs::{list_folder, list_subfolders, missing_folder};
 pub(crate) use write::{encode_image, encode_mask, write_whole};
 pub use write::{write_image, write_index_mask, write_instances, write_mask};
 

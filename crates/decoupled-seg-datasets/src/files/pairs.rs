@@ -44,7 +44,19 @@ impl Pair {
 }
 
 /// Image files of any supported kind.
-pub(crate) const IMAGE_SUFFIXES: &[&str] = &[".png", ".jpg", ".jpeg"];
+pub const IMAGE_SUFFIXES: &[&str] = &[
+    ".png",
+    ".jpg",
+    ".jpeg",
+    #[cfg(feature = "tiff")]
+    ".tif",
+    #[cfg(feature = "tiff")]
+    ".tiff",
+    #[cfg(feature = "webp")]
+    ".webp",
+    #[cfg(feature = "bmp")]
+    ".bmp",
+];
 
 /// The folders of images and labels, and the endings of their names.
 #[derive(Debug, Clone, Copy)]

@@ -2,17 +2,19 @@ use decoupled_seg_types::Size;
 use rand::Rng;
 
 use super::{LoaderConfig, Pick};
-use crate::{DatasetError, Sample, SegmentationDataset};
+use crate::{BandImage, DatasetError, Sample, SegmentationDataset};
 
 /// Images and labels of several samples in host memory, each in one block, so that one upload moves a whole batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// Normalised images, `[batch, 3, height, width]`.
+    /// Normalised images, `[batch, channels, height, width]`.
     pub images: Vec<f32>,
     /// Class indices or [`IGNORE_LABEL`](crate::IGNORE_LABEL), `[batch, height, width]`.
     pub labels: Vec<u8>,
     /// Samples in the batch.
     pub batch: usize,
+    /// Channels of each sample: 3, or the bands of a data set of bands.
+    pub channels: usize,
     /// Rows of each sample.
     pub height: usize,
     /// Pixels in a row.
@@ -25,6 +27,7 @@ pub struct Batch {
 pub(super) struct Prepared {
     name: String,
     size: [usize; 2],
+    channels: usize,
     image: Vec<f32>,
     labels: Vec<u8>,
 }
@@ -43,12 +46,18 @@ impl Prepared {
         let Sample {
             name,
             image,
+            bands,
             labels,
         } = sample;
+        let image = match &bands {
+            Some(bands) => config.normalization.apply_bands(bands),
+            None => config.normalization.apply(&image),
+        };
         Ok(Self {
             name,
             size: [labels.width, labels.height],
-            image: config.normalization.apply(&image),
+            channels: bands.as_ref().map_or(3, BandImage::bands),
+            image,
             labels: labels.data,
         })
     }
@@ -65,12 +74,14 @@ impl Batch {
                 expected: Size::new(height, width),
             });
         }
+        let channels = samples.first().map_or(3, |sample| sample.channels);
         let batch = samples.len();
         let pixels = batch * height * width;
         let mut collected = Self {
-            images: Vec::with_capacity(3 * pixels),
+            images: Vec::with_capacity(channels * pixels),
             labels: Vec::with_capacity(pixels),
             batch,
+            channels,
             height,
             width,
             names: Vec::with_capacity(batch),

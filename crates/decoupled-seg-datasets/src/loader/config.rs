@@ -21,7 +21,7 @@ pub struct LoaderConfig {
     pub prefetch: usize,
     /// Augmentation of each sample.
     pub augmentation: Augmentation,
-    /// Normalisation of the images.
+    /// Normalisation of the images, of as many channels as they have.
     pub normalization: Normalization,
 }
 

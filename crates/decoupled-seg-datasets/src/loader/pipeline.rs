@@ -43,7 +43,8 @@ impl Loader {
     ///
     /// # Panics
     ///
-    /// Panics if the batch size is 0.
+    /// Panics if the batch size is 0, or the [normalisation](LoaderConfig::normalization) is of other channels than the
+    /// images.
     pub fn new(dataset: Arc<dyn SegmentationDataset>, config: LoaderConfig) -> Self {
         let sampling = EachOnce {
             len: dataset.len(),
@@ -56,7 +57,8 @@ impl Loader {
     ///
     /// # Panics
     ///
-    /// Panics if the batch size is 0.
+    /// Panics if the batch size is 0, or the [normalisation](LoaderConfig::normalization) is of other channels than the
+    /// images.
     pub fn with_sampling(
         dataset: Arc<dyn SegmentationDataset>,
         sampling: Arc<dyn Sampling>,
@@ -65,6 +67,11 @@ impl Loader {
         assert!(
             config.batch_size > 0,
             "a batch has samples, got a batch size of 0"
+        );
+        assert_eq!(
+            config.normalization.channels(),
+            dataset.bands().unwrap_or(3),
+            "a mean and a deviation for each channel of the images"
         );
         Self {
             dataset,
@@ -302,8 +309,8 @@ mod tests {
     use image::RgbImage;
 
     use super::*;
-    use crate::augment::Augmentation;
-    use crate::{Class, ClassTable, LabelMap, Sample};
+    use crate::augment::{Augmentation, Normalization};
+    use crate::{BandImage, BandStatistics, Class, ClassTable, LabelMap, Sample};
 
     /// Counts its reads. Items in `broken` fail; items in `panicking` panic.
     struct Probe {
@@ -483,6 +490,49 @@ mod tests {
         Loader::new(Arc::new(probe), LoaderConfig::default())
             .epoch(0)
             .for_each(drop);
+    }
+
+    #[test]
+    fn batches_of_bands_hold_as_many_planes() {
+        struct Banded(Probe);
+        impl Dataset<Sample, DatasetError> for Banded {
+            fn get(&self, index: usize) -> Result<Sample, DatasetError> {
+                let sample = self.0.get(index)?;
+                let size = sample.size();
+                let data = (0..5 * size.pixels()).map(|value| value as u16);
+                let bands = BandImage::new(size, 5, data.collect());
+                Ok(Sample::of_bands(sample.name, bands, sample.labels))
+            }
+
+            fn len(&self) -> usize {
+                self.0.len
+            }
+        }
+        impl SegmentationDataset for Banded {
+            fn classes(&self) -> &ClassTable {
+                &self.0.classes
+            }
+
+            fn name(&self, index: usize) -> String {
+                index.to_string()
+            }
+
+            fn bands(&self) -> Option<usize> {
+                Some(5)
+            }
+        }
+        let dataset = Banded(Probe::new(3));
+        let statistics = BandStatistics::of_dataset(&dataset).expect("readable");
+        let statistics = statistics.expect("it has bands");
+        let config = LoaderConfig::training(3, 0, Augmentation::paper(Size::square(8)))
+            .with_normalization(Normalization::from(&statistics));
+        let loader = Loader::new(Arc::new(dataset), config);
+        let batches = all(&loader, 0, 0);
+        assert_eq!(
+            (batches[0].channels, batches[0].images.len()),
+            (5, 3 * 5 * 64)
+        );
+        assert!(batches[0].images.iter().all(|value| value.is_finite()));
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub struct CustomSplit {
 /// ```toml
 /// encoding = "grey"          # or palette_index, grey_or_palette_index, grey16, color
 /// ignored = [255]            # label values (for `color`: ignored_colors) that are no class
+/// bands = 4                  # if the images are no RGB of 8 bits: 1 for grey, 4 with a fourth band, 16 bits too
 ///
 /// [[classes]]
 /// name = "background"        # label value 0, as no `id` says otherwise
@@ -66,6 +67,10 @@ pub struct CustomDataset {
     /// Colours that are ignored, with [`MaskEncoding::Color`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored_colors: Vec<[u8; 3]>,
+    /// How many bands the images have, of 8 or 16 bits; none: they are RGB of 8 bits. See
+    /// [`read_bands`](crate::files::read_bands).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bands: Option<usize>,
     /// The classes, by index.
     pub classes: Vec<Class>,
     /// The splits, by name; `valid` and `validation` stand for `val`, `training` for `train`, `testing` for `test`.
@@ -156,7 +161,9 @@ impl CustomDataset {
         let classes = ClassTable::new(self.classes.clone());
         let masks = self.masks(&classes);
         let mut opened = FileDataset::of_listing(listing, root, classes, masks);
-        opened.dataset = opened.dataset.map(FileDataset::with_own_classes);
+        opened.dataset = opened
+            .dataset
+            .map(|dataset| dataset.with_own_classes().with_bands(self.bands));
         opened
     }
 
@@ -183,6 +190,9 @@ impl CustomDataset {
     }
 
     fn problem(&self) -> Option<DescriptionProblem> {
+        if self.bands == Some(0) {
+            return Some(DescriptionProblem::NoBands);
+        }
         let count = self.classes.len();
         if let [only] = &self.classes[..] {
             let class = only.name.clone();

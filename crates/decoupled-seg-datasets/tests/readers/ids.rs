@@ -138,6 +138,7 @@ fn every_id_of_a_custom_table_is_mapped() {
         encoding: MaskEncoding::Grey,
         ignored: vec![254, 9],
         ignored_colors: Vec::new(),
+        bands: None,
         classes: ids.map(class).into(),
         splits: [("all".to_string(), splits)].into(),
     };

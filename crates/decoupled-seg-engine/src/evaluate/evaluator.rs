@@ -94,7 +94,7 @@ impl Evaluator {
                 dataset: classes.num_classes(),
             });
         }
-        same_channels(model.in_channels(), 3)?;
+        same_channels(model.in_channels(), dataset.bands().unwrap_or(3))?;
         let images = dataset
             .len()
             .min(self.recipe.max_images.unwrap_or(usize::MAX));
@@ -136,7 +136,7 @@ impl Evaluator {
                         break;
                     }
                 };
-                let prediction = inference.labels(&model, &scene.sample.image);
+                let prediction = inference.labels(&model, &scene.sample);
                 look(&scene.sample, &prediction);
                 if send_scene.send((scene, prediction)).is_err() {
                     // The scorer stopped; its error is below.

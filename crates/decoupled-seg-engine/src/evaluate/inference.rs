@@ -3,12 +3,11 @@ use std::time::{Duration, Instant};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData, s};
 use decoupled_seg_datasets::LabelMap;
-use decoupled_seg_datasets::augment::{Normalization, ResizeFilter, resize_image};
+use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_nn::{Inspection, SegmentationModel, Size, resize};
-use image::RgbImage;
 
-use super::Tile;
 use super::tiling::tiles;
+use super::{InputImage, Tile};
 use crate::recipe::{Merge, Protocol, Window};
 
 /// Where the time of predictions goes.
@@ -116,8 +115,13 @@ impl Inference {
         &self.protocol
     }
 
-    /// The class of every pixel of `image`. `model` is out of training and on the device of this.
-    pub fn labels<M: SegmentationModel>(&mut self, model: &M, image: &RgbImage) -> LabelMap {
+    /// The class of every pixel of `image`, which has as many channels as `model` and the normalisation. `model` is out of training and on the device of this.
+    pub fn labels<'a, M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        image: impl Into<InputImage<'a>>,
+    ) -> LabelMap {
+        let image = image.into();
         let merged = self.merged(model, image);
         let start = self.tick();
         let labels = merged
@@ -125,16 +129,16 @@ impl Inference {
             .try_into_vec_as::<u8>()
             .expect("converted to u8");
         self.timings.resizing += self.since(start);
-        let size = Size::new(image.height() as usize, image.width() as usize);
-        LabelMap::new(size, labels)
+        LabelMap::new(image.size(), labels)
     }
 
     /// The class of every pixel of `image`, and its probability. Where logits are merged, their softmax is taken.
-    pub fn labels_with_confidence<M: SegmentationModel>(
+    pub fn labels_with_confidence<'a, M: SegmentationModel>(
         &mut self,
         model: &M,
-        image: &RgbImage,
+        image: impl Into<InputImage<'a>>,
     ) -> (LabelMap, Vec<f32>) {
+        let image = image.into();
         let merged = self.merged(model, image);
         let probs = match self.protocol.merge {
             Merge::Logits => softmax(merged, 1),
@@ -145,19 +149,22 @@ impl Inference {
         let confidence = confidence
             .try_into_vec_as::<f32>()
             .expect("converted to f32");
-        let size = Size::new(image.height() as usize, image.width() as usize);
-        (LabelMap::new(size, labels), confidence)
+        (LabelMap::new(image.size(), labels), confidence)
     }
 
     /// The merged logits of `image`, or probabilities if the protocol merges those: `[1, classes, height, width]`.
-    pub fn merged<M: SegmentationModel>(&mut self, model: &M, image: &RgbImage) -> Tensor<4> {
-        let size = [image.height() as usize, image.width() as usize];
+    pub fn merged<'a, M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        image: impl Into<InputImage<'a>>,
+    ) -> Tensor<4> {
+        let image = image.into();
+        let size = [image.size().height, image.size().width];
         let scales = self.protocol.scales.clone();
         let mut sum: Option<Tensor<4>> = None;
         for &scale in &scales {
             let start = self.tick();
-            let scaled = self.scaled(image, scale);
-            let images = self.normalised(&scaled);
+            let images = self.normalised(image, scale);
             self.timings.resizing += self.since(start);
 
             let map = self.at_scale(model, images, scale);
@@ -182,8 +189,12 @@ impl Inference {
 
     /// What happens inside the network on the whole image at scale 1; `None` if it has nothing to show. A small image is
     /// padded as for a prediction; of the maps the part over the image is returned, for those of features rounded up.
-    pub fn inspect<M: SegmentationModel>(&self, model: &M, image: &RgbImage) -> Option<Inspection> {
-        let images = self.normalised(image);
+    pub fn inspect<'a, M: SegmentationModel>(
+        &self,
+        model: &M,
+        image: impl Into<InputImage<'a>>,
+    ) -> Option<Inspection> {
+        let images = self.normalised(image.into(), 1.0);
         let [_, _, height, width] = images.dims();
         let images = self.padded(images, model.min_image_side());
         let [_, _, padded_height, padded_width] = images.dims();
@@ -331,19 +342,15 @@ impl Inference {
         canvas.slice_assign(s![.., .., 0..height, 0..width], images)
     }
 
-    fn scaled(&self, image: &RgbImage, scale: f64) -> RgbImage {
-        if scale == 1.0 {
-            return image.clone();
-        }
-        let side = |side: u32| ((f64::from(side) * scale) as usize).max(1);
-        let size = Size::new(side(image.height()), side(image.width()));
-        resize_image(image, size, ResizeFilter::Bilinear)
-    }
-
-    fn normalised(&self, image: &RgbImage) -> Tensor<4> {
-        let (width, height) = (image.width() as usize, image.height() as usize);
-        let values = self.normalization.apply(image);
-        Tensor::from_data(TensorData::new(values, [1, 3, height, width]), &self.device)
+    fn normalised(&self, image: InputImage<'_>, scale: f64) -> Tensor<4> {
+        let side = |side: usize| match scale == 1.0 {
+            true => side,
+            false => ((side as f64 * scale) as usize).max(1),
+        };
+        let size = Size::new(side(image.size().height), side(image.size().width));
+        let values = image.normalised(size, &self.normalization);
+        let shape = [1, image.channels(), size.height, size.width];
+        Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
 
     fn tick(&self) -> Option<Instant> {

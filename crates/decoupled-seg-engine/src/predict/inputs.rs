@@ -1,12 +1,11 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use decoupled_seg_datasets::files::IMAGE_SUFFIXES;
 use glob::{MatchOptions, Pattern};
 
 use crate::EngineError;
 use crate::files::at;
-
-const SUFFIXES: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// Finds images: `path` is an image, a folder of images (not of folders), or a pattern in whose parts `*` stands for any
 /// characters and `?` for one: `leftImg8bit/val/*/*_leftImg8bit.png`. Names that begin with a dot are left out. Sorted by
@@ -62,8 +61,9 @@ fn nothing(path: &Path) -> EngineError {
 }
 
 fn is_image(path: &Path) -> bool {
-    let suffix = path.extension().unwrap_or_default().to_string_lossy();
-    SUFFIXES.contains(&suffix.to_lowercase().as_str()) && path.is_file()
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    let suffix = format!(".{}", ending.to_lowercase());
+    IMAGE_SUFFIXES.contains(&suffix.as_str()) && path.is_file()
 }
 
 #[cfg(test)]

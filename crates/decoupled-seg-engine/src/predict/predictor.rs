@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_datasets::augment::Normalization;
-use decoupled_seg_datasets::files::read_image;
-use decoupled_seg_datasets::{ClassTable, DatasetError, LabelMap};
+use decoupled_seg_datasets::files::{read_bands, read_image};
+use decoupled_seg_datasets::{BandImage, ClassTable, DatasetError, LabelMap};
 use decoupled_seg_nn::SegmentationModel;
 use decoupled_seg_types::Size;
 use decoupled_seg_viz::FlowField;
@@ -15,7 +15,7 @@ use super::output::Output;
 use super::{PredictionKind, Protected, find_images};
 use crate::EngineError;
 use crate::checkpoint::Checkpoint;
-use crate::evaluate::Inference;
+use crate::evaluate::{Inference, InputImage};
 use crate::files::{self, write_atomic, write_png};
 use crate::recipe::Protocol;
 
@@ -117,7 +117,7 @@ impl<M: SegmentationModel> Predictor<M> {
         Ok(Self::new(
             checkpoint.load(model)?,
             state.classes.clone(),
-            state.recipe.normalization,
+            state.recipe.normalization.clone(),
             device,
         ))
     }
@@ -138,6 +138,11 @@ impl<M: SegmentationModel> Predictor<M> {
         self
     }
 
+    /// Channels of the images that it reads.
+    pub fn channels(&self) -> usize {
+        self.model.in_channels()
+    }
+
     /// The classes it predicts.
     pub fn classes(&self) -> &ClassTable {
         &self.classes
@@ -145,7 +150,12 @@ impl<M: SegmentationModel> Predictor<M> {
 
     /// Predicts one image. Body, edge and flow are looked at if one of them is to be written, and come from the whole
     /// image at scale 1, whatever the protocol says.
-    pub fn predict(&mut self, image: &RgbImage) -> Prediction {
+    ///
+    /// # Panics
+    ///
+    /// Panics if the image has other channels than the network reads.
+    pub fn predict<'a>(&mut self, image: impl Into<InputImage<'a>>) -> Prediction {
+        let image = image.into();
         let (labels, confidence) = match self.kinds.contains(&PredictionKind::Confidence) {
             false => (self.inference.labels(&self.model, image), None),
             true => {
@@ -168,13 +178,9 @@ impl<M: SegmentationModel> Predictor<M> {
             flow: None,
         };
         if let Some(inspection) = inspection {
-            let (width, height) = (image.width() as usize, image.height() as usize);
             let body = inspection.body_logits.argmax(1);
             let body = body.try_into_vec_as::<u8>();
-            prediction.body = Some(LabelMap::new(
-                Size::new(height, width),
-                body.expect("converted to u8"),
-            ));
+            prediction.body = Some(LabelMap::new(image.size(), body.expect("converted to u8")));
             prediction.edge_probs = Some(values(sigmoid(inspection.edge_logits)));
             prediction.flow = inspection.flow.map(|flow| {
                 let [_, _, height, width] = flow.dims();
@@ -230,9 +236,12 @@ impl<M: SegmentationModel> Predictor<M> {
         let mut predicted = Predicted::default();
         for input in inputs {
             let input = input.as_ref();
-            match read_image(input) {
-                Ok(image) => {
-                    let prediction = self.predict(&image);
+            match self.read(input) {
+                Ok((image, bands)) => {
+                    let prediction = match &bands {
+                        Some(bands) => self.predict(bands),
+                        None => self.predict(&image),
+                    };
                     self.write(&image, &prediction, input, output)?;
                     predicted.images.push(input.to_path_buf());
                 }
@@ -243,6 +252,17 @@ impl<M: SegmentationModel> Predictor<M> {
             }
         }
         Ok(predicted)
+    }
+
+    /// The image to look at, and its bands where the network reads others than red, green and blue.
+    fn read(&self, input: &Path) -> Result<(RgbImage, Option<BandImage>), DatasetError> {
+        match self.model.in_channels() {
+            3 => Ok((read_image(input)?, None)),
+            bands => {
+                let bands = read_bands(input, bands)?;
+                Ok((bands.preview(), Some(bands)))
+            }
+        }
     }
 
     /// Checks that every input has files of its own, and that none of them is an input.

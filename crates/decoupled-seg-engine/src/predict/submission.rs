@@ -60,7 +60,7 @@ impl Submission {
                     continue;
                 }
             };
-            let labels = predictor.predict(&sample.image).labels;
+            let labels = predictor.predict(&sample).labels;
             let labels = match self {
                 Self::Cityscapes | Self::Kitti => label_ids(&labels, predictor.classes()),
                 Self::Bdd100k => labels,

@@ -1,5 +1,6 @@
 //! What a run is made of, as data.
 
+mod bands;
 mod batch_norm;
 mod checkpoints;
 mod class_uniform;
@@ -106,7 +107,8 @@ pub struct Recipe {
     /// Draws part of each epoch by class; none: every image once. Paper: used by its baselines, without figures; the
     /// authors' scripts draw half.
     pub class_uniform: Option<ClassUniformRecipe>,
-    /// How pixels become numbers. Mean and standard deviation of ImageNet, as the authors' code.
+    /// How pixels become numbers. Mean and standard deviation of ImageNet, as the authors' code. Where the images have
+    /// other bands than these have numbers, those of the training images take their place when a run begins.
     pub normalization: Normalization,
     /// The loss. Networks without body and edge are trained with its segmentation and auxiliary terms.
     pub loss: DecoupledLossConfig,

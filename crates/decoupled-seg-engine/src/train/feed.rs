@@ -23,7 +23,7 @@ impl Feed {
         let augmentation = recipe.augmentation.clone();
         let config = LoaderConfig::training(recipe.batch, recipe.seed, augmentation)
             .with_workers(recipe.workers)
-            .with_normalization(recipe.normalization);
+            .with_normalization(recipe.normalization.clone());
         let loader = match sampling {
             Some(sampling) => Loader::with_sampling(dataset, sampling, config),
             None => Loader::new(dataset, config),
@@ -59,7 +59,7 @@ impl Feed {
 /// Images and labels of a batch on the device; one transfer each.
 pub(super) fn upload(batch: Batch, device: &Device) -> (Tensor<4>, Tensor<3, Int>) {
     let (size, height, width) = (batch.batch, batch.height, batch.width);
-    let images = TensorData::new(batch.images, [size, 3, height, width]);
+    let images = TensorData::new(batch.images, [size, batch.channels, height, width]);
     let labels = TensorData::new(batch.labels, [size, height, width]);
     (
         Tensor::from_data(images, device),

@@ -54,7 +54,9 @@ impl<M: SegmentationModel> Plan<M> {
                 return Err(EngineError::Classes { model, dataset });
             }
         }
-        same_channels(self.model.in_channels(), 3)?;
+        let bands = train.bands();
+        same_channels(self.model.in_channels(), bands.unwrap_or(3))?;
+        self.recipe.augmentation.validate_for_bands(bands)?;
         self.recipe.validate_for(train)?;
         match self.recipe.augmentation.crop {
             Some(crop) => check_batches(&self.model, &self.recipe, crop),

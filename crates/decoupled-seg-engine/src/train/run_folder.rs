@@ -58,7 +58,11 @@ impl RunFolder {
             (_, latest) => latest?,
         };
         let run = &checkpoint.state().recipe;
-        let fields = recipe.clone().with_weights_of_run(run).differences(run);
+        let fields = recipe
+            .clone()
+            .with_weights_of_run(run)
+            .with_bands_of_run(run)
+            .differences(run);
         if !fields.is_empty() {
             return Err(EngineError::OtherRecipe {
                 path: checkpoint.folder().to_path_buf(),

@@ -90,8 +90,14 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             checkpoint.check_classes(train.classes())?;
         }
         plan.recipe = match &checkpoint {
-            Some(checkpoint) => plan.recipe.with_weights_of_run(&checkpoint.state().recipe),
-            None => plan.recipe.with_weights_of(&*train)?,
+            Some(checkpoint) => {
+                let run = &checkpoint.state().recipe;
+                plan.recipe.with_weights_of_run(run).with_bands_of_run(run)
+            }
+            None => plan
+                .recipe
+                .with_weights_of(&*train)?
+                .with_bands_of(&*train)?,
         };
         if let Some(folder) = &plan.run_folder {
             files::create_dir(folder)?;
@@ -405,7 +411,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
     fn validate(&self, dataset: &dyn SegmentationDataset) -> Result<Scores, EngineError> {
         let mut evaluator = Evaluator::new(
             self.recipe.validation.clone(),
-            self.recipe.normalization,
+            self.recipe.normalization.clone(),
             self.model.device(),
         );
         let report = evaluator.evaluate(&self.model.judged_model(), dataset)?;

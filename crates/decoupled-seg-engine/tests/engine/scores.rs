@@ -140,10 +140,10 @@ fn the_evaluator_says_the_same() {
     net.classify = Conv2dConfig::new([8, 19], [1, 1]).init(&device);
 
     let normalization = Normalization::default();
-    let mut evaluator = Evaluator::new(EvaluationRecipe::default(), normalization, &device);
+    let mut evaluator = Evaluator::new(EvaluationRecipe::default(), normalization.clone(), &device);
     let report = evaluator.evaluate(&net, &dataset).expect("evaluates");
     let classes = Cityscapes::classes();
-    let mut predictor = Predictor::new(net.clone(), classes, normalization, &device);
+    let mut predictor = Predictor::new(net.clone(), classes, normalization.clone(), &device);
     let folder = root.path().join("submission");
     Submission::Cityscapes
         .write(&mut predictor, &dataset, &folder)

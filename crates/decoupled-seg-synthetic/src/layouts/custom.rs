@@ -46,6 +46,7 @@ pub fn write_custom(root: impl AsRef<Path>, config: &SyntheticConfig) -> Result<
         encoding: MaskEncoding::Grey,
         ignored: vec![IGNORE_LABEL],
         ignored_colors: Vec::new(),
+        bands: None,
         classes,
         splits: BTreeMap::from([("train".to_string(), folders), ("val".to_string(), listed)]),
     };
