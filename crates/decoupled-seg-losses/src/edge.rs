@@ -1,8 +1,9 @@
 use burn::config::Config;
-use burn::tensor::activation::{log_sigmoid, sigmoid};
+use burn::tensor::activation::sigmoid;
 use burn::tensor::{Int, Tensor, assert_shape};
 use serde::{Deserialize, Serialize};
 
+use crate::ops::edge_entropy;
 use crate::tensors::{in_f32, plain};
 
 /// What the edge logits go through before the binary cross entropy.
@@ -112,31 +113,11 @@ impl EdgeLoss {
         if self.config.activation == EdgeActivation::DoubleSigmoid {
             score = sigmoid(score);
         }
-        let edge_labels = plain(edge_labels);
-        let edge = edge_labels.clone().equal_elem(1);
-        let other = edge_labels.equal_elem(0);
-        let ignored = edge.clone().bool_or(other.clone()).bool_not();
-        let edges = edge.clone().int().sum();
-        let others = other.int().sum();
-        let labelled = (edges.clone() + others.clone()).clamp_min(1).float();
-
-        // BCE is softplus(-z) for an edge and softplus(z) elsewhere: -log sigmoid(z), with z turned over.
-        let turned = score.ones_like().inner().neg().mask_fill(edge.clone(), 1.0);
-        let mut losses = log_sigmoid(score * turned.clone())
-            .neg()
-            .mask_fill(ignored, 0.0);
-        if self.config.balance == EdgeBalance::Balanced {
-            let share =
-                |count: Tensor<1, Int>| (count.float() / labelled.clone()).reshape([1, 1, 1]);
-            let weight_of_edges = share(others).expand(turned.dims());
-            let weights = share(edges)
-                .expand(turned.dims())
-                .mask_where(edge, weight_of_edges);
-            losses = losses * weights;
-        }
-        match self.config.reduction {
-            EdgeReduction::MeanOverLabelled => losses.sum() / labelled,
-            EdgeReduction::MeanOverAll => losses.mean(),
-        }
+        edge_entropy(
+            score,
+            plain(edge_labels),
+            self.config.balance,
+            self.config.reduction,
+        )
     }
 }

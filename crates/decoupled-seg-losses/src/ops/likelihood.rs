@@ -16,8 +16,7 @@ const FAR_BELOW: f32 = -1e30;
 pub(crate) fn label_nll(logits: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<3> {
     #[cfg(feature = "flex")]
     if super::flex::serves(&logits.device()) {
-        let [_, num_classes, _, _] = logits.dims();
-        return super::flex::set_nll(logits, &LabelSets::from_labels(labels, num_classes));
+        return super::flex::label_nll(logits, labels);
     }
     label_nll_composed(logits, labels)
 }

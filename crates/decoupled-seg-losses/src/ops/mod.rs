@@ -1,10 +1,12 @@
 //! The heavy parts of losses and targets, with a fast path for the CPU each. Nothing here reads a tensor back to the host.
 
+mod edge_entropy;
 #[cfg(feature = "flex")]
 mod flex;
 mod kth_largest;
 mod likelihood;
 
+pub(crate) use edge_entropy::edge_entropy;
 pub(crate) use kth_largest::kth_largest;
 pub(crate) use likelihood::{label_nll, set_nll};
 

@@ -1,8 +1,9 @@
-//! The set likelihood over plain slices: one pass over the logits forward, one backward.
+//! The likelihood of sets and of single labels over plain slices: one pass over the logits forward, one backward.
 
 use decoupled_seg_types::multiversion;
 use rayon::prelude::*;
 
+use super::functions::{exp, ln};
 use crate::label_sets::CLASSES_PER_WORD;
 
 /// Pixels that are worked on together: 19 rows of logits are 19 KiB, within the first cache.
@@ -81,6 +82,19 @@ pub(super) fn forward(logits: &[f32], words: &[i32], sizes: Sizes) -> Likelihood
                     let set = |plane| sizes.row(words, sizes.planes, [image, plane, start], length);
                     over_all(top, log_sum, sizes.classes, row);
                     for pixel in 0..length {
+                        // Most sets are single classes.
+                        if sizes.planes == 1 {
+                            let word = set(0)[pixel];
+                            if word == 0 {
+                                continue;
+                            }
+                            if word & (word - 1) == 0 {
+                                let own = row(word.trailing_zeros() as usize)[pixel];
+                                set_top[pixel] = own;
+                                nll[pixel] = (top[pixel] - own) + log_sum[pixel];
+                                continue;
+                            }
+                        }
                         let words = (0..sizes.planes).map(|plane| set(plane)[pixel]);
                         let Some((highest, sum)) = over_set(words, |class| row(class)[pixel])
                         else {
@@ -101,6 +115,68 @@ pub(super) fn forward(logits: &[f32], words: &[i32], sizes: Sizes) -> Likelihood
     }
 }
 
+/// As [`forward`], of one class a pixel: `labels` is `[batch, pixels]`. The set's own maxima are the logits themselves, and
+/// left out.
+pub(super) fn forward_labels(logits: &[f32], labels: &[i32], sizes: Sizes) -> Likelihood {
+    let length = sizes.batch * sizes.pixels;
+    let [mut nll, mut top, mut log_sum] = std::array::from_fn(|_| vec![0.0; length]);
+    let images = |values| <[f32]>::par_chunks_mut(values, sizes.pixels.max(1));
+    let blocks = |values| <[f32]>::par_chunks_mut(values, BLOCK);
+    (images(&mut nll), images(&mut top), images(&mut log_sum))
+        .into_par_iter()
+        .enumerate()
+        .for_each(|(image, (nll, top, log_sum))| {
+            (blocks(nll), blocks(top), blocks(log_sum))
+                .into_par_iter()
+                .enumerate()
+                .for_each(|(block, (nll, top, log_sum))| {
+                    let (start, length) = (block * BLOCK, nll.len());
+                    let row =
+                        |class| sizes.row(logits, sizes.classes, [image, class, start], length);
+                    let labels = sizes.row(labels, 1, [image, 0, start], length);
+                    over_all(top, log_sum, sizes.classes, row);
+                    for (pixel, &label) in labels.iter().enumerate() {
+                        let own = row(label as usize)[pixel];
+                        nll[pixel] = (top[pixel] - own) + log_sum[pixel];
+                    }
+                });
+        });
+    Likelihood {
+        nll,
+        top,
+        log_sum,
+        set_top: Vec::new(),
+        set_log_sum: Vec::new(),
+    }
+}
+
+/// The gradient of the logits of [`forward_labels`]: `gradient * (softmax_c - [c is the label])`.
+pub(super) fn backward_labels(
+    gradient: &[f32],
+    logits: &[f32],
+    labels: &[i32],
+    saved: &Likelihood,
+    sizes: Sizes,
+) -> Vec<f32> {
+    in_blocks(sizes, |image, start, rows| {
+        let length = rows[0].len();
+        let of_image = |values| sizes.row(values, 1, [image, 0, start], length);
+        let gradient = of_image(gradient);
+        if gradient.iter().all(|&value| value == 0.0) {
+            return;
+        }
+        let (top, log_sum) = (of_image(&saved.top), of_image(&saved.log_sum));
+        for (class, result) in rows.iter_mut().enumerate() {
+            let row = sizes.row(logits, sizes.classes, [image, class, start], length);
+            times_softmax(result, gradient, row, top, log_sum);
+        }
+        let labels = sizes.row(labels, 1, [image, 0, start], length);
+        for (pixel, (&label, gradient)) in labels.iter().zip(gradient).enumerate() {
+            rows[label as usize][pixel] -= gradient;
+        }
+    })
+}
+
 /// The gradient of the logits: `gradient * (softmax_c - [c in set] * softmax_c / sum_(set) softmax)`.
 pub(super) fn backward(
     gradient: &[f32],
@@ -109,6 +185,39 @@ pub(super) fn backward(
     saved: &Likelihood,
     sizes: Sizes,
 ) -> Vec<f32> {
+    in_blocks(sizes, |image, start, rows| {
+        let length = rows[0].len();
+        let of_image = |values| sizes.row(values, 1, [image, 0, start], length);
+        let set = |plane| sizes.row(words, sizes.planes, [image, plane, start], length);
+        // A pixel without a set is a constant.
+        let mut gradient = of_image(gradient).to_vec();
+        for (pixel, gradient) in gradient.iter_mut().enumerate() {
+            if (0..sizes.planes).all(|plane| set(plane)[pixel] == 0) {
+                *gradient = 0.0;
+            }
+        }
+        if gradient.iter().all(|&value| value == 0.0) {
+            return;
+        }
+        let [top, log_sum] = [&saved.top, &saved.log_sum].map(|values| of_image(values));
+        let [set_top, set_log_sum] =
+            [&saved.set_top, &saved.set_log_sum].map(|values| of_image(values));
+        for (class, result) in rows.iter_mut().enumerate() {
+            let row = sizes.row(logits, sizes.classes, [image, class, start], length);
+            times_softmax(result, &gradient, row, top, log_sum);
+            let bit = 1 << (class % CLASSES_PER_WORD);
+            let set = set(class / CLASSES_PER_WORD);
+            // Most blocks hold one or two of the classes.
+            if set.iter().fold(0, |all, word| all | word) & bit != 0 {
+                take_members(result, &gradient, row, set_top, set_log_sum, set, bit);
+            }
+        }
+    })
+}
+
+/// Calculates a gradient of logits in blocks of pixels, which are zero at first: `work` gets the image, the first pixel and the
+/// row of every class.
+fn in_blocks(sizes: Sizes, work: impl Fn(usize, usize, &mut [&mut [f32]]) + Sync) -> Vec<f32> {
     let mut result = vec![0.0; sizes.batch * sizes.classes * sizes.pixels];
     if result.is_empty() {
         return result;
@@ -127,40 +236,9 @@ pub(super) fn backward(
             tasks.push((image, start, rows));
         }
     }
-    tasks.into_par_iter().for_each(|(image, start, rows)| {
-        let length = rows[0].len();
-        let of_image = |values| sizes.row(values, 1, [image, 0, start], length);
-        let set = |plane| sizes.row(words, sizes.planes, [image, plane, start], length);
-        // A pixel without a set is a constant.
-        let mut gradient = of_image(gradient).to_vec();
-        for (pixel, gradient) in gradient.iter_mut().enumerate() {
-            if (0..sizes.planes).all(|plane| set(plane)[pixel] == 0) {
-                *gradient = 0.0;
-            }
-        }
-        if gradient.iter().all(|&value| value == 0.0) {
-            return;
-        }
-        let [top, log_sum] = [&saved.top, &saved.log_sum].map(|values| of_image(values));
-        let [set_top, set_log_sum] =
-            [&saved.set_top, &saved.set_log_sum].map(|values| of_image(values));
-        for (class, result) in rows.into_iter().enumerate() {
-            let row = sizes.row(logits, sizes.classes, [image, class, start], length);
-            times_softmax(result, &gradient, row, top, log_sum);
-            let bit = 1 << (class % CLASSES_PER_WORD);
-            let set = set(class / CLASSES_PER_WORD);
-            // Most blocks hold one or two of the classes.
-            if set.iter().fold(0, |all, word| all | word) & bit == 0 {
-                continue;
-            }
-            for pixel in 0..length {
-                if set[pixel] & bit != 0 {
-                    result[pixel] -=
-                        gradient[pixel] * exp((row[pixel] - set_top[pixel]) - set_log_sum[pixel]);
-                }
-            }
-        }
-    });
+    tasks
+        .into_par_iter()
+        .for_each(|(image, start, mut rows)| work(image, start, &mut rows));
     result
 }
 
@@ -198,6 +276,34 @@ multiversion! {
     }
 }
 
+multiversion! {
+    /// Takes `gradient * exp((value - top) - log_sum)` off where `words` have `bit`, all of one length.
+    fn take_members[](
+        result: &mut [f32],
+        gradient: &[f32],
+        values: &[f32],
+        top: &[f32],
+        log_sum: &[f32],
+        words: &[i32],
+        bit: i32,
+    ) {
+        let rows = result.iter_mut().zip(gradient).zip(values).zip(words);
+        for ((((result, &gradient), &value), &word), (&top, &sum)) in rows.zip(top.iter().zip(log_sum)) {
+            let share = gradient * exp((value - top) - sum);
+            *result -= if word & bit == 0 { 0.0 } else { share };
+        }
+    }
+}
+
+multiversion! {
+    /// The logarithm of each.
+    fn logarithms[](values: &mut [f32]) {
+        for value in values {
+            *value = ln(*value);
+        }
+    }
+}
+
 /// Maximum and logarithm of the sum over all classes.
 fn over_all<'a>(
     top: &mut [f32],
@@ -213,9 +319,7 @@ fn over_all<'a>(
     for class in 0..classes {
         add_exp(log_sum, row(class), top);
     }
-    for sum in log_sum {
-        *sum = sum.ln();
-    }
+    logarithms(log_sum);
 }
 
 /// Maximum and logarithm of the sum over a set, `None` if it is empty.
@@ -250,58 +354,4 @@ fn over_set(
     });
     let sum: f32 = members().map(|class| exp(value(class) - highest)).sum();
     Some((highest, sum.ln()))
-}
-
-/// `e^x` for `x` up to 88, within two units in the last place, 0 below -87; in a form that compiles to vector code.
-///
-/// `x = n ln 2 + r`, `e^x = 2^n e^r`, with the polynomial of the Cephes library for `e^r`.
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    /// 1.5 * 2^23: adding it rounds to a whole number, which is then in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    const LN_2_HIGH: f32 = 0.693_359_4;
-    const LN_2_LOW: f32 = -2.121_944_4e-4;
-
-    // Comparisons that NaN passes through.
-    let bounded = if x < -87.0 { -87.0 } else { x };
-    let rounded = bounded * std::f32::consts::LOG2_E + ROUND;
-    let n = rounded - ROUND;
-    let r = bounded - n * LN_2_HIGH - n * LN_2_LOW;
-    let mut p = 1.987_569_1e-4;
-    for coefficient in [
-        1.398_199_9e-3,
-        8.333_452e-3,
-        4.166_579_6e-2,
-        0.166_666_65,
-        0.5,
-    ] {
-        p = p * r + coefficient;
-    }
-    let mantissa = p * r * r + r + 1.0;
-    let exponent = (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
-    let power = f32::from_bits((exponent.wrapping_add(127) << 23) as u32);
-    if x < -87.0 { 0.0 } else { mantissa * power }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exp_is_close_everywhere() {
-        for step in -174_000..=176_000 {
-            let x = step as f32 / 2000.0;
-            let exact = f64::from(x).exp();
-            let error = (f64::from(exp(x)) - exact).abs() / exact;
-            assert!(
-                error < 2.5e-7,
-                "exp({x}): {} for {exact}, {error:e}",
-                exp(x)
-            );
-        }
-        assert_eq!(exp(0.0), 1.0);
-        assert_eq!(exp(-88.0), 0.0);
-        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
-        assert!(exp(f32::NAN).is_nan());
-    }
 }

@@ -2,22 +2,21 @@
 //!
 //! They compute what the tensor code beside them computes for every backend; the tests compare the two.
 
+mod edge_entropy;
+mod entropy_kernel;
+mod functions;
 mod kernel;
+mod likelihood;
 mod targets;
 
+pub(super) use edge_entropy::edge_entropy;
+pub(super) use likelihood::{label_nll, set_nll};
 pub(super) use targets::host_targets;
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::ops::IntTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Autodiff, Backend, Dispatch, DispatchDevice, Flex, backend_extension};
+use burn::backend::{DispatchDevice, Flex};
 use burn::tensor::{DType, Device, IntDType, Tensor, TensorData};
-
-use crate::LabelSets;
-use kernel::{Likelihood, Sizes};
 
 /// Whether the fast paths serve tensors on this device.
 pub(super) fn serves(device: &Device) -> bool {
@@ -25,14 +24,6 @@ pub(super) fn serves(device: &Device) -> bool {
         device.clone().inner().as_dispatch(),
         DispatchDevice::Flex(_)
     )
-}
-
-/// [`set_nll`](super::set_nll) in one pass over the logits.
-pub(super) fn set_nll(logits: Tensor<4>, sets: &LabelSets) -> Tensor<3> {
-    let [batch, _, height, width] = logits.dims();
-    let nll =
-        <Dispatch as SetLikelihood>::set_nll(logits.into_dispatch(), sets.words().into_dispatch());
-    Tensor::<2>::from_dispatch(nll).reshape([batch, height, width])
 }
 
 /// [`kth_largest`](super::kth_largest) by selection on the host, where the values are.
@@ -62,126 +53,25 @@ pub(super) fn kth_largest(rows: Tensor<2>, k: usize, at_most: f32) -> Tensor<2> 
     Tensor::from_data(TensorData::new(found, [count, 1]), &device)
 }
 
-#[backend_extension(Flex, Autodiff)]
-trait SetLikelihood: Backend {
-    /// `[batch, height * width]` from logits `[batch, classes, height, width]` and words `[batch, planes, ..]`.
-    fn set_nll(logits: FloatTensor<Self>, words: IntTensor<Self>) -> FloatTensor<Self>;
+/// The same numbers in `i32`, contiguous.
+fn plain_ints(ints: IntTensor<Flex>) -> IntTensor<Flex> {
+    let ints = match ints.dtype() {
+        DType::I32 => ints,
+        _ => Flex::int_cast(ints, IntDType::I32),
+    };
+    ints.to_contiguous()
 }
 
-/// The operands, contiguous and of the types that the kernel reads.
-#[derive(Clone, Debug)]
-struct Operands {
-    logits: FloatTensor<Flex>,
-    words: IntTensor<Flex>,
-    sizes: Sizes,
+/// The numbers of a tensor that is contiguous.
+fn floats(tensor: &FloatTensor<Flex>) -> &[f32] {
+    tensor
+        .as_slice()
+        .expect("the tensor was made contiguous, and is of f32")
 }
 
-impl Operands {
-    fn new(logits: FloatTensor<Flex>, words: IntTensor<Flex>) -> Self {
-        let words = if words.dtype() == DType::I32 {
-            words
-        } else {
-            Flex::int_cast(words, IntDType::I32)
-        };
-        let shape = |tensor: &FloatTensor<Flex>| -> [usize; 4] {
-            tensor
-                .layout()
-                .shape()
-                .to_vec()
-                .try_into()
-                .expect("four axes, as the caller has them")
-        };
-        let [batch, classes, height, width] = shape(&logits);
-        let [_, planes, _, _] = shape(&words);
-        let sizes = Sizes {
-            batch,
-            classes,
-            planes,
-            pixels: height * width,
-        };
-        Self {
-            logits: logits.to_contiguous(),
-            words: words.to_contiguous(),
-            sizes,
-        }
-    }
-
-    fn slices(&self) -> (&[f32], &[i32]) {
-        let logits = self
-            .logits
-            .layout()
-            .contiguous_offsets()
-            .expect("made contiguous");
-        let words = self
-            .words
-            .layout()
-            .contiguous_offsets()
-            .expect("made contiguous");
-        (
-            &self.logits.storage()[logits.0..logits.1],
-            &self.words.storage()[words.0..words.1],
-        )
-    }
-
-    fn forward(&self) -> Likelihood {
-        let (logits, words) = self.slices();
-        kernel::forward(logits, words, self.sizes)
-    }
-
-    fn output(&self, nll: Vec<f32>) -> FloatTensor<Flex> {
-        FloatTensor::<Flex>::from_data(TensorData::new(nll, [self.sizes.batch, self.sizes.pixels]))
-    }
-}
-
-impl SetLikelihood for Flex {
-    fn set_nll(logits: FloatTensor<Self>, words: IntTensor<Self>) -> FloatTensor<Self> {
-        let operands = Operands::new(logits, words);
-        let likelihood = operands.forward();
-        operands.output(likelihood.nll)
-    }
-}
-
-impl<C: CheckpointStrategy> SetLikelihood for Autodiff<Flex, C> {
-    fn set_nll(logits: FloatTensor<Self>, words: IntTensor<Self>) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct SetNll;
-
-        impl Backward<Flex, 1> for SetNll {
-            type State = (Operands, Likelihood);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 1>,
-                gradients: &mut Gradients,
-                _: &mut Checkpointer,
-            ) {
-                let [logits_node] = ops.parents;
-                let gradient = gradients.consume::<Flex>(&ops.node).to_contiguous();
-                let (operands, saved) = ops.state;
-                let Some(node) = logits_node else { return };
-                let (logits, words) = operands.slices();
-                let (start, end) = gradient
-                    .layout()
-                    .contiguous_offsets()
-                    .expect("made contiguous");
-                let gradient = &gradient.storage()[start..end];
-                let result = kernel::backward(gradient, logits, words, &saved, operands.sizes);
-                let shape = operands.logits.layout().shape().clone();
-                let result = FloatTensor::<Flex>::from_data(TensorData::new(result, shape));
-                gradients.register::<Flex>(node.id, result);
-            }
-        }
-
-        let prepared = SetNll
-            .prepare::<C>([logits.node()])
-            .compute_bound()
-            .stateful();
-        let operands = Operands::new(logits.into_primitive(), words);
-        let mut likelihood = operands.forward();
-        let output = operands.output(std::mem::take(&mut likelihood.nll));
-        match prepared {
-            OpsKind::Tracked(prepared) => prepared.finish((operands, likelihood), output),
-            OpsKind::UnTracked(prepared) => prepared.finish(output),
-        }
-    }
+/// As [`floats`].
+fn ints(tensor: &IntTensor<Flex>) -> &[i32] {
+    tensor
+        .as_slice()
+        .expect("the tensor was made contiguous, and is of i32")
 }
