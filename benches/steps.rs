@@ -34,7 +34,7 @@ const CLASSES: usize = 11;
 struct Case {
     config: DecoupledSegNetConfig,
     images: [usize; 4],
-    /// `train`, `predict` or, from the network's inference form, `folded` and `fast`.
+    /// `train`, `predict` or, from the network's inference form, `folded` and, with exact arithmetic, `exact`.
     mode: String,
 }
 
@@ -52,6 +52,9 @@ impl Case {
         };
         let config = match base {
             "narrow" => DecoupledSegNetConfig::tiny(CLASSES),
+            "narrow16" => narrow(16),
+            "narrow32" => narrow(32),
+            "narrow64" => narrow(64),
             "fcn_resnet18" => {
                 let backbone = ResNetConfig::resnet18();
                 let [.., last] = backbone.channels();
@@ -95,6 +98,15 @@ impl Case {
             .collect();
         Tensor::from_data(TensorData::new(pixels, [batch, height, width]), device)
     }
+}
+
+/// `DecoupledSegNetConfig::tiny`, whose backbone is 8 channels wide, with all channels as many times as wide.
+fn narrow(width: usize) -> DecoupledSegNetConfig {
+    let backbone = ResNetConfig::resnet18().with_width(width);
+    let [.., last] = backbone.channels();
+    DecoupledSegNetConfig::new(CLASSES, backbone, FcnHeadConfig::new([last, 4 * width]))
+        .with_fine_channels(Some(2 * width))
+        .map_head(|head| head.with_edge_channels(2 * width))
 }
 
 struct Training {
@@ -168,10 +180,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut work = match case.mode.as_str() {
         "train" => Work::Train(Box::new(Training::new(&case, network, &device))),
-        "predict" | "folded" | "fast" => Work::Predict(Box::new(Predicting {
+        "predict" | "folded" | "exact" => Work::Predict(Box::new(Predicting {
+            // A folded one replaces the network, as it does where only the former is needed.
             network: match case.mode.as_str() {
-                "folded" => network.for_inference(FloatDType::F32),
-                "fast" => network.for_inference_with(FloatDType::F32, Arithmetic::Fast),
+                "folded" => folded(network, Arithmetic::Fast),
+                "exact" => folded(network, Arithmetic::Exact),
                 _ => network,
             },
             images: case.images(&device),
@@ -210,6 +223,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+fn folded(network: DecoupledSegNet, arithmetic: Arithmetic) -> DecoupledSegNet {
+    network.for_inference_with(FloatDType::F32, arithmetic)
 }
 
 fn answer(line: std::fmt::Arguments<'_>) -> std::io::Result<()> {

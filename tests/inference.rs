@@ -6,6 +6,7 @@ use decoupled_seg::backbones::{ResNetConfig, WideResNet38Config};
 use decoupled_seg::body_edge::Upsampling;
 use decoupled_seg::heads::{AsppConfig, FcnHeadConfig, PyramidPoolingConfig};
 use decoupled_seg::network::{Backbone, DecoderConfig};
+use decoupled_seg::nn::Arithmetic;
 use decoupled_seg::prelude::*;
 use rstest::rstest;
 
@@ -118,6 +119,62 @@ fn folded_and_unfolded_agree(
     assert_eq!(norms(&folded), left);
     assert!(norms(&network) > left);
     assert_eq!(values(&network), before);
+}
+
+/// Winograd's convolutions beside the definition, in networks wide enough for them.
+#[rstest]
+#[case::residual(ResNetConfig::resnet18().with_width(32).into(), fcn())]
+#[case::dilated(ResNetConfig::resnet18().with_width(32).into(), aspp())]
+#[case::bottlenecks(ResNetConfig::resnet50().with_width(24).into(), pyramid())]
+fn fast_and_exact_arithmetic_agree(
+    #[case] backbone: BackboneConfig,
+    #[case] context: ContextConfig,
+    #[values(false, true)] plain: bool,
+) {
+    let device = Device::default();
+    let mut config = config(backbone, context);
+    if plain {
+        config = config.plain();
+    }
+    let network = trained(&config, &device);
+    let value = |n: usize| ((n * 7919 + 104_729) % 2003) as f32 / 2003.0 * 4.0 - 2.0;
+    let images: Vec<f32> = (0..3 * 96 * 130).map(value).collect();
+    let images = Tensor::<4>::from_data(TensorData::new(images, [1, 3, 96, 130]), &device);
+
+    let predict = |arithmetic| {
+        let network = network.for_inference_with(FloatDType::F32, arithmetic);
+        let logits: Vec<f32> = network
+            .predict(images.clone())
+            .try_into_vec_as()
+            .expect("floats");
+        logits
+    };
+    let (fast, exact) = (predict(Arithmetic::Fast), predict(Arithmetic::Exact));
+
+    let largest = exact
+        .iter()
+        .fold(0.0, |most: f32, logit| most.max(logit.abs()));
+    let apart = fast.iter().zip(&exact).map(|(a, b)| (a - b).abs());
+    let apart = apart.fold(0.0, f32::max);
+    assert!(apart > 0.0, "no layer uses the fast arithmetic");
+    assert!(apart <= 1e-4 * largest, "{apart} beside {largest}");
+
+    let (classes, pixels) = (5, 96 * 130);
+    let label = |logits: &[f32], pixel: usize| {
+        let classes = 0..classes;
+        let logit = |class: &usize| logits[class * pixels + pixel];
+        classes
+            .max_by(|a, b| logit(a).total_cmp(&logit(b)))
+            .expect("classes")
+    };
+    for pixel in 0..pixels {
+        let [fast, own] = [&fast, &exact].map(|logits| label(logits, pixel));
+        let gap = exact[own * pixels + pixel] - exact[fast * pixels + pixel];
+        assert!(
+            gap <= 2.0 * apart,
+            "pixel {pixel}: {fast} for {own}, {gap} below"
+        );
+    }
 }
 
 #[rstest]

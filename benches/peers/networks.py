@@ -369,7 +369,7 @@ def check(args):
     print(f"{args.check}: {len(tensors)} tensors, all of them the network's and no other")
 
 
-# With `folded` our side runs its inference form, with `fast` that with Winograd's convolutions; PyTorch runs as it is.
+# With `folded` our side runs its inference form, with `exact` that without Winograd's convolutions; PyTorch runs as it is.
 CASES = [
     f"{mode}/{case}"
     for case in [
@@ -379,7 +379,7 @@ CASES = [
         "deeplabv3plus_resnet50/1x3x512x512",
         "fcn_mobilenet_v3_large/1x3x512x512",
     ]
-    for mode in ["predict", "folded", "fast"]
+    for mode in ["predict", "folded", "exact"]
 ]
 
 

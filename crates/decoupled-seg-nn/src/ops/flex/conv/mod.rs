@@ -149,10 +149,34 @@ mod tests {
                 .map(|index| (index * step % 127) as f32 / 63.0 - 1.0)
                 .collect()
         };
-        for conv in [plain, dilated, unpadded] {
+        // Several blocks of channels.
+        let deep = Conv {
+            in_channels: 300,
+            out_channels: 70,
+            batch: 1,
+            dilation: [2, 2],
+            padding: [2, 2],
+            ..plain
+        };
+        // Several blocks of rows of tiles, and more than a chunk in each.
+        let large = Conv {
+            in_channels: 90,
+            out_channels: 3,
+            input: [80, 100],
+            output: [80, 100],
+            ..plain
+        };
+        let narrow = Conv {
+            in_channels: 3,
+            input: [1, 7],
+            output: [1, 7],
+            ..plain
+        };
+        for conv in [plain, dilated, unpadded, deep, large, narrow] {
             let input = numbers(conv.input_len(), 31);
             let weight = numbers(conv.weight_len(), 17);
-            let (bias, scale) = (numbers(37, 5), numbers(37, 11));
+            let outputs = conv.out_channels;
+            let (bias, scale) = (numbers(outputs, 5), numbers(outputs, 11));
             let addend = numbers(conv.output_len(), 53);
             let finish = Finish {
                 scale: Some(&scale),
@@ -173,6 +197,16 @@ mod tests {
                     let close = (fast - exact).abs() <= 1e-5 * largest;
                     assert!(close, "{conv:?}, {index}: {fast}, exactly {exact}");
                 }
+                let on = |threads: usize| {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                    // SAFETY: as above.
+                    pool.expect("threads").install(|| unsafe {
+                        written(conv.output_len(), |output| {
+                            winograd::calculate(isa, &conv, &input, &weight, finish, output);
+                        })
+                    })
+                };
+                assert!([1, 2, 4].into_iter().all(|threads| on(threads) == fast));
             }
         }
     }

@@ -5,7 +5,15 @@ use std::cell::RefCell;
 /// A cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([f32; 16]);
+pub(super) struct Line([f32; 16]);
+
+impl Line {
+    /// The numbers of `lines`.
+    pub(super) fn numbers(lines: &[Self]) -> &[f32] {
+        // SAFETY: a line is sixteen numbers without padding, and the slice covers the lines that are there.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast::<f32>(), lines.len() * 16) }
+    }
+}
 
 thread_local! {
     static LINES: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };

@@ -220,6 +220,26 @@ unsafe fn outer<V: Vector, const VECTORS: usize, const COLUMNS: usize>(job: &Out
     }
 }
 
+/// Work that is written for any vector, and compiled for each.
+pub(super) trait Work {
+    /// Does it. Everything that it calls must be inlined, closures too: only then it is compiled for the vector's instructions.
+    ///
+    /// # Safety
+    ///
+    /// `V` is a vector that the processor has.
+    unsafe fn run<V: Vector>(self);
+}
+
+/// Which vectors.
+#[derive(Clone, Copy)]
+enum Set {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
 type OuterProducts = unsafe fn(&Outer<'_>);
 type Product = unsafe fn(&Tile<'_>);
 type DotProducts = unsafe fn(&Dots);
@@ -227,8 +247,11 @@ type DotProducts = unsafe fn(&Dots);
 /// The loops of one instruction set.
 #[derive(Clone, Copy)]
 pub(super) struct Isa {
+    set: Set,
     /// Numbers in a vector.
     pub(super) lanes: usize,
+    /// See [`Vector::PAIRS`].
+    pub(super) pairs: usize,
     product: fn(usize, usize) -> Product,
     dots: fn(usize, usize) -> DotProducts,
     /// Vectors in a tile, at most, by its rows less one.
@@ -269,6 +292,34 @@ impl Isa {
             }
         }
         all
+    }
+
+    /// Does `work` in the vectors of this set.
+    pub(super) fn run(&self, work: impl Work) {
+        match self.set {
+            // SAFETY: every processor has it.
+            Set::Portable => unsafe { work.run::<Portable>() },
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => {
+                #[target_feature(enable = "avx2,fma")]
+                fn run(work: impl Work) {
+                    // SAFETY: the function is only called where both are there.
+                    unsafe { work.run::<Avx2>() }
+                }
+                // SAFETY: the processor has them, `detect` asked it.
+                unsafe { run(work) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => {
+                #[target_feature(enable = "avx512f")]
+                fn run(work: impl Work) {
+                    // SAFETY: the function is only called where it is there.
+                    unsafe { work.run::<Avx512>() }
+                }
+                // SAFETY: as above.
+                unsafe { run(work) }
+            }
+        }
     }
 
     /// Vectors in a tile of `rows` rows, at most.
@@ -328,7 +379,7 @@ impl Isa {
 /// Compiles the loops for an instruction set.
 macro_rules! isa {
     (
-        $name:ident, $vector:ty, [$($feature:meta)?], widest $widest:expr, dots $dot_tile:expr,
+        $name:ident, $vector:ident, [$($feature:meta)?], widest $widest:expr, dots $dot_tile:expr,
         products [$($rows:literal: $($columns:literal)+;)+], dot_products [$($dot_rows:literal: $($dot_columns:literal)+;)+],
         outer $outer_columns:expr, outer_products [$($vectors:literal: $($outer:literal)+;)+]
     ) => {
@@ -375,6 +426,8 @@ macro_rules! isa {
             }
 
             pub(super) const ISA: Isa = Isa {
+                set: Set::$vector,
+                pairs: <$vector as Vector>::PAIRS,
                 lanes: <$vector as Vector>::LANES,
                 product: find_product,
                 dots: find_dots,

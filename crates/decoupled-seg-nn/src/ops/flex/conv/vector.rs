@@ -6,6 +6,8 @@
 pub(super) trait Vector: Copy {
     /// How many numbers.
     const LANES: usize;
+    /// Pairs of sums that the registers hold beside what is multiplied.
+    const PAIRS: usize;
     /// The same number in every lane.
     fn splat(number: f32) -> Self;
     /// # Safety
@@ -17,6 +19,8 @@ pub(super) trait Vector: Copy {
     /// `LANES` numbers can be written at `to`, which need not be aligned.
     unsafe fn store(self, to: *mut f32);
     fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
     /// `self + a * b`.
     fn add_product(self, a: Self, b: Self) -> Self;
     /// The larger of both, or `self` where `other` is not a number.
@@ -42,6 +46,7 @@ impl Portable {
 
 impl Vector for Portable {
     const LANES: usize = 8;
+    const PAIRS: usize = 4;
 
     #[inline(always)]
     fn splat(number: f32) -> Self {
@@ -63,6 +68,16 @@ impl Vector for Portable {
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         self.map(other, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self.map(other, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        self.map(other, |a, b| a * b)
     }
 
     #[inline(always)]
@@ -108,6 +123,7 @@ mod x86 {
     // run where both were detected (see `Isa`); pointers are as the trait demands.
     impl Vector for Avx2 {
         const LANES: usize = 8;
+        const PAIRS: usize = 6;
 
         #[inline(always)]
         fn splat(number: f32) -> Self {
@@ -127,6 +143,16 @@ mod x86 {
         #[inline(always)]
         fn add(self, other: Self) -> Self {
             Self(unsafe { _mm256_add_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn sub(self, other: Self) -> Self {
+            Self(unsafe { _mm256_sub_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn mul(self, other: Self) -> Self {
+            Self(unsafe { _mm256_mul_ps(self.0, other.0) })
         }
 
         #[inline(always)]
@@ -160,6 +186,7 @@ mod x86 {
     // SAFETY of all blocks: as for `Avx2`, with AVX-512F.
     impl Vector for Avx512 {
         const LANES: usize = 16;
+        const PAIRS: usize = 12;
 
         #[inline(always)]
         fn splat(number: f32) -> Self {
@@ -179,6 +206,16 @@ mod x86 {
         #[inline(always)]
         fn add(self, other: Self) -> Self {
             Self(unsafe { _mm512_add_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn sub(self, other: Self) -> Self {
+            Self(unsafe { _mm512_sub_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn mul(self, other: Self) -> Self {
+            Self(unsafe { _mm512_mul_ps(self.0, other.0) })
         }
 
         #[inline(always)]
