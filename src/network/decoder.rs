@@ -7,7 +7,7 @@ use decoupled_seg_body_edge::{
 use decoupled_seg_gated::{GatedDecoder, GatedDecoderConfig, GatedInput, ShapeStreamConfig};
 use decoupled_seg_nn::cost::Outputs;
 use decoupled_seg_nn::{
-    ConvInit, CostCounter, Fold, Inspection, KeyMap, MapShape, SegmentationOutput, map_size,
+    ConvInit, CostCounter, Fold, Inspection, KeyMap, MapShape, SegmentationOutput, Size, map_size,
 };
 use serde::{Deserialize, Serialize};
 
