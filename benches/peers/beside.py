@@ -1,5 +1,5 @@
 """Two programs that take turns: ours (benches/steps.rs) and PyTorch, each a process of its own that does a step when it is
-told to. Used by training.py and networks.py.
+told to. Used by training.py and networks.py, and by scaling.py for ours alone.
 """
 
 import json
@@ -48,6 +48,16 @@ class Side:
         self.process.wait()
 
 
+def turn_of(side, seconds):
+    """Steps of one side, for some seconds: clock and processor time of each."""
+    times, end = [], time.perf_counter() + seconds
+    side.ask("step")
+    while time.perf_counter() < end or len(times) < 2:
+        wall, _, processor = map(float, side.ask("step"))
+        times.append((wall, processor))
+    return times
+
+
 def compare(program, script, case, threads, rounds, seconds):
     """Runs both sides of a case in turns and returns a row: times, ratio, memory, how far the results are apart."""
     with tempfile.TemporaryDirectory() as folder:
@@ -65,11 +75,7 @@ def compare(program, script, case, threads, rounds, seconds):
         for turn in range(rounds):
             order = list(sides) if turn % 2 == 0 else list(reversed(sides))
             for name in order:
-                times, end = [], time.perf_counter() + seconds
-                sides[name].ask("step")
-                while time.perf_counter() < end or len(times) < 2:
-                    wall, _, processor = map(float, sides[name].ask("step"))
-                    times.append((wall, processor))
+                times = turn_of(sides[name], seconds)
                 for found, column in zip((medians, busy), zip(*times)):
                     found[name].append(statistics.median(column))
         memory = {name: list(map(int, side.ask("memory"))) for name, side in sides.items()}
