@@ -10,8 +10,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use decoupled_seg_datasets::files::{
-    Folders, IdMap, MaskEncoding, MaskReader, RawMask, read_image, read_image_size, read_list,
-    read_names,
+    Folders, IdMap, MaskEncoding, MaskReader, RawMask, read_bands, read_image, read_image_size,
+    read_list, read_names,
 };
 use decoupled_seg_datasets::{CustomDataset, Size};
 use decoupled_seg_video::{Frame, VideoReader};
@@ -116,6 +116,11 @@ fn pictures(bytes: &[u8]) {
         if let Ok(image) = read_image(path) {
             let read = Size::new(image.height() as usize, image.width() as usize);
             assert_eq!(size.expect("the picture was read"), read);
+        }
+        for bands in 1..=5 {
+            if let Ok(image) = read_bands(path, bands) {
+                assert_eq!(image.bands(), bands);
+            }
         }
     });
 }
