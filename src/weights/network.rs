@@ -5,7 +5,9 @@ use decoupled_seg_backbones::{BackboneNames, Stem};
 use decoupled_seg_nn::KeyMap;
 use decoupled_seg_weights::count_fitting;
 
-use super::{LoadPolicy, LoadReport, Placeholder, WeightsError, WeightsFile, load, save};
+use super::{
+    LoadPolicy, LoadReport, Placeholder, SaveOptions, WeightsError, WeightsFile, load, save_with,
+};
 use crate::network::{BackboneConfig, DecoderConfig, DecoupledSegNet, DecoupledSegNetConfig};
 
 impl DecoupledSegNetConfig {
@@ -161,7 +163,22 @@ impl DecoupledSegNet {
     ///
     /// [`WeightsError::Write`]; an existing file is then still whole.
     pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), WeightsError> {
+        self.save_weights_with(path, &SaveOptions::default())
+    }
+
+    /// As [`save_weights`](Self::save_weights), in another type of number or with texts beside the tensors, such as a
+    /// [`NetworkDescription`](super::NetworkDescription).
+    ///
+    /// # Errors
+    ///
+    /// As [`save_with`]; an existing file is then still whole.
+    pub fn save_weights_with(
+        &self,
+        path: impl AsRef<Path>,
+        options: &SaveOptions,
+    ) -> Result<(), WeightsError> {
         let config = self.config();
-        save(self, &config.official_keys(), &config.placeholders(), path)
+        let (keys, placeholders) = (config.official_keys(), config.placeholders());
+        save_with(self, &keys, &placeholders, path, options)
     }
 }

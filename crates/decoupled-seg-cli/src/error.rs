@@ -87,6 +87,14 @@ pub enum CliError {
         /// The flag.
         flag: &'static str,
     },
+    /// A flag of safetensors files on another.
+    #[error(
+        "`{flag}` is for .safetensors files: leave it out, or export to a name that ends in .safetensors"
+    )]
+    SafetensorsOnly {
+        /// The flag.
+        flag: &'static str,
+    },
     /// Nothing says how large the pictures are.
     #[error(
         "an .onnx file is for pictures of one size: name it, as in `--size 360x480` (height x width)"

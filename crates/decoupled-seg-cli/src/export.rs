@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType};
 use clap::Args;
 use decoupled_seg::engine::Protected;
+use decoupled_seg::weights::{NamedClass, NetworkDescription};
 
 use crate::checkpoint::CheckpointArgs;
 use crate::onnx::{self, OnnxArgs};
@@ -17,6 +18,9 @@ pub(crate) struct ExportArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     checkpoint: CheckpointArgs,
+    /// Numbers of 16 bits instead of 32, in a .safetensors file: half the size.
+    #[arg(long)]
+    half: bool,
     #[command(flatten)]
     onnx: OnnxArgs,
 }
@@ -24,6 +28,7 @@ pub(crate) struct ExportArgs {
 pub(crate) fn run(project: &Project, args: &ExportArgs) -> Result<(), CliError> {
     let ending = args.to.extension().and_then(|ending| ending.to_str());
     let onnx = match ending.map(str::to_ascii_lowercase).as_deref() {
+        Some("onnx") if args.half => return Err(CliError::SafetensorsOnly { flag: "--half" }),
         Some("onnx") => true,
         Some("safetensors") => {
             args.onnx.refuse()?;
@@ -43,7 +48,28 @@ pub(crate) fn run(project: &Project, args: &ExportArgs) -> Result<(), CliError> 
     if onnx {
         return onnx::write(&model, checkpoint.state(), &args.onnx, &args.to);
     }
-    model.save_weights(&args.to)?;
+    let state = checkpoint.state();
+    let named = state
+        .classes
+        .names()
+        .into_iter()
+        .zip(state.classes.colors());
+    let description = NetworkDescription {
+        network: model.config().clone(),
+        classes: named
+            .map(|(name, color)| NamedClass {
+                name: name.to_string(),
+                color,
+            })
+            .collect(),
+        mean: state.recipe.normalization.mean,
+        std: state.recipe.normalization.std,
+    };
+    let options = match args.half {
+        true => description.options().with_dtype(FloatDType::F16),
+        false => description.options(),
+    };
+    model.save_weights_with(&args.to, &options)?;
     println!("{}", args.to.display());
     Ok(())
 }

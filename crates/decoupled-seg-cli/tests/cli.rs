@@ -6,6 +6,7 @@ use std::path::Path;
 use decoupled_seg::datasets::{CamVid, Size};
 use decoupled_seg::engine::{CheckpointStore, Recipe, RecipePreset};
 use decoupled_seg::synthetic::{self, SyntheticConfig};
+use decoupled_seg::weights::{NetworkDescription, WeightsFile};
 use decoupled_seg_cli::{self as cli, CliError, Project};
 
 const SIZE: SyntheticConfig = SyntheticConfig {
@@ -152,6 +153,15 @@ fn a_data_set_goes_through_every_command() {
 
     let weights = path("weights.safetensors");
     run(&["export", &weights, "--out", &out]).expect("a trained run");
+    let half = path("half.safetensors");
+    run(&["export", &half, "--half", "--out", &out]).expect("a trained run");
+    let bytes = |path: &String| fs::metadata(path).expect("just written").len();
+    assert!(bytes(&half) < bytes(&weights) * 6 / 10);
+    let file = WeightsFile::open(&half).expect("just written");
+    let description = NetworkDescription::of(&file).expect("of this version");
+    let description = description.expect("it is described");
+    assert_eq!(description.classes.len(), 11);
+    assert_eq!(description.network.num_classes(), 11);
     let again = path("again");
     run(&[
         "train",
@@ -198,6 +208,11 @@ fn a_run_becomes_an_onnx_file() {
     assert!(error.contains("--size 360x480"), "{error}");
     let error = without(&[&path("net.pt")]);
     assert!(error.contains("ends in .onnx or .safetensors"), "{error}");
+    let error = without(&[&net, "--half"]);
+    assert!(
+        error.contains("`--half` is for .safetensors files"),
+        "{error}"
+    );
     let error = without(&[&path("net.safetensors"), "--raw"]);
     assert!(error.contains("`--raw` is for .onnx files"), "{error}");
     let error = without(&[&net, "--size", "0x64"]);

@@ -1,6 +1,7 @@
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 use atomic_write_file::AtomicWriteFile;
 
 /// Writes a file so that `path` holds either its old content or all of its new content. `write` fills a temporary file
@@ -8,7 +9,8 @@ use atomic_write_file::AtomicWriteFile;
 ///
 /// # Errors
 ///
-/// The error of `write` or of the file system. Then `path` is unchanged and the temporary file is gone.
+/// The error of `write` or of the file system. Then `path` is unchanged and the temporary file is gone. In a browser, where
+/// there are no files, always [`io::ErrorKind::Unsupported`].
 ///
 /// # Example
 ///
@@ -27,11 +29,21 @@ pub fn write_atomic(
     if path.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    let mut file = BufWriter::new(AtomicWriteFile::open(path)?);
+    replace(path, write)
+}
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut file = io::BufWriter::new(AtomicWriteFile::open(path)?);
     write(&mut file)?;
     file.into_inner()
         .map_err(io::IntoInnerError::into_error)?
         .commit()
+}
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+fn replace(_: &Path, _: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(test)]

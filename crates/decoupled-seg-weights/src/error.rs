@@ -1,7 +1,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use burn::store::{PytorchStoreError, SafetensorsStoreError, burn_pack};
+#[cfg(feature = "pytorch")]
+use burn::store::PytorchStoreError;
+use burn::store::{SafetensorsStoreError, burn_pack};
 use burn::tensor::DType;
 
 use crate::Mismatch;
@@ -44,6 +46,18 @@ pub enum WeightsError {
         /// The tensor's name in the file.
         key: String,
         /// Its type of number.
+        dtype: DType,
+    },
+    /// A value is too large for the type of number to write.
+    #[error(
+        "cannot write `{path}`: `{key}` holds values that {dtype:?} does not reach; write it in single precision"
+    )]
+    OutOfRange {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name in the file.
+        key: String,
+        /// The type of number to write.
         dtype: DType,
     },
     /// The bytes of a tensor could not be read, from the file or from the device.
@@ -114,6 +128,7 @@ pub enum WeightsError {
         key: String,
     },
     /// burn-store's PyTorch reader refused the file.
+    #[cfg(feature = "pytorch")]
     #[error("`{path}`: {source}")]
     Pytorch {
         /// The file.

@@ -1,6 +1,4 @@
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use decoupled_seg_types::FileKind;
@@ -45,20 +43,12 @@ const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
 /// The largest header that safetensors allows.
 const SAFETENSORS_MAX_HEADER: u64 = 100_000_000;
 
-/// Tells the format from the first bytes.
-pub(crate) fn guess(path: &Path) -> Result<Guess, WeightsError> {
-    let mut head = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(512).read_to_end(&mut head))
-        .map_err(|source| WeightsError::Read {
-            path: path.to_path_buf(),
-            source,
-        })?;
-
+/// Tells the format from the first bytes, 512 of them or all; `path` names the file in errors.
+pub(crate) fn guess(path: &Path, head: &[u8]) -> Result<Guess, WeightsError> {
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         return Ok(Guess::Known(Format::PytorchZip));
     }
-    if opens_safetensors(&head) {
+    if opens_safetensors(head) {
         return Ok(Guess::Known(Format::Safetensors));
     }
     let within = &head[..head.len().min(LEGACY_MAGIC_WITHIN)];
@@ -78,7 +68,7 @@ pub(crate) fn guess(path: &Path) -> Result<Guess, WeightsError> {
     }
     match head.first() {
         Some(0x80 | b'(' | b'}' | b']' | b'c') => Ok(Guess::BarePickle),
-        _ => Err(unknown(path, FileKind::of(&head).to_string())),
+        _ => Err(unknown(path, FileKind::of(head).to_string())),
     }
 }
 

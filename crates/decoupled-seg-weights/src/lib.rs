@@ -3,12 +3,18 @@
 mod error;
 mod fitted;
 mod format;
+mod limits;
 mod load;
 mod mismatch;
+#[cfg(feature = "pytorch")]
 mod pickle_scan;
 mod prefix;
+#[cfg(feature = "pytorch")]
+mod pytorch;
+mod safetensors_file;
 mod save;
 mod weights_file;
+#[cfg(feature = "pytorch")]
 mod zip_directory;
 
 pub use error::WeightsError;
@@ -16,5 +22,5 @@ pub use fitted::FittedImage;
 pub use format::Format;
 pub use load::{LoadPolicy, LoadReport, LoadedPart, count_fitting, load};
 pub use mismatch::{Mismatch, Misshaped};
-pub use save::{Placeholder, convert, save};
+pub use save::{Placeholder, SaveOptions, convert, save, save_with};
 pub use weights_file::{Entry, WeightsFile};

@@ -1,24 +1,22 @@
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use burn::store::bridge;
 use burn::store::burn_pack::Tensor as PackTensor;
-use burn::store::{ModuleStore, PytorchStore, PytorchStoreError, SafetensorsStore, bridge};
 use burn::tensor::{DType, TensorData};
 use decoupled_seg_nn::KeyMap;
 
 use crate::format::{Guess, guess, unknown};
-use crate::pickle_scan::{PickleProblem, scan};
-use crate::prefix;
-use crate::zip_directory::{ZipProblem, find_pickle};
-use crate::{Format, WeightsError};
+use crate::limits::budget;
+use crate::{Format, WeightsError, prefix, safetensors_file};
 
 /// A file of weights that is open and checked. Its tensors are read when they are asked for.
 ///
-/// Opens `.pth` files of PyTorch (zip since 1.6, legacy before) and `.safetensors`, told apart by their content. Names
-/// come without the wrappers that training leaves around them: `state_dict`, `model` or `net` around the tensors,
-/// `module.` and `_orig_mod.` in front of each.
+/// Opens `.pth` files of PyTorch (zip since 1.6, legacy before; feature `pytorch`) and `.safetensors`, told apart by their
+/// content. Names come without the wrappers that training leaves around them: `state_dict`, `model` or `net` around the
+/// tensors, `module.` and `_orig_mod.` in front of each.
 ///
 /// A pickle is never executed: names that do not build tensors stay names. Before burn-store reads a pickle, a walk
 /// through its opcodes refuses names that run programs. Neither the pickle nor the archive around it may declare more
@@ -44,6 +42,9 @@ pub struct WeightsFile {
     tensors: BTreeMap<String, PackTensor>,
     /// The prefix of the names in the state dict, such as `state_dict.module.`.
     wrapper: String,
+    metadata: BTreeMap<String, String>,
+    /// Bytes of the file.
+    length: u64,
 }
 
 /// Name, shape and type of a tensor in a [`WeightsFile`].
@@ -57,13 +58,6 @@ pub struct Entry {
     pub dtype: DType,
 }
 
-/// The memory that a file may take, in multiples of its size.
-const MEMORY_FACTOR: u64 = 4;
-/// The memory that any file may take, in bytes. In small files the tables of tensors are larger than the tensors.
-const MEMORY_FLOOR: u64 = 4 << 20;
-/// Pickles of a legacy file: magic number, protocol, system, object, order of the storages.
-const LEGACY_PICKLES: usize = 5;
-
 impl WeightsFile {
     /// Opens a file and reads the table of its tensors.
     ///
@@ -73,27 +67,68 @@ impl WeightsFile {
     /// its size allows, or asks Python for something that tensors do not need.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
         let path = path.as_ref();
-        let format = match guess(path)? {
-            Guess::Known(format) => format,
-            Guess::BarePickle => {
-                check(path, check_bare_pickle)?;
-                return Err(unknown(path, "a pickle without tensors".to_string()));
+        let (mut file, length) = open(path)?;
+        let mut head = Vec::new();
+        let read = file.by_ref().take(HEAD).read_to_end(&mut head);
+        read.map_err(|source| WeightsError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let contents = match guess(path, &head)? {
+            Guess::BarePickle => return Err(bare_pickle(path)),
+            Guess::Known(Format::Safetensors) => {
+                let metadata = safetensors_file::check(path, head.as_slice().chain(file), length)?;
+                let tensors = safetensors_file::read(path, None)?;
+                (Format::Safetensors, tensors, metadata)
             }
+            Guess::Known(format) => (format, pytorch(path, format)?, BTreeMap::new()),
         };
-        let tensors = match format {
-            Format::PytorchZip => {
-                check(path, check_zip)?;
-                read_pytorch(path)?
-            }
-            Format::PytorchLegacy => {
-                check(path, check_legacy)?;
-                read_pytorch(path)?
-            }
-            Format::Safetensors => {
-                check(path, check_safetensors)?;
-                read_safetensors(path)?
-            }
-        };
+        Self::new(path, length, contents)
+    }
+
+    /// Opens a `.safetensors` file that is in memory, where there are no files; `name` stands for its path in errors.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open). Files of PyTorch are [`WeightsError::Unsupported`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use decoupled_seg_weights::WeightsFile;
+    ///
+    /// # let folder = decoupled_seg_fixtures::default_folder();
+    /// let bytes = std::fs::read(folder.join("interop_checkpoint.safetensors")).expect("readable");
+    /// let file = WeightsFile::from_bytes("dropped.safetensors", bytes)?;
+    /// assert!(file.entry("bot_fine.weight").is_some());
+    /// # Ok::<(), decoupled_seg_weights::WeightsError>(())
+    /// ```
+    pub fn from_bytes(name: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Self, WeightsError> {
+        let path = name.as_ref();
+        let length = bytes.len() as u64;
+        let head = &bytes[..bytes.len().min(HEAD as usize)];
+        if guess(path, head)? != Guess::Known(Format::Safetensors) {
+            return Err(WeightsError::Unsupported {
+                path: path.to_path_buf(),
+                reason: "a file of PyTorch, of which only files on disk are read; `decoupled-seg weights convert` makes \
+                         a .safetensors of it"
+                    .to_string(),
+            });
+        }
+        let metadata = safetensors_file::check(path, bytes.as_slice(), length)?;
+        let tensors = safetensors_file::read(path, Some(bytes))?;
+        Self::new(path, length, (Format::Safetensors, tensors, metadata))
+    }
+
+    fn new(
+        path: &Path,
+        length: u64,
+        (format, tensors, metadata): (
+            Format,
+            BTreeMap<String, PackTensor>,
+            BTreeMap<String, String>,
+        ),
+    ) -> Result<Self, WeightsError> {
         if tensors.is_empty() {
             return Err(unknown(path, format!("a {format} without a tensor")));
         }
@@ -102,6 +137,8 @@ impl WeightsFile {
             format,
             wrapper: prefix::wrapper(tensors.keys()),
             tensors,
+            metadata,
+            length,
         };
         file.check_sizes()?;
         Ok(file)
@@ -115,6 +152,17 @@ impl WeightsFile {
     /// How the file is laid out.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// A text that stands beside the tensors, as [`SaveOptions::with_metadata`](crate::SaveOptions::with_metadata) writes
+    /// it; only safetensors has such.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
+    /// All such texts.
+    pub(crate) fn texts(&self) -> &BTreeMap<String, String> {
+        &self.metadata
     }
 
     /// The tensors in the file, sorted by name.
@@ -173,25 +221,23 @@ impl WeightsFile {
 
     /// Checks declared sizes: a tensor may be a view that repeats a few bytes without end.
     fn check_sizes(&self) -> Result<(), WeightsError> {
-        let length = open(&self.path)?.1;
         let declared = self.tensors.values().fold(0_u64, |sum, tensor| {
             sum.saturating_add(tensor.byte_len() as u64)
         });
-        if declared > budget(length) {
+        if declared > budget(self.length) {
             return Err(WeightsError::TooLarge {
                 path: self.path.clone(),
                 what: "its tensors, which are views,".to_string(),
                 declared,
-                length,
+                length: self.length,
             });
         }
         Ok(())
     }
 }
 
-fn budget(length: u64) -> u64 {
-    length.saturating_mul(MEMORY_FACTOR).max(MEMORY_FLOOR)
-}
+/// Bytes that tell the format.
+const HEAD: u64 = 512;
 
 fn open(path: &Path) -> Result<(File, u64), WeightsError> {
     let read = || {
@@ -205,137 +251,24 @@ fn open(path: &Path) -> Result<(File, u64), WeightsError> {
     })
 }
 
-/// The finding of a check that does not know the file's path.
-enum Problem {
-    Zip(ZipProblem),
-    Pickle(PickleProblem),
+#[cfg(feature = "pytorch")]
+fn pytorch(path: &Path, format: Format) -> Result<BTreeMap<String, PackTensor>, WeightsError> {
+    crate::pytorch::read(path, format)
 }
 
-impl From<ZipProblem> for Problem {
-    fn from(problem: ZipProblem) -> Self {
-        Self::Zip(problem)
-    }
-}
-
-impl From<PickleProblem> for Problem {
-    fn from(problem: PickleProblem) -> Self {
-        Self::Pickle(problem)
-    }
-}
-
-impl From<std::io::Error> for Problem {
-    fn from(error: std::io::Error) -> Self {
-        Self::Zip(error.into())
-    }
-}
-
-fn check(
-    path: &Path,
-    look: impl FnOnce(File, u64) -> Result<(), Problem>,
-) -> Result<(), WeightsError> {
-    let (file, length) = open(path)?;
-    let path = path.to_path_buf();
-    look(file, length).map_err(|problem| match problem {
-        Problem::Zip(ZipProblem::Io(source)) | Problem::Pickle(PickleProblem::Io(source)) => {
-            WeightsError::Read { path, source }
-        }
-        Problem::Zip(ZipProblem::Damaged(reason))
-        | Problem::Pickle(PickleProblem::Damaged(reason)) => WeightsError::Damaged { path, reason },
-        Problem::Zip(ZipProblem::Unsupported(reason)) => WeightsError::Unsupported { path, reason },
-        Problem::Zip(ZipProblem::TooLarge { what, declared }) => WeightsError::TooLarge {
-            path,
-            what,
-            declared,
-            length,
-        },
-        Problem::Pickle(PickleProblem::Unsafe(global)) => {
-            WeightsError::UnsafePickle { path, global }
-        }
-        Problem::Pickle(PickleProblem::TooLarge(declared)) => WeightsError::TooLarge {
-            path,
-            what: "its pickle".to_string(),
-            declared,
-            length,
-        },
+#[cfg(not(feature = "pytorch"))]
+fn pytorch(path: &Path, format: Format) -> Result<BTreeMap<String, PackTensor>, WeightsError> {
+    Err(WeightsError::Unsupported {
+        path: path.to_path_buf(),
+        reason: format!("a {format}, and this program was built without the feature `pytorch`"),
     })
 }
 
-fn check_zip(mut file: File, length: u64) -> Result<(), Problem> {
-    let pickle = find_pickle(&mut file, length)?;
-    file.seek(SeekFrom::Start(pickle.start))?;
-    let mut reader = BufReader::new(file.take(pickle.length));
-    Ok(scan(&mut reader, budget(length))?)
-}
-
-fn check_legacy(file: File, length: u64) -> Result<(), Problem> {
-    let mut reader = BufReader::new(file);
-    for _ in 0..LEGACY_PICKLES {
-        scan(&mut reader, budget(length))?;
+/// Why a pickle that has no container around it is refused.
+fn bare_pickle(path: &Path) -> WeightsError {
+    #[cfg(feature = "pytorch")]
+    if let Err(error) = crate::pytorch::check_bare(path) {
+        return error;
     }
-    Ok(())
-}
-
-fn check_bare_pickle(file: File, length: u64) -> Result<(), Problem> {
-    Ok(scan(&mut BufReader::new(file), budget(length))?)
-}
-
-/// The table of a safetensors file is text, and takes several times its size once parsed.
-fn check_safetensors(mut file: File, length: u64) -> Result<(), Problem> {
-    let mut header = [0; 8];
-    file.read_exact(&mut header)?;
-    let header = u64::from_le_bytes(header);
-    if header > length - 8 {
-        return Err(ZipProblem::Damaged(format!(
-            "its header has {header} bytes, the file only {}",
-            length - 8
-        ))
-        .into());
-    }
-    let most = (length / 4).max(MEMORY_FLOOR / 4);
-    if header > most {
-        let what = "its header, most of the file,".to_string();
-        return Err(ZipProblem::TooLarge {
-            what,
-            declared: header.saturating_mul(MEMORY_FACTOR),
-        }
-        .into());
-    }
-    Ok(())
-}
-
-fn read_pytorch(path: &Path) -> Result<BTreeMap<String, PackTensor>, WeightsError> {
-    // Official names have gaps on purpose (`final.0`, `final.3`). By default burn-store would close the gaps.
-    let mut store = PytorchStore::from_file(path).map_indices_contiguous(false);
-    match store.get_all_tensors() {
-        Ok(tensors) => Ok(tensors.clone()),
-        Err(PytorchStoreError::Reader(error)) if ends_too_early(&error) => {
-            Err(WeightsError::Damaged {
-                path: path.to_path_buf(),
-                reason: "it ends too early; copy or download it again".to_string(),
-            })
-        }
-        Err(source) => Err(WeightsError::Pytorch {
-            path: path.to_path_buf(),
-            source,
-        }),
-    }
-}
-
-/// Whether the end of the file is among the causes of an error.
-fn ends_too_early(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| {
-        let io = error.downcast_ref::<std::io::Error>();
-        io.is_some_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof)
-    })
-}
-
-fn read_safetensors(path: &Path) -> Result<BTreeMap<String, PackTensor>, WeightsError> {
-    let mut store = SafetensorsStore::from_file(path);
-    match store.get_all_tensors() {
-        Ok(tensors) => Ok(tensors.clone()),
-        Err(source) => Err(WeightsError::Safetensors {
-            path: path.to_path_buf(),
-            source,
-        }),
-    }
+    unknown(path, "a pickle without tensors".to_string())
 }

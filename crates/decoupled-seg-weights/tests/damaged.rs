@@ -112,6 +112,21 @@ fn other_kinds_are_named() {
     }
 }
 
+/// What a page in a browser gets from its user.
+#[test]
+fn files_in_memory_are_checked_as_those_on_disk() {
+    let read = |name: &str| fs::read(default_folder().join(name)).expect("part of the repository");
+    let bytes = read("interop_checkpoint.safetensors");
+    for cut in [0, 7, 8, 100, bytes.len() - 1] {
+        let error = WeightsFile::from_bytes("net", bytes[..cut].to_vec()).expect_err("cut");
+        assert!(error.to_string().contains("`net`"), "{error}");
+    }
+    let error = WeightsFile::from_bytes("net.pth", read("interop_checkpoint.pth"));
+    let error = error.expect_err("of PyTorch").to_string();
+    assert!(error.contains("weights convert"), "{error}");
+    assert!(WeightsFile::from_bytes("net", bytes).is_ok());
+}
+
 #[test]
 fn missing_files_and_folders() {
     let folder = TempDir::new().expect("a temporary folder");

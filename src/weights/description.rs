@@ -1,0 +1,74 @@
+use serde::{Deserialize, Serialize};
+
+use super::{SaveOptions, WeightsFile};
+use crate::network::DecoupledSegNetConfig;
+
+/// What a program has to know to use the weights of a network: it stands as JSON beside the tensors of a `.safetensors`
+/// file, under [`KEY`](Self::KEY).
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::Device;
+/// use decoupled_seg::prelude::*;
+/// use decoupled_seg::weights::{NamedClass, NetworkDescription, WeightsFile};
+///
+/// let classes = ["road", "car"].map(|name| NamedClass { name: name.to_string(), color: [0, 0, 142] });
+/// let description = NetworkDescription {
+///     network: DecoupledSegNetConfig::tiny(2),
+///     classes: classes.to_vec(),
+///     mean: [0.5; 3],
+///     std: [0.5; 3],
+/// };
+/// # let path = std::env::temp_dir().join(format!("described-{}.safetensors", std::process::id()));
+/// let network = description.network.init(&Device::default());
+/// network.save_weights_with(&path, &description.options())?;
+///
+/// let file = WeightsFile::open(&path)?;
+/// let read = NetworkDescription::of(&file)?.expect("it was written");
+/// assert_eq!(read.classes, description.classes);
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NetworkDescription {
+    /// The network.
+    pub network: DecoupledSegNetConfig,
+    /// The classes, by index.
+    pub classes: Vec<NamedClass>,
+    /// Mean of red, green and blue that is taken off images, in `0..=1`.
+    pub mean: [f32; 3],
+    /// Standard deviation of red, green and blue by which images are divided.
+    pub std: [f32; 3],
+}
+
+/// A class, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedClass {
+    /// Its name.
+    pub name: String,
+    /// Its colour in pictures: red, green, blue.
+    pub color: [u8; 3],
+}
+
+impl NetworkDescription {
+    /// The name of the description in a file.
+    pub const KEY: &str = "decoupled_seg";
+
+    /// The description in a file; `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// The description is none of this version.
+    pub fn of(file: &WeightsFile) -> Result<Option<Self>, serde_json::Error> {
+        file.metadata(Self::KEY)
+            .map(serde_json::from_str)
+            .transpose()
+    }
+
+    /// Writes the description beside the tensors.
+    pub fn options(&self) -> SaveOptions {
+        let text = serde_json::to_string(self).expect("a description is plain data");
+        SaveOptions::default().with_metadata(Self::KEY, text)
+    }
+}
