@@ -17,8 +17,8 @@ use crate::network::DecoupledSegNetConfig;
 /// let description = NetworkDescription {
 ///     network: DecoupledSegNetConfig::tiny(2),
 ///     classes: classes.to_vec(),
-///     mean: [0.5; 3],
-///     std: [0.5; 3],
+///     mean: vec![0.5; 3],
+///     std: vec![0.5; 3],
 /// };
 /// # let path = std::env::temp_dir().join(format!("described-{}.safetensors", std::process::id()));
 /// let network = description.network.init(&Device::default());
@@ -36,10 +36,10 @@ pub struct NetworkDescription {
     pub network: DecoupledSegNetConfig,
     /// The classes, by index.
     pub classes: Vec<NamedClass>,
-    /// Mean of red, green and blue that is taken off images, in `0..=1`.
-    pub mean: [f32; 3],
-    /// Standard deviation of red, green and blue by which images are divided.
-    pub std: [f32; 3],
+    /// Mean of each channel (red, green, blue) that is taken off images, in `0..=1`.
+    pub mean: Vec<f32>,
+    /// Standard deviation of each channel by which images are divided.
+    pub std: Vec<f32>,
 }
 
 /// A class, for people.

@@ -62,8 +62,8 @@ pub(crate) fn run(project: &Project, args: &ExportArgs) -> Result<(), CliError> 
                 color,
             })
             .collect(),
-        mean: state.recipe.normalization.mean,
-        std: state.recipe.normalization.std,
+        mean: state.recipe.normalization.mean.clone(),
+        std: state.recipe.normalization.std.clone(),
     };
     let options = match args.half {
         true => description.options().with_dtype(FloatDType::F16),

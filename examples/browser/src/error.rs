@@ -31,6 +31,17 @@ pub enum BrowserError {
         /// Classes that the network predicts.
         predicted: usize,
     },
+    /// The network reads other pictures than a browser has.
+    #[error(
+        "the network in `{name}` reads images of {channels} channels; this page has red, green and blue: drop the weights \
+         of a network of three channels"
+    )]
+    Channels {
+        /// The file.
+        name: String,
+        /// Channels that the network reads.
+        channels: usize,
+    },
     /// The file has no description, and its tensors are of none of the networks that have a name.
     #[error(
         "`{name}` holds weights, such as `{tensor}`, but of no network that is known here; drop a file that \

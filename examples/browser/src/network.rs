@@ -70,6 +70,14 @@ impl Network {
                 predicted,
             });
         }
+        let channels = description.network.backbone.image_channels();
+        let [mean, std] = [&description.mean, &description.std].map(Vec::len);
+        if [channels, mean, std] != [3; 3] {
+            return Err(BrowserError::Channels {
+                name: name.to_string(),
+                channels,
+            });
+        }
         let device = Device::flex();
         let mut model = description.network.init(&device);
         let keys = description.network.official_keys();
@@ -101,8 +109,8 @@ impl Network {
                 let description = NetworkDescription {
                     network,
                     classes: numbered(num_classes),
-                    mean: normalization.mean,
-                    std: normalization.std,
+                    mean: normalization.mean.clone(),
+                    std: normalization.std.clone(),
                 };
                 let source = Source::Guess(preset.title);
                 // Networks of other widths have the same names.
@@ -154,7 +162,7 @@ impl Network {
         if size.height < least || size.width < least {
             return Err(BrowserError::TooSmall { size, least });
         }
-        let NetworkDescription { mean, std, .. } = self.description;
+        let NetworkDescription { mean, std, .. } = self.description.clone();
         let values = Normalization { mean, std }.apply(image);
         let shape = [1, 3, size.height, size.width];
         let images = Tensor::from_data(TensorData::new(values, shape), &self.device);
