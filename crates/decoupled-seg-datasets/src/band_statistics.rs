@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{BandImage, DatasetError, SegmentationDataset};
+use crate::BandImage;
 
 /// Mean and standard deviation of each band, in `0..=1` of the range of 16 bits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,28 +61,6 @@ impl BandStatistics {
         });
         let (mean, std) = both.unzip();
         Self { mean, std, pixels }
-    }
-
-    /// Of all images of a data set of bands; `None` of one of RGB images.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of an image that cannot be read.
-    pub fn of_dataset<D: SegmentationDataset + ?Sized>(
-        dataset: &D,
-    ) -> Result<Option<Self>, DatasetError> {
-        let mut all: Option<Self> = None;
-        for index in 0..dataset.len() {
-            let Some(image) = dataset.get(index)?.bands else {
-                return Ok(None);
-            };
-            let statistics = Self::of_image(&image);
-            all = Some(match all {
-                Some(all) => all.and(&statistics),
-                None => statistics,
-            });
-        }
-        Ok(all)
     }
 }
 

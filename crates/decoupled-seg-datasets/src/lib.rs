@@ -18,6 +18,7 @@
 pub mod augment;
 mod band_statistics;
 mod bands;
+mod bands_of_dataset;
 pub mod check;
 mod class_frequencies;
 mod class_table;
