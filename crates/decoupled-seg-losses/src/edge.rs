@@ -116,8 +116,8 @@ impl EdgeLoss {
         edge_entropy(
             score,
             plain(edge_labels),
-            self.config.balance,
-            self.config.reduction,
+            self.config.balance == EdgeBalance::Balanced,
+            self.config.reduction == EdgeReduction::MeanOverAll,
         )
     }
 }

@@ -1,29 +1,28 @@
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Int, Tensor};
 
-use crate::{EdgeBalance, EdgeReduction};
-
 /// Binary cross entropy of edge scores, weighed and averaged: see [`EdgeLoss`](crate::EdgeLoss) for the formula.
 ///
-/// `labels` is 1 for an edge, 0 for none; any other value is ignored.
+/// `labels` is 1 for an edge, 0 for none; any other value is ignored. `balanced`: edges count by the share of the others, and the
+/// other way round. `over_all`: the sum is divided by the number of all pixels, not of those that have a label.
 pub(crate) fn edge_entropy(
     score: Tensor<3>,
     labels: Tensor<3, Int>,
-    balance: EdgeBalance,
-    reduction: EdgeReduction,
+    balanced: bool,
+    over_all: bool,
 ) -> Tensor<1> {
     #[cfg(feature = "flex")]
     if super::flex::serves(&score.device()) {
-        return super::flex::edge_entropy(score, labels, balance, reduction);
+        return super::flex::edge_entropy(score, labels, balanced, over_all);
     }
-    edge_entropy_composed(score, labels, balance, reduction)
+    edge_entropy_composed(score, labels, balanced, over_all)
 }
 
 fn edge_entropy_composed(
     score: Tensor<3>,
     labels: Tensor<3, Int>,
-    balance: EdgeBalance,
-    reduction: EdgeReduction,
+    balanced: bool,
+    over_all: bool,
 ) -> Tensor<1> {
     let edge = labels.clone().equal_elem(1);
     let other = labels.equal_elem(0);
@@ -37,7 +36,7 @@ fn edge_entropy_composed(
     let mut losses = log_sigmoid(score * turned.clone())
         .neg()
         .mask_fill(ignored, 0.0);
-    if balance == EdgeBalance::Balanced {
+    if balanced {
         let share = |count: Tensor<1, Int>| (count.float() / labelled.clone()).reshape([1, 1, 1]);
         let weight_of_edges = share(others).expand(turned.dims());
         let weights = share(edges)
@@ -45,9 +44,9 @@ fn edge_entropy_composed(
             .mask_where(edge, weight_of_edges);
         losses = losses * weights;
     }
-    match reduction {
-        EdgeReduction::MeanOverLabelled => losses.sum() / labelled,
-        EdgeReduction::MeanOverAll => losses.mean(),
+    match over_all {
+        true => losses.mean(),
+        false => losses.sum() / labelled,
     }
 }
 
@@ -61,9 +60,8 @@ mod tests {
     /// The path in use on this device against the composed one, value and gradient.
     #[rstest]
     fn the_path_in_use_is_the_composed_one(
-        #[values(EdgeBalance::Balanced, EdgeBalance::Uniform)] balance: EdgeBalance,
-        #[values(EdgeReduction::MeanOverLabelled, EdgeReduction::MeanOverAll)]
-        reduction: EdgeReduction,
+        #[values(true, false)] balanced: bool,
+        #[values(true, false)] over_all: bool,
         #[values([0, 1, 255], [0, 0, 255], [1, 1, 1], [255, 7, -1])] labels: [i32; 3],
     ) {
         let device = Device::default().autodiff();
@@ -77,7 +75,7 @@ mod tests {
         let scores = Tensor::<3>::from_data(TensorData::new(scores, shape), &device);
         let run = |entropy: fn(_, _, _, _) -> Tensor<1>| {
             let leaf = scores.clone().require_grad();
-            let loss = entropy(leaf.clone(), labels.clone(), balance, reduction);
+            let loss = entropy(leaf.clone(), labels.clone(), balanced, over_all);
             let gradients = (loss.clone() * 3.0).backward();
             let gradient = leaf.grad(&gradients).expect("a gradient");
             let gradient: Vec<f32> = gradient.try_into_vec_as().expect("floats");

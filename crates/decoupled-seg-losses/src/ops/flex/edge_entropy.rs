@@ -10,20 +10,19 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::entropy_kernel::{self, Weights};
 use super::{floats, ints, plain_ints};
-use crate::{EdgeBalance, EdgeReduction};
 
 /// [`edge_entropy`](crate::ops::edge_entropy) on the host.
 pub(in crate::ops) fn edge_entropy(
     score: Tensor<3>,
     labels: Tensor<3, Int>,
-    balance: EdgeBalance,
-    reduction: EdgeReduction,
+    balanced: bool,
+    over_all: bool,
 ) -> Tensor<1> {
     Tensor::from_dispatch(Dispatch::edge_entropy(
         score.into_dispatch(),
         labels.into_dispatch(),
-        balance == EdgeBalance::Balanced,
-        reduction == EdgeReduction::MeanOverAll,
+        balanced,
+        over_all,
     ))
 }
 
