@@ -327,10 +327,10 @@ mod tests {
             let add = |options: SaveOptions, (key, text)| options.with_metadata(key, text);
             texts.into_iter().fold(SaveOptions::default(), add)
         };
+        let module = linear(1.0);
         let write = |name, turned| {
             let path = path(name);
-            save_with(&linear(1.0), &KeyMap::new(), &[], &path, &options(turned))
-                .expect("writable");
+            save_with(&module, &KeyMap::new(), &[], &path, &options(turned)).expect("writable");
             fs::read(path).expect("just written")
         };
         assert!(write("a.safetensors", false) == write("b.safetensors", true));
