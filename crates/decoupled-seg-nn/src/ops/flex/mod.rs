@@ -10,6 +10,7 @@ mod pool;
 mod resize;
 mod simd;
 mod taps;
+mod target;
 mod transpose;
 mod warp;
 

@@ -14,6 +14,7 @@ use self::channel::{Backward, Forward, Statistics};
 use super::super::conv2d::finish;
 use super::super::norm::{NormBackend, NormGradients};
 use super::memory::written;
+use super::target::Target;
 use super::{Primitive, tensor};
 
 impl NormBackend for Flex {
@@ -80,39 +81,6 @@ impl Planes {
             let start = (image * self.channels + channel) * self.plane;
             start..start + self.plane
         })
-    }
-}
-
-/// A tensor that is written, for threads that write different channels of it.
-#[derive(Clone, Copy)]
-struct Target(*mut f32);
-
-// SAFETY: every task touches the planes of its own channel, which no other task does.
-unsafe impl Send for Target {}
-// SAFETY: as above.
-unsafe impl Sync for Target {}
-
-impl Target {
-    fn of(numbers: &mut [MaybeUninit<f32>]) -> Self {
-        Self(numbers.as_mut_ptr().cast())
-    }
-
-    /// # Safety
-    ///
-    /// The tensor has a number at `place`.
-    unsafe fn at(&self, place: usize) -> *mut f32 {
-        // SAFETY: as the caller vouches.
-        unsafe { self.0.add(place) }
-    }
-
-    /// # Safety
-    ///
-    /// The tensor has `range`, nobody else touches it meanwhile, and what is read was written before.
-    // Threads share the pointer, and each takes another range of it.
-    #[allow(clippy::mut_from_ref)]
-    unsafe fn part(&self, range: std::ops::Range<usize>) -> &mut [MaybeUninit<f32>] {
-        // SAFETY: as the caller vouches.
-        unsafe { std::slice::from_raw_parts_mut(self.0.add(range.start).cast(), range.len()) }
     }
 }
 
@@ -260,7 +228,7 @@ impl NormGradients for Flex {
         };
         let fresh = |write: &mut dyn FnMut(Target)| {
             // SAFETY: the parts of all channels together are the whole tensor.
-            unsafe { written(planes.len(), |numbers| write(Target::of(numbers))) }
+            unsafe { written::<f32>(planes.len(), |numbers| write(Target::of(numbers))) }
         };
         let (x_grad, addend_grad) = match (own, masked) {
             // The gradient's memory takes what the ReLU lets through, or else the gradient of the input.

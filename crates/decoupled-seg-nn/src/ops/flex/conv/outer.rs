@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use super::super::memory::written;
 use super::super::number::Real;
+use super::super::target::Target;
 use super::geometry::Conv;
 use super::scratch::with_scratch;
 use super::tile::{Isa, OUTER_COLUMNS, Outer, OuterRun};
@@ -101,7 +102,7 @@ impl<'a> Plan<'a> {
     /// Writes all of `target`.
     pub(super) fn run(&self, input: &[f32], grad: &[f32], target: &mut [MaybeUninit<f32>]) {
         let run = |target: &mut [MaybeUninit<f32>]| {
-            let target = Target(target.as_mut_ptr().cast());
+            let target = Target::of(target);
             let tasks = self.chunks * self.conv.groups * self.panels * self.blocks;
             (0..tasks)
                 .into_par_iter()
@@ -394,25 +395,6 @@ struct Other<'a> {
     count: usize,
     /// From one point to the next.
     step: usize,
-}
-
-/// The gradient, for threads that write different parts of it.
-#[derive(Clone, Copy)]
-struct Target(*mut f32);
-
-// SAFETY: every task writes the weights of its own chunk, group, panel and block, and reads none.
-unsafe impl Send for Target {}
-// SAFETY: as above.
-unsafe impl Sync for Target {}
-
-impl Target {
-    /// # Safety
-    ///
-    /// The target has a number at `place`.
-    unsafe fn at(self, place: usize) -> *mut f32 {
-        // SAFETY: as the caller vouches.
-        unsafe { self.0.add(place) }
-    }
 }
 
 /// Adds a run, to the last one if it goes on where that ends.

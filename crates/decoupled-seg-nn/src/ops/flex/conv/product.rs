@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
+use super::super::target::Target;
 use super::geometry::Lattice;
 use super::patch::{Block, Layout, Run, runs};
 use super::scratch::with_scratch;
@@ -32,25 +33,6 @@ pub(in super::super) struct Finish<'a> {
     pub(in super::super) addend: Option<&'a [f32]>,
     /// Whether negative results become zero.
     pub(in super::super) relu: bool,
-}
-
-/// The target, for threads that write different parts of it.
-#[derive(Clone, Copy)]
-struct Target(*mut f32);
-
-// SAFETY: every task writes the points of its own block, image and outputs, which no other task has, and reads none.
-unsafe impl Send for Target {}
-// SAFETY: as above.
-unsafe impl Sync for Target {}
-
-impl Target {
-    /// # Safety
-    ///
-    /// The target has a number at `place`.
-    unsafe fn at(self, place: usize) -> *mut f32 {
-        // SAFETY: as the caller vouches.
-        unsafe { self.0.add(place) }
-    }
 }
 
 /// A run of a block and the taps that see more than padding there.
@@ -84,7 +66,7 @@ pub(super) fn calculate(
     let split = Split::new(lattice, isa.panel(), depth);
     let packed = Packed::new(lattice, split, weights, strides, finish.scale);
     let job = Job::new(isa, lattice, split, &packed, finish, source);
-    job.run(Target(target.as_mut_ptr().cast()));
+    job.run(Target::of(target));
 }
 
 struct Job<'a> {

@@ -17,6 +17,7 @@ mod grid;
 mod pixels;
 mod points;
 mod product;
+mod transpose;
 mod weights;
 
 use std::mem::MaybeUninit;
@@ -25,6 +26,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::super::memory::written;
+use super::super::target::Target;
 use super::geometry::Conv;
 use super::product::Finish;
 use super::scratch::{Line, with_scratch};
@@ -93,7 +95,7 @@ pub(super) fn calculate(
         weights,
         finish,
         channel_blocks,
-        target: Target(target.as_mut_ptr().cast()),
+        target: Target::of(target),
     };
     for block in 0..blocks {
         let rows = share(rows, blocks, block);
@@ -125,25 +127,6 @@ struct Job<'a> {
     target: Target,
 }
 
-/// Numbers that threads write different parts of.
-#[derive(Clone, Copy)]
-struct Target(*mut f32);
-
-// SAFETY: every task writes places that no other task has, and reads none.
-unsafe impl Send for Target {}
-// SAFETY: as above.
-unsafe impl Sync for Target {}
-
-impl Target {
-    /// # Safety
-    ///
-    /// There is a number at `place`.
-    unsafe fn at(self, place: usize) -> *mut f32 {
-        // SAFETY: as the caller vouches.
-        unsafe { self.0.add(place) }
-    }
-}
-
 /// Transformed pixels of a block of tiles.
 struct Tiles {
     lines: Vec<Line>,
@@ -166,7 +149,7 @@ impl Job<'_> {
         let wanted = (TASKS * rayon::current_num_threads()).div_ceil(channels);
         let bands = self.grid.bands(rows, wanted);
         let write = |lines: &mut [MaybeUninit<Line>]| {
-            let target = Target(lines.as_mut_ptr().cast());
+            let target = Target::of(lines);
             let tasks = bands.len() * channels;
             (0..tasks).into_par_iter().for_each(|task| {
                 let (band, channel) = (&bands[task / channels], task % channels);

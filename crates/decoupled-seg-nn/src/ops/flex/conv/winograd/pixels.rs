@@ -1,15 +1,12 @@
 //! Transformed pixels: `[group of tiles][number][sixteen channels][tile][channel]`.
 
-use super::super::super::number::Real;
 use super::super::geometry::Conv;
 use super::super::tile::Work;
 use super::super::vector::Vector;
 use super::arithmetic::{self, NUMBERS, OfPixels, PIXELS, POINTS};
 use super::grid::{Band, Chunk, Grid};
+use super::transpose::transpose;
 use super::{LANES, Target};
-
-/// Rows and columns that are transposed at a time.
-const SIDE: usize = 8;
 
 /// Numbers in the rows of pixels of sixteen channels that a row of tiles reads.
 pub(super) fn scratch_len(grid: &Grid) -> usize {
@@ -118,24 +115,5 @@ fn fill(
     let plane = height * width;
     let start = (image * conv.in_channels + first) * plane + y * width;
     let rows = &source[start..start + (count - 1) * plane + width];
-    let whole = width / SIDE * SIDE;
-    for lane in (0..count).step_by(SIDE) {
-        let few = SIDE.min(count - lane);
-        for x in (0..whole).step_by(SIDE) {
-            let mut tile = [[0.0; SIDE]; SIDE];
-            for (row, tile) in tile.iter_mut().enumerate().take(few) {
-                let row = &rows[(lane + row) * plane + x..];
-                *tile = *row.first_chunk().expect("eight pixels are left");
-            }
-            let tile = f32::transpose(tile);
-            for (pixel, numbers) in line[x..x + SIDE].iter_mut().zip(tile) {
-                pixel[lane..lane + SIDE].copy_from_slice(&numbers);
-            }
-        }
-    }
-    for (x, pixel) in line.iter_mut().enumerate().skip(whole) {
-        for (lane, number) in pixel.iter_mut().enumerate().take(count) {
-            *number = rows[lane * plane + x];
-        }
-    }
+    transpose(rows, plane, count, width, line);
 }

@@ -9,10 +9,8 @@ use super::super::tile::Work;
 use super::super::vector::Vector;
 use super::arithmetic::{self, NUMBERS, OfPoints, PIXELS, POINTS};
 use super::grid::{Chunk, Grid};
+use super::transpose::SIDE;
 use super::{LANES, Target};
-
-/// Rows and columns that are transposed at a time.
-const SIDE: usize = 8;
 
 /// Numbers in the rows of points that a row of tiles gives, for `width` outputs.
 pub(super) fn scratch_len(grid: &Grid, width: usize) -> usize {
@@ -119,7 +117,10 @@ fn lanes_of(
 ///
 /// `target` is an output of `conv`, and nobody else touches row `y` of these planes.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a struct of them would be built for every row"
+)]
 unsafe fn store(
     conv: &Conv,
     finish: Finish<'_>,

@@ -2,17 +2,15 @@
 
 use std::ops::Range;
 
-use super::super::super::number::Real;
 use super::super::geometry::Conv;
 use super::super::tile::Work;
 use super::super::vector::Vector;
 use super::LANES;
 use super::arithmetic::{self, NUMBERS, OfWeights, PIXELS};
+use super::transpose::transpose;
 
 /// Weights of a kernel.
 const TAPS: usize = 9;
-/// Rows and columns that are transposed at a time.
-const SIDE: usize = 8;
 /// Channels that are transposed at a time.
 const CHANNELS: usize = 8;
 
@@ -80,37 +78,6 @@ impl Work for Weights<'_> {
                     }
                 }
             }
-        }
-    }
-}
-
-/// `target[column][row]` becomes `source[row * step + column]`.
-#[inline(always)]
-fn transpose(
-    source: &[f32],
-    step: usize,
-    rows: usize,
-    columns: usize,
-    target: &mut [[f32; LANES]],
-) {
-    let whole = columns / SIDE * SIDE;
-    for row in (0..rows).step_by(SIDE) {
-        let few = SIDE.min(rows - row);
-        for column in (0..whole).step_by(SIDE) {
-            let mut tile = [[0.0; SIDE]; SIDE];
-            for (index, tile) in tile.iter_mut().enumerate().take(few) {
-                let from = &source[(row + index) * step + column..];
-                *tile = *from.first_chunk().expect("eight weights are left");
-            }
-            let tile = f32::transpose(tile);
-            for (target, numbers) in target[column..column + SIDE].iter_mut().zip(tile) {
-                target[row..row + SIDE].copy_from_slice(&numbers);
-            }
-        }
-    }
-    for (column, target) in target.iter_mut().enumerate().take(columns).skip(whole) {
-        for (row, number) in target.iter_mut().enumerate().take(rows) {
-            *number = source[row * step + column];
         }
     }
 }
