@@ -66,6 +66,28 @@ pub(super) struct Window {
     pub size: Size,
 }
 
+/// The taps of the rows and of the columns of a window; `None` of an empty one.
+fn taps(source: Size, scaled: Size, window: Window, filter: ResizeFilter) -> Option<[Taps; 2]> {
+    let Window { origin, size } = window;
+    assert!(
+        source.pixels() > 0 && scaled.pixels() > 0,
+        "an image has pixels, got {source} to {scaled} (height x width)"
+    );
+    assert!(
+        origin.y + size.height <= scaled.height && origin.x + size.width <= scaled.width,
+        "the window lies inside"
+    );
+    if size.pixels() == 0 {
+        return None;
+    }
+    let columns = origin.x..origin.x + size.width;
+    let rows = origin.y..origin.y + size.height;
+    Some([
+        Taps::new(source.height, scaled.height, rows, filter),
+        Taps::new(source.width, scaled.width, columns, filter),
+    ])
+}
+
 /// Resizes an image to `scaled`, but computes and writes only a window of the result.
 pub(super) fn resize_window(
     image: &RgbImage,
@@ -76,21 +98,9 @@ pub(super) fn resize_window(
 ) {
     let Window { origin, size } = window;
     let source = Size::new(image.height() as usize, image.width() as usize);
-    assert!(
-        source.pixels() > 0 && scaled.pixels() > 0,
-        "an image has pixels, got {source} to {scaled} (height x width)"
-    );
-    assert!(
-        origin.y + size.height <= scaled.height && origin.x + size.width <= scaled.width,
-        "the window lies inside"
-    );
-    if size.pixels() == 0 {
+    let Some([rows, columns]) = taps(source, scaled, window, filter) else {
         return;
-    }
-    let columns = origin.x..origin.x + size.width;
-    let columns = Taps::new(source.width, scaled.width, columns, filter);
-    let rows = origin.y..origin.y + size.height;
-    let rows = Taps::new(source.height, scaled.height, rows, filter);
+    };
     let needed = rows.sources();
     let stride = 3 * size.width;
 
@@ -129,25 +139,12 @@ pub(super) fn resize_bands_window(
     filter: ResizeFilter,
     out: &mut [u16],
 ) {
-    let Window { origin, size } = window;
     let (source, bands) = (image.size(), image.bands());
-    assert!(
-        source.pixels() > 0 && scaled.pixels() > 0,
-        "an image has pixels, got {source} to {scaled} (height x width)"
-    );
-    assert!(
-        origin.y + size.height <= scaled.height && origin.x + size.width <= scaled.width,
-        "the window lies inside"
-    );
-    if size.pixels() == 0 {
+    let Some([rows, columns]) = taps(source, scaled, window, filter) else {
         return;
-    }
-    let columns = origin.x..origin.x + size.width;
-    let columns = Taps::new(source.width, scaled.width, columns, filter);
-    let rows = origin.y..origin.y + size.height;
-    let rows = Taps::new(source.height, scaled.height, rows, filter);
+    };
     let needed = rows.sources();
-    let stride = bands * size.width;
+    let stride = bands * window.size.width;
     let rounded = |sum: i64| (sum >> PRECISION).clamp(0, i64::from(u16::MAX)) as u16;
 
     let mut narrow = vec![0; stride * needed.len()];
