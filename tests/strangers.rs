@@ -150,7 +150,7 @@ fn every_kind_is_driven() {
     assert_eq!(names, expected);
 }
 
-/// Whole files to begin with, for `fuzz/`.
+/// Whole files to begin with, for `fuzz/`. It checks nothing: `fuzz/README.md` says when to run it.
 #[test]
 #[ignore = "writes into fuzz/corpus"]
 fn write_seeds() {

@@ -238,11 +238,11 @@ mod tests {
     fn noise_is_gumbel() {
         let device = Device::default();
         let noise = gumbel(&Tensor::zeros([1, 10, 100, 100], &device));
-        // Mean 0.5772, variance pi^2 / 6; 100 000 draws are within 0.02 of both at five standard errors.
+        // Mean 0.5772, variance pi^2 / 6; five standard errors of 100 000 draws are 0.0203 and 0.0544.
         let mean: f32 = noise.clone().mean().into_scalar();
         assert!((mean - 0.577_2).abs() < 0.021, "{mean}");
         let variance: f32 = (noise - mean).powi_scalar(2).mean().into_scalar();
-        assert!((variance - 1.644_9).abs() < 0.06, "{variance}");
+        assert!((variance - 1.644_9).abs() < 0.055, "{variance}");
     }
 
     #[test]

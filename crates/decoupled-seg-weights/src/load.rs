@@ -21,7 +21,8 @@ pub enum LoadPolicy {
     /// [`FittedImage`].
     Complete,
     /// Takes the tensors that fit, and reports the rest. For a new set of classes, for a decoupled network from a plain
-    /// one, or for a backbone from a classifier's file. A weight that reads the image is fitted to other channels. A file without a single tensor that fits is still an error.
+    /// one, or for a backbone from a classifier's file. A weight that reads the image is fitted to other channels. A file
+    /// without a single tensor that fits is still an error.
     Partial,
 }
 
