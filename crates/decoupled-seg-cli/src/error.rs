@@ -102,7 +102,8 @@ pub enum CliError {
     NoSize,
     /// The program cannot run ONNX files.
     #[error(
-        "the file is written, but this program was built without a runtime for ONNX to check it: build it with          `--features rten`"
+        "the file is written, but this program was built without a runtime for ONNX to check it: build it with \
+         `--features rten`"
     )]
     NoRuntime,
     /// The exported file says something else than the network.
