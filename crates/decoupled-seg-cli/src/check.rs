@@ -25,11 +25,12 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
     // Reading all images takes minutes. Whoever has to rename files need not wait for it.
     for (split, opened) in &splits {
         if let (Some(first), true) = (opened.problems.first(), opened.dataset.is_some()) {
-            let count = opened.problems.len();
-            let name = split.as_str();
-            eprintln!(
-                "{name}: {count} problems with the files, such as {first}; reading the others"
-            );
+            let (name, more) = (split.as_str(), opened.problems.len() - 1);
+            let more = match more {
+                0 => String::new(),
+                more => format!(" ({more} more like it)"),
+            };
+            eprintln!("{name}: {first}{more}; reading the others");
         }
     }
     let counter = Progress::Auto.count("images read", images);

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use decoupled_seg_types::{FileKind, Size};
 
@@ -14,7 +14,7 @@ use crate::{JpegDamage, MaskFormat};
 #[non_exhaustive]
 pub enum DatasetError {
     /// A folder of the layout does not exist.
-    #[error("`{path}`: no such folder; looked for {looked_for}")]
+    #[error("`{path}`: no such folder; looked for {looked_for}{}", home(.path))]
     MissingFolder {
         /// The folder.
         path: PathBuf,
@@ -80,8 +80,36 @@ pub enum DatasetError {
         images: usize,
         /// The expected ending of label names.
         suffix: String,
-        /// A file with the name of an image and another ending, if there is one.
+        /// A file of the folder, if there is one; rather one with the name of an image and another ending.
         there: Option<PathBuf>,
+    },
+    /// No label is named as an image.
+    #[error(
+        "`{folder}`: none of {labels} labels is named as one of {images} images: there is `{label}`, expected such as `{looked_for}`; rename them, say how they end (`label_suffix`), or write a list of images and labels"
+    )]
+    OtherNames {
+        /// The folder of the labels.
+        folder: PathBuf,
+        /// Number of labels.
+        labels: usize,
+        /// Number of images.
+        images: usize,
+        /// Name of a label.
+        label: String,
+        /// The name that the label of an image would have.
+        looked_for: String,
+    },
+    /// One folder is given for images and labels, and all that it holds ends as labels do.
+    #[error(
+        "`{folder}`: all {labels} files end in `{suffix}` as labels do, and no image is beside them; name another folder, or say how the names of labels end: `label_suffix = \"_mask.png\"`"
+    )]
+    OnlyLabels {
+        /// The folder.
+        folder: PathBuf,
+        /// Number of files.
+        labels: usize,
+        /// The ending of label names.
+        suffix: String,
     },
     /// A split for training or validation has no labels.
     #[error(
@@ -327,7 +355,7 @@ pub enum DatasetError {
         path: PathBuf,
     },
     /// A description is not the expected TOML.
-    #[error("`{path}`: {source}")]
+    #[error("`{path}`: {source}{}", toml_hint(.path, .source))]
     Toml {
         /// The file.
         path: PathBuf,
@@ -445,10 +473,12 @@ pub enum ListProblem {
         folder: PathBuf,
     },
     /// The image does not exist.
-    #[error("no such image: `{path}`")]
+    #[error("no such image: `{path}`{}", instead(.there))]
     NoImage {
         /// Where it was looked for.
         path: PathBuf,
+        /// A file whose name differs in capitals only, if there is one.
+        there: Option<PathBuf>,
     },
     /// Only some lines have labels.
     #[error("lines with and without label in one list; give each image its label, or none")]
@@ -494,6 +524,27 @@ fn first_few(problems: &[DatasetError]) -> String {
     match problems.len().saturating_sub(SHOWN) {
         0 => format!("{} problems: {shown}", problems.len()),
         rest => format!("{} problems: {shown}; and {rest} more", problems.len()),
+    }
+}
+
+/// What to do about a path that a shell would have completed.
+fn home(path: &Path) -> &'static str {
+    let is_tilde = |part: std::path::Component<'_>| part.as_os_str() == "~";
+    match path.components().any(is_tilde) {
+        true => "; `~` stands for nothing here, write the whole path",
+        false => "",
+    }
+}
+
+/// What to do about a description that is no TOML.
+fn toml_hint(path: &Path, source: &toml::de::Error) -> &'static str {
+    let ending = path.extension().and_then(|it| it.to_str()).unwrap_or("");
+    if ["yaml", "yml", "json"].contains(&ending.to_lowercase().as_str()) {
+        "\nexpected a `dataset.toml`, see the chapter on your own data"
+    } else if source.message().contains("escape") {
+        "\nwrite paths with `/`, or in 'single quotes'"
+    } else {
+        ""
     }
 }
 

@@ -308,7 +308,7 @@ fn all_mistakes_are_listed() {
         "empty file",
         "same picture: train/0006R0_f01080 and val/0016E5_07959",
         "same picture: val/0016E5_07961 and val/0016E5_07963",
-        "7 problems, 1 pictures in two splits",
+        "7 problems, 1 picture in two splits",
         "masks: 8-bit RGB (1), 8-bit grey (3), 8-bit palette (1)",
     ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");

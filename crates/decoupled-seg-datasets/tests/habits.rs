@@ -96,7 +96,7 @@ fn splits_without_labels() {
     let root = written(&format!("{CLASSES}{unlabelled}"), &halves(1));
     assert_told(
         &report(root.path()),
-        &["train: the train images have no labels", "1 problems"],
+        &["train: the train images have no labels", "1 problem"],
     );
     let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
     let error = unseen_classes(&train, Split::Train).expect_err("nothing to learn from");
@@ -203,7 +203,7 @@ fn the_report_says_only_what_was_read_and_once() {
     // A typing error in the description concerns all three splits.
     let root = written(&format!("ignore = [255]\n{CLASSES}{FOLDERS}"), &halves(1));
     let report_ = report(root.path());
-    assert_told(&report_, &["1 problems"]);
+    assert_told(&report_, &["1 problem"]);
     assert_eq!(
         report_.to_string().matches("unknown field").count(),
         1,
@@ -449,7 +449,7 @@ fn photos_that_are_no_files() {
     let photo = root.path().join("images/train/p00.png");
     fs::remove_file(&photo).expect("there");
     fs::rename(&pipe, &photo).expect("on one disk");
-    assert_told(&report(root.path()), &["p00.png` is a pipe", "1 problems"]);
+    assert_told(&report(root.path()), &["p00.png` is a pipe", "1 problem"]);
 }
 
 /// Somebody tidies up, or a cable comes loose, between two epochs.
@@ -483,4 +483,172 @@ fn files_that_change_during_a_training_are_named() {
         let told = told.as_deref().unwrap_or_default();
         assert!(told.contains(part), "no `{part}` in `{told}`");
     }
+}
+
+/// Gives the three training files of a folder other names.
+fn rename_all(root: &Path, folder: &str, to: impl Fn(usize) -> String) {
+    for number in 0..3 {
+        let from = root.join(format!("{folder}/p{number:02}.png"));
+        fs::rename(from, root.join(folder).join(to(number))).expect("there");
+    }
+}
+
+/// Masks of retinas come as `21_manual1.gif` (lseventeen/FR-UNet#17).
+#[test]
+fn labels_of_another_name_and_format_are_shown() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    rename_all(root.path(), "masks/train", |n| {
+        format!("p{n:02}_manual1.gif")
+    });
+    assert_told(
+        &report(root.path()),
+        &[
+            "no labels of 3 images",
+            "there is `",
+            "p00_manual1.gif`",
+            "1 problem",
+        ],
+    );
+}
+
+/// `mask_1.png` for `img_1.png`: paired by their order elsewhere, which goes wrong in silence when one is missing.
+#[test]
+fn labels_with_names_of_their_own_are_told_once() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    rename_all(root.path(), "masks/train", |n| format!("mask_p{n:02}.png"));
+    let told = [
+        "none of 3 labels is named as one of 3 images: there is `mask_p00.png`, expected such as `p00.png`",
+        "1 problem",
+    ];
+    assert_told(&report(root.path()), &told);
+}
+
+/// Both folders of a split are one, and nothing tells images from labels.
+#[test]
+fn one_folder_of_files_that_all_end_as_labels() {
+    let one = FOLDERS.replace("masks/train", "images/train");
+    let root = written(&format!("{CLASSES}{one}"), &halves(1));
+    let told = [
+        "all 3 files end in `.png` as labels do",
+        "label_suffix = \"_mask.png\"",
+    ];
+    assert_told(&report(root.path()), &told);
+}
+
+/// One folder for each sequence or city.
+#[test]
+fn folders_below_are_named() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    fs::create_dir(root.path().join("images/train/berlin")).expect("writable");
+    rename_all(root.path(), "images/train", |n| {
+        format!("berlin/p{n:02}.png")
+    });
+    let told = [
+        "no images; looked for image files",
+        "not in folders below such as `",
+        "berlin`",
+    ];
+    assert_told(&report(root.path()), &told);
+}
+
+/// What Jupyter, macOS, Windows and storage systems leave in folders (open-mmlab/mmsegmentation#849,
+/// mist-medical/MIST#33, ronshnapp/MyPTV#62).
+#[test]
+fn leftovers_of_other_programs_are_no_pictures() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    for kind in ["images", "masks"] {
+        let folder = root.path().join(kind).join("train");
+        let hidden = folder.join(".ipynb_checkpoints");
+        fs::create_dir(&hidden).expect("writable");
+        fs::copy(folder.join("p00.png"), hidden.join("p00-checkpoint.png")).expect("writable");
+        for name in ["._p00.png", ".DS_Store", "Thumbs.db", "desktop.ini"] {
+            fs::write(folder.join(name), b"\0\x05\x16\x07").expect("writable");
+        }
+    }
+    let report = report(root.path());
+    assert!(report.is_ok(), "{report}");
+    assert_eq!(report.splits[0].items, 3);
+}
+
+/// macOS writes `e` and an accent where the list, written elsewhere, has `é`; other systems tell the two apart.
+#[test]
+fn a_list_finds_names_in_both_forms_of_unicode() {
+    let lists = FOLDERS.replace(
+        "images = \"images/train\"\nlabels = \"masks/train\"",
+        "list = \"train.txt\"",
+    );
+    let root = written(&format!("{CLASSES}{lists}"), &halves(1));
+    for kind in ["images", "masks"] {
+        let folder = root.path().join(kind).join("train");
+        fs::rename(folder.join("p00.png"), folder.join("cafe\u{301}.png")).expect("there");
+    }
+    let pairs = "data/images/train/caf\u{e9}.png\tdata/masks/train/caf\u{e9}.png\n\
+                 images\\train\\p01.png\tmasks\\train\\p01.png\n";
+    fs::write(root.path().join("train.txt"), pairs).expect("writable");
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    assert_eq!(train.name(0), "cafe\u{301}");
+    assert_eq!(train.len(), 2);
+
+    // Capitals are told, not guessed: `A.png` and `a.png` can be two pictures.
+    let pairs =
+        "Images/Train/P01.png\tmasks/train/p01.png\nimages/train/p02.png\tmasks/train/P02.PNG\n";
+    fs::write(root.path().join("train.txt"), pairs).expect("writable");
+    let report = report(root.path());
+    let told = [
+        "Images/Train/P01.png`; there is `",
+        "images/train/p01.png`",
+        "P02.PNG`; there is `",
+    ];
+    assert_told(&report, &told);
+
+    // Names without folders.
+    let names = FOLDERS.replacen("labels", "list = \"names.txt\"\nlabels", 1);
+    fs::write(root.path().join("names.txt"), "caf\u{e9}\np01\n").expect("writable");
+    fs::write(
+        root.path().join("dataset.toml"),
+        format!("{CLASSES}{names}"),
+    )
+    .expect("writable");
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    assert_eq!(train.len(), 2);
+}
+
+/// ADE20K and many tools count classes from 1.
+#[test]
+fn masks_that_count_from_one() {
+    let labels = LabelMap::new(SIZE, (0..24).map(|at| 1 + at % 2).collect());
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &labels);
+    assert_told(
+        &report(root.path()),
+        &["do they count from 1? then give the classes `id = 1` to `id = 2`"],
+    );
+}
+
+#[test]
+fn descriptions_of_other_tools_and_systems() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let told = |name: &str, text: &str| {
+        let path = root.path().join(name);
+        fs::write(&path, text).expect("writable");
+        CustomDataset::open(&path, "train")
+            .expect_err("no description")
+            .to_string()
+    };
+    let yaml = told("data.yaml", "train: images/train\nnc: 2\n");
+    assert!(
+        yaml.ends_with("expected a `dataset.toml`, see the chapter on your own data"),
+        "{yaml}"
+    );
+    let windows = format!("{CLASSES}{FOLDERS}").replace("images/train", "C:\\data\\train");
+    let windows = told("windows.toml", &windows);
+    assert!(
+        windows.ends_with("write paths with `/`, or in 'single quotes'"),
+        "{windows}"
+    );
+    let home = format!("{CLASSES}{FOLDERS}").replace("images/train", "~/images/train");
+    let home = told("home.toml", &home);
+    assert!(
+        home.ends_with("`~` stands for nothing here, write the whole path"),
+        "{home}"
+    );
 }

@@ -179,6 +179,23 @@ impl SplitReport {
         self.own_classes && self.name == Split::Train.as_str() && !self.absent().is_empty()
     }
 
+    /// What to do if the masks count classes from 1.
+    fn counted_from_one(&self, num_classes: usize) -> Option<String> {
+        let is_unknown = |(_, problem): &(String, DatasetError)| {
+            matches!(problem, DatasetError::UnknownLabel { .. })
+        };
+        let mut values = self.raw_values.keys().filter(|value| **value != 255);
+        let (lowest, highest) = (values.next()?, values.next_back()?);
+        let shifted = *lowest == 1 && usize::from(*highest) == num_classes;
+        (shifted && self.own_classes && self.problems.iter().any(is_unknown)).then(|| {
+            format!(
+                "the masks of {} hold 1 to {num_classes}, and the classes are 0 to {}: do they count from 1? then give the classes `id = 1` to `id = {num_classes}`",
+                self.name,
+                num_classes - 1
+            )
+        })
+    }
+
     /// Classes that no label map of the split shows; empty if no label map could be read.
     pub fn absent(&self) -> Vec<u8> {
         if self.masks == 0 {
@@ -331,8 +348,11 @@ impl fmt::Display for CheckReport {
         match (problems, self.leaks().count()) {
             (0, 0) if self.is_ok() => writeln!(f, "no problems"),
             (0, 0) => writeln!(f, "classes that no training label shows cannot be learned"),
-            (problems, 0) => writeln!(f, "{problems} problems"),
-            (problems, leaks) => writeln!(f, "{problems} problems, {leaks} pictures in two splits"),
+            (problems, 0) => writeln!(f, "{}", counted(problems, "problem")),
+            (problems, leaks) => {
+                let (problems, leaks) = (counted(problems, "problem"), counted(leaks, "picture"));
+                writeln!(f, "{problems}, {leaks} in two splits")
+            }
         }
     }
 }
@@ -377,6 +397,9 @@ impl CheckReport {
             if !absent.is_empty() {
                 writeln!(f, "{}: no pixel of {}", split.name, absent.join(", "))?;
             }
+            if let Some(hint) = split.counted_from_one(names.len()) {
+                writeln!(f, "  {hint}")?;
+            }
             let holds_255 = split.raw_values.contains_key(&255);
             let ignores_255 = split.pixels[usize::from(IGNORE_LABEL)] > 0;
             if let [only] = absent[..]
@@ -403,6 +426,14 @@ const OF_MANY: usize = 8;
 const SAME: usize = 6;
 /// Number of values of masks that are written out.
 const VALUES: usize = 64;
+
+/// `1 problem`, `2 problems`.
+fn counted(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
 
 /// Joins the first few items of a list.
 fn shortened(items: impl ExactSizeIterator<Item = String>) -> String {

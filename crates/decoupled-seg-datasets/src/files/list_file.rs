@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::list_text::decoded;
+use super::pairs::{composed, list_folder};
 use super::{Folders, Listing, Pair};
 use crate::{DatasetError, ListProblem};
 
@@ -24,7 +25,7 @@ const MAX_FOLDERS: usize = 256;
 /// and lines that start with `#` are skipped. Lists in circulation carry the paths of their authors' machines
 /// (`/SegNet/CamVid/train/a.png`), so leading folders are dropped until the rest exists under `root`. A list whose
 /// lines name one file each is a list of images without labels. A byte order mark is left out, and UTF-16 with such a
-/// mark is read, as Windows PowerShell writes it.
+/// mark is read, as Windows PowerShell writes it. Names are compared in one form of Unicode, as in [`Folders::pairs`].
 ///
 /// Problems are a list that cannot be read or names no image. Problems are also lines that are not UTF-8, that name a
 /// missing image or label, or that have a label although the first line has none. After a thousand wrong lines, reading
@@ -42,6 +43,7 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
     let mut resolver = Resolver {
         root,
         folders: HashMap::new(),
+        names: HashMap::new(),
     };
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
         if listing.problems.len() == MAX_PROBLEMS {
@@ -64,11 +66,15 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
                 }
             }
             Err(Wrong::Line(wrong)) => listing.problems.push(problem(number, wrong)),
-            Err(Wrong::Label { image, looked_for }) => {
+            Err(Wrong::Label {
+                image,
+                looked_for,
+                there,
+            }) => {
                 let problem = DatasetError::ImageWithoutLabel {
                     image,
                     looked_for,
-                    there: None,
+                    there,
                 };
                 listing.problems.push(problem);
             }
@@ -100,7 +106,7 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         true => folders.pairs(),
         false => folders.unlabelled(),
     };
-    let pairs: HashMap<&str, &Pair> = pairs.iter().map(|it| (it.name.as_str(), it)).collect();
+    let pairs: HashMap<String, &Pair> = pairs.iter().map(|it| (composed(&it.name), it)).collect();
     let mut left: Vec<Option<DatasetError>> = problems.into_iter().map(Some).collect();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -117,7 +123,7 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         let stem = Path::new(line).file_stem().and_then(|stem| stem.to_str());
         let names = [Some(line), stem, Some(first)];
         let names = || names.into_iter().flatten();
-        if let Some(pair) = names().find_map(|name| pairs.get(name)) {
+        if let Some(pair) = names().find_map(|name| pairs.get(&composed(name))) {
             listing.pairs.push((*pair).clone());
             continue;
         }
@@ -175,7 +181,12 @@ fn in_line(path: &Path, line: usize, problem: ListProblem) -> DatasetError {
 /// Why a line cannot be used.
 enum Wrong {
     Line(ListProblem),
-    Label { image: PathBuf, looked_for: PathBuf },
+    Label {
+        image: PathBuf,
+        looked_for: PathBuf,
+        /// A file whose name differs in capitals only.
+        there: Option<PathBuf>,
+    },
 }
 
 /// The image and the label in a line; `None` for empty lines and comments.
@@ -223,7 +234,10 @@ fn entry(
         let (name, path) = (image.to_string(), files.root.join(image));
         return Err(Wrong::Line(match alone {
             true => ListProblem::NameAlone { name },
-            false => ListProblem::NoImage { path },
+            false => ListProblem::NoImage {
+                path,
+                there: files.in_capitals(image),
+            },
         }));
     };
     let Some(label) = label else {
@@ -233,7 +247,12 @@ fn entry(
         Some(label) => Ok(Some((image, Some(label)))),
         None => {
             let looked_for = files.root.join(label.trim_start_matches('/'));
-            Err(Wrong::Label { image, looked_for })
+            let there = files.in_capitals(label);
+            Err(Wrong::Label {
+                image,
+                looked_for,
+                there,
+            })
         }
     }
 }
@@ -270,15 +289,79 @@ struct Resolver<'a> {
     root: &'a Path,
     /// Whether folders exist. Each is looked up once, not for each line.
     folders: HashMap<PathBuf, bool>,
+    /// The entries of folders in which a name was not found as written, by their names in small letters.
+    names: HashMap<PathBuf, HashMap<String, Vec<PathBuf>>>,
 }
 
 impl Resolver<'_> {
     fn find(&mut self, entry: &str) -> Option<PathBuf> {
         // Backslashes, as in lists from Windows, unless a file has that very name.
         let as_written = self.find_written(entry);
-        match as_written {
+        let found = match as_written {
             None if entry.contains('\\') => self.find_written(&entry.replace('\\', "/")),
             found => found,
+        };
+        found.or_else(|| self.find_by(entry, |written, there| composed(written) == composed(there)))
+    }
+
+    /// A file whose name differs in capitals only. On Windows and macOS the two are one name.
+    fn in_capitals(&mut self, entry: &str) -> Option<PathBuf> {
+        self.find_by(entry, |_, _| true)
+    }
+
+    /// The only file whose folders and name are those of the entry but for capitals and forms of Unicode, and as `is_same`
+    /// says. Leading folders are dropped as in [`find_written`](Self::find_written).
+    fn find_by(
+        &mut self,
+        entry: &str,
+        is_same: impl Fn(&str, &str) -> bool + Copy,
+    ) -> Option<PathBuf> {
+        let entry = entry.replace('\\', "/");
+        let mut rest = entry.trim_start_matches('/');
+        loop {
+            let mut path = Some(self.root.to_path_buf());
+            for part in rest.split('/').filter(|part| !part.is_empty()) {
+                path = path.and_then(|folder| self.entry_by(&folder, part, is_same));
+            }
+            if let Some(path) = path.filter(|path| path.is_file()) {
+                return Some(path);
+            }
+            rest = rest.split_once('/')?.1;
+        }
+    }
+
+    fn entry_by(
+        &mut self,
+        folder: &Path,
+        name: &str,
+        is_same: impl Fn(&str, &str) -> bool,
+    ) -> Option<PathBuf> {
+        if matches!(name, "." | "..") {
+            return Some(folder.join(name));
+        }
+        if self.names.len() == MAX_FOLDERS && !self.names.contains_key(folder) {
+            return None;
+        }
+        let names = self.names.entry(folder.to_path_buf()).or_insert_with(|| {
+            let mut names: HashMap<String, Vec<PathBuf>> = HashMap::new();
+            for path in list_folder(folder, "").unwrap_or_default() {
+                if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+                    names
+                        .entry(composed(name).to_lowercase())
+                        .or_default()
+                        .push(path);
+                }
+            }
+            names
+        });
+        let like = names.get(&composed(name).to_lowercase())?;
+        let mut same = like.iter().filter(|path| {
+            let there = path.file_name().and_then(|there| there.to_str());
+            there.is_some_and(|there| is_same(name, there))
+        });
+        match (same.next(), same.next()) {
+            (Some(only), None) => Some(only.clone()),
+            _ => None,
         }
     }
 

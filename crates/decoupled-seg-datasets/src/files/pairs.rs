@@ -94,14 +94,8 @@ impl Folders<'_> {
         }
         listing.problems.append(&mut images.problems);
         listing.problems.append(&mut labels.problems);
-        if labels.by_key.is_empty() && labels.spoilt.is_empty() && images.by_key.len() > 2 {
-            let there = images.by_key.keys().find_map(|key| self.other_label(key));
-            listing.problems.push(DatasetError::NoLabelFiles {
-                folder: self.labels.to_path_buf(),
-                images: images.by_key.len(),
-                suffix: self.label_suffix.to_string(),
-                there,
-            });
+        if let Some(problem) = self.of_all(&images, &labels) {
+            listing.problems.push(problem);
             return listing;
         }
         let mut alone = Vec::new();
@@ -138,6 +132,54 @@ impl Folders<'_> {
             }
         }
         listing
+    }
+
+    /// What is wrong with the folders as a whole, told once instead of for each file.
+    fn of_all(&self, images: &Files, labels: &Files) -> Option<DatasetError> {
+        let folder = self.labels.to_path_buf();
+        if images.by_key.is_empty() && self.images == self.labels && !labels.by_key.is_empty() {
+            return Some(DatasetError::OnlyLabels {
+                folder,
+                labels: labels.by_key.len(),
+                suffix: self.label_suffix.to_string(),
+            });
+        }
+        if images.by_key.len() <= 2 || !labels.spoilt.is_empty() {
+            return None;
+        }
+        if labels.by_key.is_empty() {
+            let any = || {
+                list_folder(self.labels, "")
+                    .ok()?
+                    .into_iter()
+                    .find(|it| it.is_file())
+            };
+            let beside = (self.images != self.labels).then(any).flatten();
+            let named = images.by_key.keys().find_map(|key| self.other_label(key));
+            return Some(DatasetError::NoLabelFiles {
+                folder,
+                images: images.by_key.len(),
+                suffix: self.label_suffix.to_string(),
+                there: named.or(beside),
+            });
+        }
+        // On Windows and macOS, `A.png` and `a.png` are one name; such files are told one by one.
+        let small: BTreeSet<String> = images.by_key.keys().map(|key| key.to_lowercase()).collect();
+        let is_known = |key: &String| small.contains(&key.to_lowercase());
+        if !images.spoilt.is_empty()
+            || labels.by_key.len() <= 2
+            || labels.by_key.keys().any(is_known)
+        {
+            return None;
+        }
+        let (key, label) = (images.by_key.keys().next()?, labels.by_key.values().next()?);
+        Some(DatasetError::OtherNames {
+            folder,
+            labels: labels.by_key.len(),
+            images: images.by_key.len(),
+            label: label.file_name()?.to_string_lossy().into_owned(),
+            looked_for: format!("{key}{}", self.label_suffix),
+        })
     }
 
     /// A file with the name of a label but another ending.
@@ -177,9 +219,17 @@ impl Folders<'_> {
         let looked_for = format!("image files `*{}`", self.image_suffixes.join("`, `*"));
         match Files::list(self.images, self.image_suffixes, &looked_for) {
             Ok(files) if files.by_key.is_empty() && files.problems.is_empty() => {
+                let below = list_subfolders(self.images, &looked_for);
+                let below = below.ok().and_then(|folders| folders.into_iter().next());
                 problems.push(DatasetError::Empty {
                     path: self.images.to_path_buf(),
-                    looked_for,
+                    looked_for: match below {
+                        Some(folder) => format!(
+                            "{looked_for}, not in folders below such as `{}`: name that one, or write a list",
+                            folder.display()
+                        ),
+                        None => looked_for,
+                    },
                 });
                 None
             }
@@ -220,8 +270,8 @@ impl Files {
             let key = suffixes
                 .iter()
                 .find_map(|suffix| strip_suffix(name.trim_end_matches([' ', '.']), suffix));
-            if let Some(key) = key.map(|key| ComposingNormalizer::new_nfc().normalize(key)) {
-                files.add(key.into_owned(), path);
+            if let Some(key) = key {
+                files.add(composed(key), path);
             }
         }
         Ok(files)
@@ -255,6 +305,11 @@ impl Files {
             }
         }
     }
+}
+
+/// A name in one form of Unicode: an `é` is one character in most names, and two where macOS wrote them.
+pub(super) fn composed(name: &str) -> String {
+    ComposingNormalizer::new_nfc().normalize(name).into_owned()
 }
 
 fn strip_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {

@@ -150,7 +150,7 @@ impl Written {
             {
                 let name = image.file_name().expect("a file").to_string_lossy();
                 let missing =
-                    matches!(problem, ListProblem::NoImage { path } if path.ends_with(&*name));
+                    matches!(problem, ListProblem::NoImage { path, .. } if path.ends_with(&*name));
                 *line == item + 1 && missing
             }
             (
