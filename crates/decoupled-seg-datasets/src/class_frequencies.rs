@@ -99,6 +99,23 @@ impl ClassFrequencies {
             .map(|&pixels| 1.0 / (offset + pixels as f64 / all).ln())
             .collect()
     }
+
+    /// The mean of weights, one a class, over all labelled pixels; 1 if there are none, or if it would be 0.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless there is one for each class.
+    pub fn mean_of(&self, weights: &[f64]) -> f64 {
+        assert_eq!(
+            weights.len(),
+            self.pixels.len(),
+            "number of class weights, and of classes"
+        );
+        let all = self.pixels.iter().sum::<u64>();
+        let each = self.pixels.iter().zip(weights);
+        let sum: f64 = each.map(|(&pixels, weight)| pixels as f64 * weight).sum();
+        if sum == 0.0 { 1.0 } else { sum / all as f64 }
+    }
 }
 
 /// The middle value, or the mean of the two in the middle; 0 of nothing.
@@ -133,12 +150,14 @@ mod tests {
         let weights = frequencies.enet_weights(1.02);
         let expected = [4.0, 1.0, 1.0, 0.0].map(|pixels: f64| 1.0 / (1.02 + pixels / 6.0).ln());
         assert_eq!(weights, expected);
+        assert_eq!(frequencies.mean_of(&[0.75, 2.0, 1.0, 9.0]), 1.0);
     }
 
     #[test]
     fn nothing_counted_weighs_the_same() {
         let none = ClassFrequencies::new(3);
         assert_eq!(none.median_frequency_weights(), [1.0; 3]);
+        assert_eq!(none.mean_of(&[2.0; 3]), 1.0);
     }
 
     #[test]

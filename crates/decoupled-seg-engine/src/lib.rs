@@ -24,7 +24,7 @@ pub use recipe::{
     AdamRecipe, AdamWRecipe, BatchNormMode, BestMetric, CheckpointRecipe, ClassUniformRecipe,
     ClassWeightsRecipe, EmaRecipe, EvaluationRecipe, Merge, OptimizerRecipe, OverlapCount,
     Precision, Protocol, RateGroup, Recipe, RecipeError, RecipePreset, Schedule, SchedulePoint,
-    SgdRecipe, WarmUpRecipe, Window, overlay,
+    SgdRecipe, WarmUpRecipe, WeightedTerms, Window, overlay,
 };
 pub use record::{BoundaryScore, EpochRecord, LossMeans, LossTerm, LossValues, Position, Scores};
 pub use train::{Counter, Interrupt, LogEntry, Progress, Resume, Stop, Trained, Trainer, read_log};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::required;
 use crate::pixel_losses::PixelLosses;
-use crate::{LossConfigError, PixelMining};
+use crate::{ClassWeights, LossConfigError, PixelMining};
 
 /// Among which pixels the hard ones are looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ pub struct EdgeAttentionLossConfig {
     /// Among which pixels the hard ones are looked for.
     #[config(default = "EdgeScope::WithinEdges")]
     pub scope: EdgeScope,
+    /// How much each class counts. The mean is taken by weight; mining looks at the plain cross entropy. The authors have
+    /// none here.
+    #[config(default = "ClassWeights::Uniform")]
+    pub class_weights: ClassWeights,
 }
 
 /// Cross entropy of the final map on the hard pixels of predicted edges.
@@ -61,7 +65,7 @@ impl EdgeAttentionLossConfig {
     ///
     /// # Panics
     ///
-    /// Panics if the threshold is not between 0 and 1, and on shares outside `0..=1`.
+    /// Panics if the threshold is not between 0 and 1, on shares outside `0..=1`, and on negative class weights.
     pub fn init(&self) -> EdgeAttentionLoss {
         required(self.validate());
         EdgeAttentionLoss {
@@ -74,6 +78,7 @@ impl EdgeAttentionLossConfig {
         if !(value > 0.0 && value < 1.0) {
             return Err(LossConfigError::EdgeThreshold { value });
         }
+        self.class_weights.validate()?;
         self.mining.validate()
     }
 }
@@ -90,7 +95,8 @@ impl EdgeAttentionLoss {
     ///
     /// # Panics
     ///
-    /// Panics if the sizes differ, or if there is more than one channel of edge logits.
+    /// Panics if the sizes differ, if there is more than one channel of edge logits, or if there is not one fixed class
+    /// weight for each class.
     pub fn forward(
         &self,
         logits: Tensor<4>,
@@ -118,6 +124,52 @@ impl EdgeAttentionLoss {
                 .select(&pixels.nll, pixels.valid.clone())
                 .within(on_edge),
         };
-        selection.mean(pixels.nll.clone(), None)
+        let weights = pixels.weights(&self.config.class_weights);
+        let losses = match &weights {
+            Some(weights) => pixels.nll.clone() * weights.clone(),
+            None => pixels.nll.clone(),
+        };
+        selection.mean(losses, weights)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::OhemCrossEntropyLossConfig;
+
+    /// Weighted, it is the weighted cross entropy of the pixels on edges; the others are taken out of the labels.
+    #[test]
+    fn class_weights_are_those_of_the_cross_entropy() {
+        let device = Device::default();
+        let values = (0..36)
+            .map(|n| ((7 * n) % 23) as f32 * 0.25 - 2.75)
+            .collect();
+        let logits = Tensor::<4>::from_data(TensorData::new(values, [2, 3, 2, 3]), &device);
+        let edges = [
+            [[[3.0, -3.0, 3.0], [3.0, 3.0, -3.0]]],
+            [[[-3.0, 3.0, 3.0], [3.0, 3.0, 3.0]]],
+        ];
+        let labels = [[[0, 1, 255], [2, 2, 0]], [[1, 1, 0], [255, 2, 2]]];
+        let on_edges = [[[0, 255, 255], [2, 2, 255]], [[255, 1, 0], [255, 2, 2]]];
+        let weights = ClassWeights::Fixed(vec![0.5, 1.0, 2.5]);
+
+        let attention = EdgeAttentionLossConfig::new()
+            .with_mining(PixelMining::Off)
+            .with_class_weights(weights.clone())
+            .init();
+        let found = attention.forward(
+            logits.clone(),
+            Tensor::from_data(edges, &device),
+            Tensor::from_data(labels, &device),
+        );
+        let cross_entropy = OhemCrossEntropyLossConfig::without_mining()
+            .with_class_weights(weights)
+            .init();
+        let expected = cross_entropy.forward(logits, Tensor::from_data(on_edges, &device));
+        let [found, expected] = [found, expected].map(|loss| loss.into_scalar::<f32>());
+        assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
     }
 }

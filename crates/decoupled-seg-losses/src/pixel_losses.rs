@@ -66,8 +66,7 @@ impl PixelLosses {
         class_weights: &ClassWeights,
         change: impl FnOnce(Tensor<3>) -> Tensor<3>,
     ) -> Tensor<1> {
-        let weights = self.class_weights(class_weights);
-        let weights = weights.map(|weights| self.at_labels(weights));
+        let weights = self.weights(class_weights);
         // Filled first, so that NaN at a pixel without a label stays out of what `change` does.
         let nll = self
             .nll
@@ -131,6 +130,12 @@ impl PixelLosses {
             None => each,
         };
         weighted.sum_dim(1).squeeze_dim(1)
+    }
+
+    /// The weight of every pixel's class, `[batch, height, width]`; `None` if all are 1.
+    pub fn weights(&self, class_weights: &ClassWeights) -> Option<Tensor<3>> {
+        let weights = self.class_weights(class_weights);
+        weights.map(|weights| self.at_labels(weights))
     }
 
     fn class_weights(&self, weights: &ClassWeights) -> Option<Tensor<2>> {

@@ -1,12 +1,12 @@
 use decoupled_seg_datasets::{ClassFrequencies, DatasetError, SegmentationDataset};
-use decoupled_seg_losses::ClassWeights;
+use decoupled_seg_losses::{ClassWeights, DecoupledLossConfig};
 use serde::{Deserialize, Serialize};
 
 use super::values::refused;
 use super::{Recipe, RecipeError};
 
-/// Class weights of the segmentation and the auxiliary loss that are taken from the training labels, so that rare classes
-/// count as much as common ones.
+/// Class weights that are taken from the training labels, so that rare classes
+/// count as much as common ones. [`WeightedTerms`] says of which losses.
 ///
 /// They are computed when a run begins and written into its recipe, as `fixed` weights of the losses; a resumed run takes
 /// them from there.
@@ -21,6 +21,18 @@ pub enum ClassWeightsRecipe {
         #[serde(default = "enet_offset")]
         offset: f64,
     },
+}
+
+/// Which losses [`ClassWeightsRecipe`] weighs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightedTerms {
+    /// Those of the final map and of the auxiliary head.
+    #[default]
+    Segmentation,
+    /// Those of the body and of the pixels on edges too. In the body's loss the weights are divided by their mean over the
+    /// training pixels, so that its share in the sum stays.
+    All,
 }
 
 fn enet_offset() -> f64 {
@@ -44,12 +56,11 @@ impl ClassWeightsRecipe {
         }
     }
 
-    fn of(self, frequencies: &ClassFrequencies) -> ClassWeights {
-        let weights = match self {
+    fn of(self, frequencies: &ClassFrequencies) -> Vec<f64> {
+        match self {
             Self::MedianFrequency => frequencies.median_frequency_weights(),
             Self::Enet { offset } => frequencies.enet_weights(offset),
-        };
-        ClassWeights::Fixed(weights.into_iter().map(|weight| weight as f32).collect())
+        }
     }
 }
 
@@ -60,25 +71,51 @@ impl Recipe {
         dataset: &dyn SegmentationDataset,
     ) -> Result<Self, DatasetError> {
         if let Some(recipe) = self.class_weights {
-            let weights = recipe.of(&ClassFrequencies::of(dataset)?);
-            self.set_class_weights(&weights, &weights);
+            let frequencies = ClassFrequencies::of(dataset)?;
+            let weights = recipe.of(&frequencies);
+            self.loss.segmentation.class_weights = fixed(&weights, 1.0);
+            self.loss.auxiliary.class_weights = fixed(&weights, 1.0);
+            if self.weighted_terms == WeightedTerms::All {
+                self.loss.attention.class_weights = fixed(&weights, 1.0);
+                self.loss.body.class_weights = fixed(&weights, frequencies.mean_of(&weights));
+            }
         }
         Ok(self)
     }
 
     /// The recipe with the class weights of the run that it goes on with, if both take them from the labels by one rule.
     pub(crate) fn with_weights_of_run(mut self, run: &Self) -> Self {
-        if self.class_weights.is_some() && self.class_weights == run.class_weights {
-            let (segmentation, auxiliary) = (&run.loss.segmentation, &run.loss.auxiliary);
-            self.set_class_weights(&segmentation.class_weights, &auxiliary.class_weights);
+        let same =
+            self.class_weights == run.class_weights && self.weighted_terms == run.weighted_terms;
+        if self.class_weights.is_some() && same {
+            let mut theirs = run.loss.clone();
+            for (mine, theirs) in weights_of(&mut self.loss)
+                .into_iter()
+                .zip(weights_of(&mut theirs))
+            {
+                *mine = std::mem::take(theirs);
+            }
         }
         self
     }
+}
 
-    fn set_class_weights(&mut self, segmentation: &ClassWeights, auxiliary: &ClassWeights) {
-        self.loss.segmentation.class_weights = segmentation.clone();
-        self.loss.auxiliary.class_weights = auxiliary.clone();
-    }
+fn weights_of(loss: &mut DecoupledLossConfig) -> [&mut ClassWeights; 4] {
+    [
+        &mut loss.segmentation.class_weights,
+        &mut loss.auxiliary.class_weights,
+        &mut loss.body.class_weights,
+        &mut loss.attention.class_weights,
+    ]
+}
+
+fn fixed(weights: &[f64], divisor: f64) -> ClassWeights {
+    ClassWeights::Fixed(
+        weights
+            .iter()
+            .map(|weight| (weight / divisor) as f32)
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -108,13 +145,11 @@ mod tests {
             (ClassWeightsRecipe::MedianFrequency, "median_frequency"),
             (ClassWeightsRecipe::enet(), "enet"),
         ] {
-            let ClassWeights::Fixed(found) = recipe.of(&frequencies) else {
-                panic!("fixed weights");
-            };
+            let found = recipe.of(&frequencies);
             let expected = group.f64(&format!("class_weights/{name}"));
             assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(expected) {
-                let difference = (f64::from(*found) - expected).abs();
+                let difference = (*found - expected).abs();
                 assert!(
                     difference <= TOLERANCE * expected,
                     "{name}: {found}, {expected}"

@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 pub use batch_norm::BatchNormMode;
 pub use checkpoints::{BestMetric, CheckpointRecipe};
 pub use class_uniform::ClassUniformRecipe;
-pub use class_weights::ClassWeightsRecipe;
+pub use class_weights::{ClassWeightsRecipe, WeightedTerms};
 pub use ema::EmaRecipe;
 pub use error::RecipeError;
 pub use evaluation::EvaluationRecipe;
@@ -116,6 +116,9 @@ pub struct Recipe {
     /// `loss`. Paper: none.
     #[serde(default)]
     pub class_weights: Option<ClassWeightsRecipe>,
+    /// Which losses `class_weights` weighs.
+    #[serde(default)]
+    pub weighted_terms: WeightedTerms,
     /// How body and edge targets are made.
     pub targets: TargetsOptions,
     /// Validate every so many epochs, and after the last; 0: never.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BatchNormMode, CheckpointRecipe, ClassUniformRecipe, EvaluationRecipe, OptimizerRecipe,
-    Precision, Recipe, Schedule, SgdRecipe,
+    Precision, Recipe, Schedule, SgdRecipe, WeightedTerms,
 };
 
 /// Recipes of the paper, of the authors' scripts and of PaddleSeg.
@@ -129,6 +129,7 @@ fn paper() -> Recipe {
         normalization: Normalization::default(),
         loss: DecoupledLossConfig::paper(),
         class_weights: None,
+        weighted_terms: WeightedTerms::Segmentation,
         targets: TargetsOptions::paper(),
         validate_every: 1,
         validation: EvaluationRecipe::default(),

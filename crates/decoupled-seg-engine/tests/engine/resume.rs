@@ -5,9 +5,9 @@ use burn::tensor::Device;
 use decoupled_seg_datasets::{Class, ClassTable};
 use decoupled_seg_engine::{
     AdamWRecipe, BatchNormMode, CheckpointStore, ClassWeightsRecipe, EmaRecipe, EngineError,
-    Interrupt, LossValues, Recipe, Resume, Schedule, Stop, WarmUpRecipe,
+    Interrupt, LossValues, Recipe, Resume, Schedule, Stop, WarmUpRecipe, WeightedTerms,
 };
-use decoupled_seg_losses::ClassWeights;
+use decoupled_seg_losses::{ClassWeights, DecoupledLossConfig};
 
 use super::common::*;
 
@@ -90,6 +90,7 @@ fn so_is_one_with_adam_w_warm_up_and_weights_from_the_data() {
     recipe.schedule = Schedule::Cosine { floor: 0.01 };
     recipe.warm_up = Some(WarmUpRecipe::new(8));
     recipe.class_weights = Some(ClassWeightsRecipe::MedianFrequency);
+    recipe.weighted_terms = WeightedTerms::All;
     let expected = whole_run(&recipe, &whole);
     // The labels are read twice before the first step: for classes that are not there, and for the weights.
     let interrupted = interrupted_run(&recipe, &parts, &[27, 30]);
@@ -98,7 +99,22 @@ fn so_is_one_with_adam_w_warm_up_and_weights_from_the_data() {
     let [whole, parts] = [whole, parts].map(|run| {
         let written = Recipe::read(run.join("recipe.toml")).expect("written by the run");
         assert_eq!(written.class_weights, recipe.class_weights);
-        written.loss.segmentation.class_weights
+        let DecoupledLossConfig {
+            segmentation,
+            attention,
+            body,
+            ..
+        } = written.loss;
+        assert_eq!(attention.class_weights, segmentation.class_weights);
+        let [ClassWeights::Fixed(body), ClassWeights::Fixed(others)] =
+            [body.class_weights, segmentation.class_weights.clone()]
+        else {
+            panic!("resolved");
+        };
+        // Most pixels weigh less than 1 before.
+        let divisors: Vec<f32> = others.iter().zip(&body).map(|(a, b)| a / b).collect();
+        assert!(divisors[0] < 0.9 && divisors.iter().all(|it| (it - divisors[0]).abs() < 1e-5));
+        segmentation.class_weights
     });
     let ClassWeights::Fixed(weights) = &whole else {
         panic!("resolved, got {whole:?}");
