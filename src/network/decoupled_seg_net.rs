@@ -270,11 +270,19 @@ impl DecoupledSegNetConfig {
         }
     }
 
+    /// Least height and width of an image, in pixels; see
+    /// [`SegmentationModel::min_image_side`](decoupled_seg_nn::SegmentationModel::min_image_side).
+    pub fn min_image_side(&self) -> usize {
+        // The sizes of stages are rounded up, so one pixel beyond `min_size - 1` whole strides is enough.
+        let stride = self.backbone.output_stride().pixels();
+        (self.decoder.min_size() - 1) * stride + 1
+    }
+
     /// Counts the network's cost for one image of `image_size`, without building the network.
     ///
     /// # Panics
     ///
-    /// Panics if the image is too small for the network, or as the configs of the parts do.
+    /// Panics if a side of the image is below [`min_image_side`](Self::min_image_side), or as the configs of the parts do.
     ///
     /// # Example
     ///
@@ -398,9 +406,7 @@ impl SegmentationModel for DecoupledSegNet {
     }
 
     fn min_image_side(&self) -> usize {
-        // The sizes of stages are rounded up, so one pixel beyond `min_size - 1` whole strides is enough.
-        let stride = self.config.backbone.output_stride().pixels();
-        (self.config.decoder.min_size() - 1) * stride + 1
+        self.config.min_image_side()
     }
 
     fn inspect(&self, images: Tensor<4>) -> Option<Inspection> {

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use burn::tensor::{Device, Distribution, FloatDType, Tensor};
 use clap::{Args, ValueEnum};
 use decoupled_seg::DecoupledSegNet;
-use decoupled_seg::engine::{EngineError, Progress};
+use decoupled_seg::datasets::augment::Normalization;
+use decoupled_seg::engine::{EngineError, Inference, Progress, Protocol, Window};
 use decoupled_seg::nn::SegmentationModel;
 use decoupled_seg_types::{Size, TextTable};
+use image::RgbImage;
 use serde_json::{Value, json};
 
 use crate::CliError;
@@ -37,6 +39,9 @@ pub(crate) struct BenchArgs {
     /// Timed predictions of each form, behind three that are not timed.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
+    /// Besides, show one image in tiles of so many pixels a side, as `eval --tile` does, `--batch` tiles at a time; in f32.
+    #[arg(long, value_name = "PIXELS")]
+    tile: Option<usize>,
     /// Number types to calculate in.
     #[arg(long, num_args = 1.., value_delimiter = ',', default_value = "f32")]
     types: Vec<NumberType>,
@@ -85,6 +90,8 @@ const WARM_UP: u32 = 3;
 /// The times of one form of the network, sorted.
 struct Times {
     form: String,
+    /// Images that a prediction takes.
+    images: u32,
     sorted: Vec<Duration>,
 }
 
@@ -95,14 +102,15 @@ impl Times {
         self.sorted[((share * self.sorted.len() as f64).ceil() as usize).clamp(1, last + 1) - 1]
     }
 
-    fn images_per_second(&self, batch: u32) -> f64 {
+    fn images_per_second(&self) -> f64 {
         let total: Duration = self.sorted.iter().sum();
-        f64::from(batch) * self.sorted.len() as f64 / total.as_secs_f64()
+        f64::from(self.images) * self.sorted.len() as f64 / total.as_secs_f64()
     }
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
     let device = Device::default();
+    let protocol = args.protocol()?;
     let network = args.network(&device)?;
     let least = network.min_image_side();
     if args.size.height.min(args.size.width) < least {
@@ -119,12 +127,16 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
             .into());
         }
         // In f32 the network as it was trained is beside its folded form.
-        if *kind == NumberType::F32 {
+        let is_full = *kind == NumberType::F32;
+        if is_full {
             times.push(args.time("f32, as trained", &network, *kind, &device));
         }
         let folded = network.for_inference(kind.dtype());
         let form = kind.folded();
         times.push(args.time(form, &folded, *kind, &device));
+        if let (true, Some(protocol)) = (is_full, &protocol) {
+            times.push(args.time_tiles(form, &folded, protocol, &device));
+        }
     }
     let memory = peak_memory();
     match args.json {
@@ -155,15 +167,63 @@ impl BenchArgs {
     ) -> Times {
         let shape = [self.batch as usize, 3, self.size.height, self.size.width];
         let images = Tensor::<4>::random(shape, Distribution::Default, device).cast(kind.dtype());
-        let counter = Progress::Auto.count(form, (WARM_UP + self.runs) as usize);
+        let predict = || {
+            let labels = network.predict(images.clone()).argmax(1);
+            device
+                .sync()
+                .expect("the device finishes what it was given");
+            drop(labels);
+        };
+        self.times(form, form.to_string(), self.batch, predict)
+    }
+
+    /// How the image is shown in tiles, if it is.
+    fn protocol(&self) -> Result<Option<Protocol>, CliError> {
+        let Some(tile) = self.tile else {
+            return Ok(None);
+        };
+        let protocol = Protocol {
+            window: Window::sliding(tile),
+            tile_batch: self.batch as usize,
+            ..Protocol::default()
+        };
+        protocol.validate()?;
+        Ok(Some(protocol))
+    }
+
+    fn time_tiles(
+        &self,
+        form: &str,
+        network: &DecoupledSegNet,
+        protocol: &Protocol,
+        device: &Device,
+    ) -> Times {
+        let normalization = Normalization::default();
+        let mut inference = Inference::new(protocol.clone(), normalization, device);
+        let Size { height, width } = self.size;
+        let image = RgbImage::from_fn(width as u32, height as u32, |x, y| {
+            [7 * x + 3 * y, 5 * x, 11 * y]
+                .map(|value| (value % 256) as u8)
+                .into()
+        });
+        let form = format!("{form}, tiles of {}", self.tile.unwrap_or_default());
+        // The labels arrive on the host, so the device has finished.
+        let predict = || drop(inference.labels(network, &image));
+        self.times("in tiles", form, 1, predict)
+    }
+
+    fn times(
+        &self,
+        title: &'static str,
+        form: String,
+        images: u32,
+        mut predict: impl FnMut(),
+    ) -> Times {
+        let counter = Progress::Auto.count(title, (WARM_UP + self.runs) as usize);
         let mut sorted: Vec<Duration> = (0..WARM_UP + self.runs)
             .map(|done| {
                 let start = Instant::now();
-                let labels = network.predict(images.clone()).argmax(1);
-                device
-                    .sync()
-                    .expect("the device finishes what it was given");
-                drop(labels);
+                predict();
                 counter.at(done as usize + 1);
                 start.elapsed()
             })
@@ -172,7 +232,8 @@ impl BenchArgs {
         counter.finish();
         sorted.sort();
         Times {
-            form: form.to_string(),
+            form,
+            images,
             sorted,
         }
     }
@@ -189,7 +250,7 @@ impl BenchArgs {
         let header = ["form", "p50", "p90", "p99", "images/s"];
         let table = times.iter().fold(TextTable::new(header), |table, times| {
             let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|share| milliseconds(times.quantile(share)));
-            let speed = format!("{:.2}", times.images_per_second(self.batch));
+            let speed = format!("{:.2}", times.images_per_second());
             table.with_row([times.form.clone(), p50, p90, p99, speed])
         });
         println!("{table}");
@@ -206,7 +267,7 @@ impl BenchArgs {
                 "p50_seconds": p50,
                 "p90_seconds": p90,
                 "p99_seconds": p99,
-                "images_per_second": times.images_per_second(self.batch),
+                "images_per_second": times.images_per_second(),
             })
         });
         json!({
@@ -238,14 +299,16 @@ mod tests {
     fn quantiles_are_measured_times() {
         let times = Times {
             form: String::new(),
+            images: 2,
             sorted: (1..=20).map(Duration::from_millis).collect(),
         };
         let milliseconds = [0.5, 0.9, 0.99].map(|share| times.quantile(share).as_millis());
         assert_eq!(milliseconds, [10, 18, 20]);
         // 20 batches of 2 in 210 ms.
-        assert!((times.images_per_second(2) - 190.476).abs() < 1e-2);
+        assert!((times.images_per_second() - 190.476).abs() < 1e-2);
         let one = Times {
             form: String::new(),
+            images: 1,
             sorted: vec![Duration::from_millis(7)],
         };
         assert_eq!(one.quantile(0.99), Duration::from_millis(7));

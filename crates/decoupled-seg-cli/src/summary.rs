@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::cost::{Counts, NetworkCost, Outputs};
+use decoupled_seg::engine::EngineError;
 use decoupled_seg_types::Size;
 use serde_json::{Value, json};
 
@@ -44,7 +45,11 @@ pub(crate) fn run(args: &SummaryArgs) -> Result<(), CliError> {
         true => Outputs::All,
         false => Outputs::Segmentation,
     };
-    let cost = network.cost(args.size, outputs);
+    let (size, least) = (args.size, network.min_image_side());
+    if size.height.min(size.width) < least {
+        return Err(EngineError::SmallImages { size, least }.into());
+    }
+    let cost = network.cost(size, outputs);
     match args.json {
         true => println!("{:#}", as_json(&cost)),
         false => println!("one image of {} (height x width)\n\n{cost}", args.size),

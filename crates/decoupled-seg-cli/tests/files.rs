@@ -228,6 +228,8 @@ fn videos_come_out_as_long_as_they_went_in() {
 #[test]
 fn summary_and_bench_need_no_data() {
     run(&join(&[&["summary", "--size", "65x65"], &NETWORK])).expect("counts");
+    let error = message(&join(&[&["summary", "--size", "48x65"], &NETWORK]));
+    assert!(error.contains("49 pixels a side"), "{error}");
     let bench = [
         "bench",
         "--size",
@@ -239,6 +241,9 @@ fn summary_and_bench_need_no_data() {
         "--json",
     ];
     run(&join(&[&bench, &NETWORK])).expect("times");
+    run(&join(&[&bench, &["--tile", "49"], &NETWORK])).expect("times tiles too");
+    let error = message(&join(&[&bench, &["--tile", "0"], &NETWORK]));
+    assert!(error.contains("tile"), "{error}");
     let error = message(&join(&[&["bench", "--size", "16x64"], &NETWORK]));
     assert!(error.contains("49 pixels a side"), "{error}");
 }

@@ -44,7 +44,8 @@ fn result(best: &CheckpointState, last: &CheckpointState) -> RunResult {
         ..Protocol::default()
     };
     let cost = network.map(|network| {
-        let parameters = network.cost(size, Outputs::All).total().parameters;
+        let any = Size::square(network.min_image_side());
+        let parameters = network.cost(any, Outputs::All).total().parameters;
         (parameters, results::macs(&network, size, &protocol))
     });
     let result = match &best.scores {

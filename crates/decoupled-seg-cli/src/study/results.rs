@@ -95,10 +95,12 @@ pub(super) fn of_scores(scores: &Scores, classes: &[&str], history: &[EpochRecor
     }
 }
 
-/// Multiply-accumulate operations for one picture at the first scale of its protocol, without what serves training only.
+/// Multiply-accumulate operations for one picture at the first scale of its protocol, without what serves training only. Small
+/// pictures count as what they are padded to.
 pub(super) fn macs(network: &DecoupledSegNetConfig, size: Size, protocol: &Protocol) -> u64 {
     let scale = protocol.scales.first().copied().unwrap_or(1.0);
-    let side = |side: usize| ((side as f64 * scale).round() as usize).max(protocol.min_size);
+    let least = protocol.min_size.max(network.min_image_side());
+    let side = |side: usize| ((side as f64 * scale).round() as usize).max(least);
     let size = Size::new(side(size.height), side(size.width));
     network.cost(size, Outputs::Segmentation).total().conv_macs
 }
