@@ -2,6 +2,7 @@
 
 mod entropy;
 mod huffman;
+mod known;
 mod segments;
 
 use std::io::Cursor;
@@ -26,7 +27,7 @@ pub(in crate::files) fn decode(
     bytes: &[u8],
 ) -> Result<(RgbImage, Orientation), DatasetError> {
     let mut decoder = open(path, bytes)?;
-    entropy::check(bytes).map_err(|flaw| match flaw {
+    known::check_once(bytes).map_err(|flaw| match flaw {
         Flaw::NoEnd => truncated(path, bytes, EXPECTED),
         Flaw::Damage(source) => DatasetError::DamagedJpeg {
             path: path.to_path_buf(),
