@@ -221,7 +221,7 @@ impl DecoupledLossConfig {
             Some(&self.segmentation.class_weights),
             Some(&self.auxiliary.class_weights),
             Some(&self.body.class_weights),
-            Some(&self.attention.class_weights),
+            self.attention.class_weights.as_ref(),
             self.focal.as_ref().map(|focal| &focal.class_weights),
         ]
         .into_iter()

@@ -29,10 +29,10 @@ pub struct EdgeAttentionLossConfig {
     /// Among which pixels the hard ones are looked for.
     #[config(default = "EdgeScope::WithinEdges")]
     pub scope: EdgeScope,
-    /// How much each class counts. The mean is taken by weight; mining looks at the plain cross entropy. The authors have
-    /// none here.
-    #[config(default = "ClassWeights::Uniform")]
-    pub class_weights: ClassWeights,
+    /// How much each class counts; none: all the same, as in the authors' code. The mean is taken by weight; mining looks at
+    /// the plain cross entropy.
+    #[config(default = "None")]
+    pub class_weights: Option<ClassWeights>,
 }
 
 /// Cross entropy of the final map on the hard pixels of predicted edges.
@@ -78,7 +78,9 @@ impl EdgeAttentionLossConfig {
         if !(value > 0.0 && value < 1.0) {
             return Err(LossConfigError::EdgeThreshold { value });
         }
-        self.class_weights.validate()?;
+        self.class_weights
+            .as_ref()
+            .map_or(Ok(()), ClassWeights::validate)?;
         self.mining.validate()
     }
 }
@@ -124,7 +126,8 @@ impl EdgeAttentionLoss {
                 .select(&pixels.nll, pixels.valid.clone())
                 .within(on_edge),
         };
-        let weights = pixels.weights(&self.config.class_weights);
+        let weights = self.config.class_weights.as_ref();
+        let weights = weights.and_then(|weights| pixels.weights(weights));
         let losses = match &weights {
             Some(weights) => pixels.nll.clone() * weights.clone(),
             None => pixels.nll.clone(),
@@ -158,7 +161,7 @@ mod tests {
 
         let attention = EdgeAttentionLossConfig::new()
             .with_mining(PixelMining::Off)
-            .with_class_weights(weights.clone())
+            .with_class_weights(Some(weights.clone()))
             .init();
         let found = attention.forward(
             logits.clone(),

@@ -1,5 +1,5 @@
 use decoupled_seg_datasets::{ClassFrequencies, DatasetError, SegmentationDataset};
-use decoupled_seg_losses::{ClassWeights, DecoupledLossConfig};
+use decoupled_seg_losses::ClassWeights;
 use serde::{Deserialize, Serialize};
 
 use super::values::refused;
@@ -76,7 +76,7 @@ impl Recipe {
             self.loss.segmentation.class_weights = fixed(&weights, 1.0);
             self.loss.auxiliary.class_weights = fixed(&weights, 1.0);
             if self.weighted_terms == WeightedTerms::All {
-                self.loss.attention.class_weights = fixed(&weights, 1.0);
+                self.loss.attention.class_weights = Some(fixed(&weights, 1.0));
                 self.loss.body.class_weights = fixed(&weights, frequencies.mean_of(&weights));
             }
         }
@@ -88,25 +88,14 @@ impl Recipe {
         let same =
             self.class_weights == run.class_weights && self.weighted_terms == run.weighted_terms;
         if self.class_weights.is_some() && same {
-            let mut theirs = run.loss.clone();
-            for (mine, theirs) in weights_of(&mut self.loss)
-                .into_iter()
-                .zip(weights_of(&mut theirs))
-            {
-                *mine = std::mem::take(theirs);
-            }
+            let (mine, theirs) = (&mut self.loss, run.loss.clone());
+            mine.segmentation.class_weights = theirs.segmentation.class_weights;
+            mine.auxiliary.class_weights = theirs.auxiliary.class_weights;
+            mine.body.class_weights = theirs.body.class_weights;
+            mine.attention.class_weights = theirs.attention.class_weights;
         }
         self
     }
-}
-
-fn weights_of(loss: &mut DecoupledLossConfig) -> [&mut ClassWeights; 4] {
-    [
-        &mut loss.segmentation.class_weights,
-        &mut loss.auxiliary.class_weights,
-        &mut loss.body.class_weights,
-        &mut loss.attention.class_weights,
-    ]
 }
 
 fn fixed(weights: &[f64], divisor: f64) -> ClassWeights {

@@ -562,13 +562,21 @@ mod tests {
             let removed = table.as_object_mut().expect("a table").remove(key);
             removed.expect("it is there now");
         };
-        for key in ["warm_up", "class_weights", "patience", "precision"] {
+        let keys = [
+            "warm_up",
+            "class_weights",
+            "weighted_terms",
+            "patience",
+            "precision",
+        ];
+        for key in keys {
             remove(&[], key);
         }
         remove(&["optimizer"], "kind");
-        for key in ["dice", "focal", "lovasz"] {
+        for key in ["dice", "focal", "lovasz", "gated"] {
             remove(&["loss"], key);
         }
+        remove(&["loss", "attention"], "class_weights");
         // As checkpoints are read, which lay their recipe over no other.
         let read: Recipe = serde_json::from_value(old).expect("an old recipe");
         assert_eq!(read, Recipe::default());

@@ -105,7 +105,10 @@ fn so_is_one_with_adam_w_warm_up_and_weights_from_the_data() {
             body,
             ..
         } = written.loss;
-        assert_eq!(attention.class_weights, segmentation.class_weights);
+        assert_eq!(
+            attention.class_weights,
+            Some(segmentation.class_weights.clone())
+        );
         let [ClassWeights::Fixed(body), ClassWeights::Fixed(others)] =
             [body.class_weights, segmentation.class_weights.clone()]
         else {
