@@ -7,6 +7,7 @@ mod label_view;
 mod simd;
 mod size;
 mod text_table;
+mod written;
 
 pub use atomic::write_atomic;
 pub use cityscapes::{CITYSCAPES_CATEGORIES, CITYSCAPES_LABELS, CityscapesLabel};
@@ -14,6 +15,7 @@ pub use file_kind::FileKind;
 pub use label_view::LabelView;
 pub use size::{ParseSizeError, Size};
 pub use text_table::TextTable;
+pub use written::written;
 
 /// The label that stands for "no class" in every data set of this project.
 pub const IGNORE_LABEL: u8 = 255;

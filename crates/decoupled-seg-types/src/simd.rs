@@ -1,5 +1,5 @@
-/// Compiles a function twice, once for any processor and once for processors with AVX2, and chooses between the two at
-/// each call. The results are the same: nothing here lets the compiler reorder sums or fuse products.
+/// Compiles a function three times, for any processor, for processors with AVX2 and for those with AVX-512, and chooses one
+/// at each call. The results are the same: nothing here lets the compiler reorder sums or fuse products.
 ///
 /// Generic parameters stand in square brackets; the function returns nothing.
 ///
@@ -30,6 +30,19 @@ macro_rules! multiversion {
                 #[target_feature(enable = "avx2")]
                 fn wide<$($generics)*>($($arg: $type),*) {
                     portable($($arg),*);
+                }
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                fn widest<$($generics)*>($($arg: $type),*) {
+                    portable($($arg),*);
+                }
+                if std::arch::is_x86_feature_detected!("avx512f")
+                    && std::arch::is_x86_feature_detected!("avx512bw")
+                    && std::arch::is_x86_feature_detected!("avx512dq")
+                    && std::arch::is_x86_feature_detected!("avx512vl")
+                {
+                    // SAFETY: `widest` requires four sets of instructions, and this processor has them.
+                    unsafe { widest($($arg),*) };
+                    return;
                 }
                 if std::arch::is_x86_feature_detected!("avx2") {
                     // SAFETY: `wide` requires AVX2 and nothing else, and this processor has AVX2.

@@ -159,7 +159,8 @@ pub(super) fn store_pixel<S: Storage>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::memory::written;
+    use decoupled_seg_types::written;
+
     use super::*;
 
     #[test]

@@ -3,7 +3,6 @@
 mod conv;
 mod conv2d;
 mod lanes;
-mod memory;
 mod norm;
 mod number;
 mod pool;

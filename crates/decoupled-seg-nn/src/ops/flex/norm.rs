@@ -7,13 +7,13 @@ use std::mem::MaybeUninit;
 use burn::backend::ops::{ActivationOps, ModuleOps};
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, Shape};
+use decoupled_seg_types::written;
 use rayon::prelude::*;
 
 pub(super) use self::channel::with_wide_vectors;
 use self::channel::{Backward, Forward, Statistics};
 use super::super::conv2d::finish;
 use super::super::norm::{NormBackend, NormGradients};
-use super::memory::written;
 use super::target::Target;
 use super::{Primitive, tensor};
 

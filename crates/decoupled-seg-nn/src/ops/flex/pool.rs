@@ -2,10 +2,10 @@
 
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::Shape;
+use decoupled_seg_types::written;
 use rayon::prelude::*;
 
 use super::super::pool::{PoolBackend, PoolGradients, Window};
-use super::memory::written;
 use super::norm::with_wide_vectors;
 use super::{Primitive, tensor};
 

@@ -2,12 +2,11 @@
 
 use std::mem::MaybeUninit;
 
-use decoupled_seg_types::Size;
+use decoupled_seg_types::{Size, written};
 use num_traits::One;
 use rayon::prelude::*;
 
 use super::super::position::ResizeAxis;
-use super::memory::written;
 use super::number::{Real, Storage};
 use super::simd::{Kernel, dispatch};
 

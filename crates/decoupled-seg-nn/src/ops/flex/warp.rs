@@ -4,6 +4,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use decoupled_seg_types::written;
 use rayon::prelude::*;
 
 use super::super::options::WarpOptions;
@@ -11,7 +12,6 @@ use super::super::position::FlowAxis;
 use super::lanes::{
     Frame, LANES, Lanes, load_pixel, load_tile, pack, store_pixel, store_tile, unpack,
 };
-use super::memory::written;
 use super::number::{Real, Storage};
 use super::simd::{Kernel, dispatch};
 use super::taps::{Tap, taps};

@@ -13,7 +13,8 @@ mod weight_gradient;
 mod weights;
 mod winograd;
 
-use super::memory::written;
+use decoupled_seg_types::written;
+
 pub(super) use geometry::Conv;
 pub(super) use product::Finish;
 use product::calculate;

@@ -11,9 +11,9 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use decoupled_seg_types::written;
 use rayon::prelude::*;
 
-use super::super::memory::written;
 use super::super::number::Real;
 use super::super::target::Target;
 use super::geometry::Conv;

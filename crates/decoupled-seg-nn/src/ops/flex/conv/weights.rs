@@ -3,9 +3,9 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use decoupled_seg_types::written;
 use rayon::prelude::*;
 
-use super::super::memory::written;
 use super::geometry::Lattice;
 
 /// Where the weights of a lattice lie.

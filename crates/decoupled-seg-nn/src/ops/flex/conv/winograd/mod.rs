@@ -23,9 +23,9 @@ mod weights;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use decoupled_seg_types::written;
 use rayon::prelude::*;
 
-use super::super::memory::written;
 use super::super::target::Target;
 use super::geometry::Conv;
 use super::product::Finish;

@@ -1,16 +1,28 @@
-//! Memory of results.
-
 use std::mem::MaybeUninit;
 
-/// A vector whose elements `write` writes: the memory is not cleared before.
+/// A vector of `len` elements that `write` writes: the memory is not cleared before, and on Linux large results ask for huge
+/// pages.
 ///
 /// # Safety
 ///
 /// `write` must initialise every element of the slice that it is given.
-pub(super) unsafe fn written<S: Copy>(
-    len: usize,
-    write: impl FnOnce(&mut [MaybeUninit<S>]),
-) -> Vec<S> {
+///
+/// # Example
+///
+/// ```
+/// use decoupled_seg_types::written;
+///
+/// // SAFETY: the loop writes every element.
+/// let squares = unsafe {
+///     written(4, |squares| {
+///         for (n, square) in squares.iter_mut().enumerate() {
+///             square.write(n * n);
+///         }
+///     })
+/// };
+/// assert_eq!(squares, [0, 1, 4, 9]);
+/// ```
+pub unsafe fn written<S: Copy>(len: usize, write: impl FnOnce(&mut [MaybeUninit<S>])) -> Vec<S> {
     let mut elements = Vec::with_capacity(len);
     let spare = &mut elements.spare_capacity_mut()[..len];
     prefer_huge_pages(spare);
