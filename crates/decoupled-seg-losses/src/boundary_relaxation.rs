@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::class_weights::ClassCounts;
 use crate::error::required;
-use crate::ops::set_nll;
+use crate::ops::set_loss;
 use crate::tensors::in_f32;
 use crate::{ClassWeights, RelaxedLabels};
 
@@ -109,20 +109,23 @@ impl BoundaryRelaxationLoss {
             body_logits,
             [batch, relaxed.classes.num_classes(), height, width]
         );
-        let mut losses = set_nll(in_f32(body_logits), &relaxed.classes);
-        if let Some(weights) = self.pixel_weights(relaxed) {
-            losses = losses * weights;
-        }
-
-        let counted = relaxed.classes.is_empty().bool_not().int();
-        match self.config.reduction {
-            BodyReduction::MeanOverPixels => losses.sum() / counted.sum().clamp_min(1).float(),
+        let weights = self.pixel_weights(relaxed);
+        let counted = || relaxed.classes.is_empty().bool_not().int();
+        let weights = match self.config.reduction {
+            BodyReduction::MeanOverPixels => weights.map(|weights| {
+                let counted = counted().sum().clamp_min(1).float();
+                weights / counted.reshape([1, 1, 1])
+            }),
             BodyReduction::SumOverImages => {
-                let rows = [batch, height * width];
-                let counted = counted.reshape(rows).sum_dim(1) + 1;
-                (losses.reshape(rows).sum_dim(1) / counted.float()).sum()
+                let counted = counted().reshape([batch, height * width]).sum_dim(1) + 1;
+                let share = counted.float().recip().reshape([batch, 1, 1]);
+                Some(match weights {
+                    Some(weights) => weights * share,
+                    None => share.expand([batch, height, width]),
+                })
             }
-        }
+        };
+        set_loss(in_f32(body_logits), &relaxed.classes, weights)
     }
 
     /// What the loss of every pixel is multiplied by, `None` for 1.

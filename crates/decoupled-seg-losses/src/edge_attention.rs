@@ -115,22 +115,22 @@ impl EdgeAttentionLoss {
         // sigmoid(b) > t as b > log(t / (1 - t)).
         let limit = (threshold / (1.0 - threshold)).ln();
         let on_edge = edge_logits.inner().squeeze_dim::<3>(1).greater_elem(limit);
-        let selection = match self.config.scope {
-            EdgeScope::WithinEdges => self
-                .config
-                .mining
-                .select(&pixels.nll, pixels.valid.clone().bool_and(on_edge)),
-            EdgeScope::WholeImage => self
-                .config
-                .mining
-                .select(&pixels.nll, pixels.valid.clone())
-                .within(on_edge),
-        };
+        let (mining, nll) = (&self.config.mining, &pixels.nll);
         let weights = self.config.class_weights.as_ref();
         let weights = weights.and_then(|weights| pixels.weights(weights));
+        let selection = match self.config.scope {
+            EdgeScope::WithinEdges => {
+                let candidates = pixels.valid.clone().bool_and(on_edge);
+                if weights.is_none() {
+                    return mining.mean(nll, candidates);
+                }
+                mining.select(nll, candidates)
+            }
+            EdgeScope::WholeImage => mining.select(nll, pixels.valid.clone()).within(on_edge),
+        };
         let losses = match &weights {
-            Some(weights) => pixels.nll.clone() * weights.clone(),
-            None => pixels.nll.clone(),
+            Some(weights) => nll.clone() * weights.clone(),
+            None => nll.clone(),
         };
         selection.mean(losses, weights)
     }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::LossConfigError;
 use crate::error::share;
-use crate::ops::kth_largest;
+use crate::ops::{hard_mean, kth_largest};
 
 /// A number of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,6 +113,23 @@ impl PixelMining {
         }
     }
 
+    /// The mean of the losses of the `candidates` that are kept, 0 with a zero gradient if there are none.
+    pub(crate) fn mean(&self, nll: &Tensor<3>, candidates: Tensor<3, Bool>) -> Tensor<1> {
+        let fused = match *self {
+            Self::Off => hard_mean(nll, &candidates, 0, 0.0),
+            Self::Threshold {
+                probability,
+                min_kept,
+                at_limit: AtLimit::Kept,
+            } => {
+                let pixels = nll.dims().iter().product();
+                hard_mean(nll, &candidates, min_kept.of(pixels), easiest(probability))
+            }
+            Self::Threshold { .. } | Self::Hardest { .. } => None,
+        };
+        fused.unwrap_or_else(|| self.select(nll, candidates).mean(nll.clone(), None))
+    }
+
     /// Decides which of the `candidates` are kept, by their loss.
     ///
     /// A NaN loss is always kept, so that it is seen in the sum.
@@ -137,10 +154,9 @@ impl PixelMining {
                 if min_kept == 0 {
                     return Selection::all(candidates);
                 }
-                // p <= limit is -log p >= -log limit, and a limit of 0 keeps nothing by itself.
-                let easiest = (-probability.ln()).min(1e30) as f32;
                 // -1, below every loss, if there are fewer: then all are kept.
-                let kth = kth_largest(rows(1), min_kept, easiest).reshape([1, 1, 1]);
+                let kth = kth_largest(rows(1), min_kept, easiest(probability));
+                let kth = kth.reshape([1, 1, 1]);
                 let dropped = match at_limit {
                     AtLimit::Kept => losses.clone().lower(kth),
                     AtLimit::Dropped => {
@@ -176,6 +192,11 @@ impl PixelMining {
             }
         }
     }
+}
+
+/// The loss of a pixel of that probability: `p <= limit` is `-log p >= -log limit`, and a limit of 0 keeps nothing by itself.
+fn easiest(probability: f64) -> f32 {
+    (-probability.ln()).min(1e30) as f32
 }
 
 /// Pixels that are kept, and how they are averaged.
@@ -278,6 +299,68 @@ mod tests {
         assert_eq!(kept(mining, &LOSSES), expected);
     }
 
+    /// Value and gradient of the mean against those of the pixels selected.
+    #[rstest]
+    fn the_mean_is_that_of_the_selection(
+        #[values(
+            PixelMining::Off,
+            PixelMining::official(1),
+            PixelMining::official(0),
+            PixelMining::official(7_000),
+            PixelMining::official(100_000),
+            PixelMining::Threshold {
+                probability: 0.0,
+                min_kept: PixelCount::Fraction(0.2),
+                at_limit: AtLimit::Kept,
+            },
+            PixelMining::Threshold {
+                probability: 0.7,
+                min_kept: PixelCount::Absolute(9_000),
+                at_limit: AtLimit::Dropped,
+            },
+            PixelMining::Hardest { fraction: 0.1 }
+        )]
+        mining: PixelMining,
+        #[values(0, 1, 3)] candidates: usize,
+    ) {
+        let device = Device::default().autodiff();
+        let shape = [2, 67, 97];
+        let len = shape.iter().product::<usize>();
+        let numbers = |step: usize, of: usize| -> Vec<f32> {
+            (0..len).map(|n| (n * step % of) as f32 / 400.0).collect()
+        };
+        let data = |values| TensorData::new(values, shape);
+        let losses = Tensor::<3>::from_data(data(numbers(7919, 2003)), &device);
+        let candidates = Tensor::<3>::from_data(data(numbers(1, 3)), &Device::default())
+            .lower_elem(candidates as f32 / 400.0);
+        let run = |mean: &dyn Fn(&Tensor<3>) -> Tensor<1>| {
+            let leaf = losses.clone().require_grad();
+            let mean = mean(&leaf);
+            let gradients = (mean.clone() * 3.0).backward();
+            let gradient = leaf.grad(&gradients).expect("a gradient");
+            let gradient: Vec<f32> = gradient.try_into_vec_as().expect("floats");
+            (mean.into_scalar::<f32>(), gradient)
+        };
+        let (mean, gradient) = run(&|losses| mining.mean(losses, candidates.clone()));
+        let selected = |losses: &Tensor<3>| {
+            mining
+                .select(losses, candidates.clone())
+                .mean(losses.clone(), None)
+        };
+        let (expected, of_selected) = run(&selected);
+        // Sums of 13 000 f32 in another order.
+        assert!(
+            (mean - expected).abs() <= 1e-5 * expected,
+            "{mean}, {expected}"
+        );
+        for (found, expected) in gradient.into_iter().zip(of_selected) {
+            assert!(
+                (found - expected).abs() <= 1e-6 * expected,
+                "{found}, {expected}"
+            );
+        }
+    }
+
     #[test]
     fn nan_is_kept() {
         for mining in [
@@ -289,6 +372,10 @@ mod tests {
                 kept(mining, &[1.0, f32::NAN, 0.3, 0.1, 9.0])[1],
                 "{mining:?}"
             );
+            let losses = Tensor::<3>::from_data([[[1.0, f32::NAN, 0.3]]], &Device::default());
+            let all = losses.clone().lower_elem(-1.0).bool_not();
+            let mean = mining.mean(&losses, all).into_scalar::<f32>();
+            assert!(mean.is_nan(), "{mining:?}: {mean}");
         }
     }
 

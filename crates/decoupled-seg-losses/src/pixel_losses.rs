@@ -44,6 +44,9 @@ impl PixelLosses {
         smoothing: f64,
     ) -> Tensor<1> {
         let weights = self.class_weights(class_weights);
+        if weights.is_none() && smoothing <= 0.0 {
+            return mining.mean(&self.nll, self.valid.clone());
+        }
         let selection = mining.select(&self.nll, self.valid.clone());
         let mut losses = self.nll.clone();
         if smoothing > 0.0 {

@@ -1,10 +1,5 @@
 use burn::tensor::{Int, Tensor};
 
-use crate::LabelSets;
-
-/// Stands for "minus infinity" where a difference of two of them has to stay finite.
-const FAR_BELOW: f32 = -1e30;
-
 /// `-log softmax(logits)[label]` of every pixel, `[batch, height, width]`.
 ///
 /// ```text
@@ -27,36 +22,6 @@ fn label_nll_composed(logits: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<3> {
     let picked = shifted.clone().gather(1, labels.unsqueeze_dim(1));
     let nll = shifted.exp().sum_dim(1).log() - picked;
     nll.squeeze_dim(1)
-}
-
-/// `-log sum_(c in set) softmax(logits)_c` of every pixel, `[batch, height, width]`; 0, without a gradient, where the
-/// set is empty.
-///
-/// ```text
-/// m   = max_c x_c,  m_S = max_(c in S) x_c                    constants for the gradient
-/// nll = (m - m_S) + log sum_c exp(x_c - m) - log sum_(c in S) exp(x_c - m_S)
-/// ```
-///
-/// The set has its own maximum, so that a set of classes far below the best one does not underflow to `log 0`.
-pub(crate) fn set_nll(logits: Tensor<4>, sets: &LabelSets) -> Tensor<3> {
-    #[cfg(feature = "flex")]
-    if super::flex::serves(&logits.device()) {
-        return super::flex::set_nll(logits, sets);
-    }
-    set_nll_composed(logits, sets)
-}
-
-fn set_nll_composed(logits: Tensor<4>, sets: &LabelSets) -> Tensor<3> {
-    let outside = sets.clone().into_multi_hot().bool_not();
-    let members = logits.clone().mask_fill(outside, FAR_BELOW);
-    let top = logits.clone().inner().max_dim(1);
-    let top_member = members.clone().inner().max_dim(1);
-    let gap = top.clone() - top_member.clone();
-
-    let all = (logits - top).exp().sum_dim(1).log();
-    let inside = (members - top_member).exp().sum_dim(1).log();
-    let nll: Tensor<3> = (all - inside + gap).squeeze_dim(1);
-    nll.mask_fill(sets.is_empty(), 0)
 }
 
 #[cfg(test)]
@@ -123,27 +88,6 @@ mod tests {
             logits.clone(),
             |logits| label_nll(logits, labels.clone()),
             |logits| label_nll_composed(logits, labels.clone()),
-        );
-
-        // Empty, single, several and full sets.
-        let member = |n: usize| {
-            i32::from(match n % 5 {
-                0 => false,
-                1 => n.is_multiple_of(3),
-                2 => n % 7 < 4,
-                3 => true,
-                _ => n.is_multiple_of(11),
-            })
-        };
-        let members: Vec<_> = (0..shape.iter().product())
-            .map(|n: usize| member(n % (height * width) + n / (height * width) % 2))
-            .collect();
-        let sets =
-            LabelSets::from_multi_hot(Tensor::from_data(TensorData::new(members, shape), &device));
-        compare(
-            logits,
-            |logits| set_nll(logits, &sets),
-            |logits| set_nll_composed(logits, &sets),
         );
     }
 }

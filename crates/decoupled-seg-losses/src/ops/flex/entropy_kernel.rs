@@ -11,8 +11,8 @@ use super::functions::{exp, ln_1p};
 
 /// Pixels whose losses are added up in `f32`.
 const BLOCK: usize = 4 << 10;
-/// Sums that are kept side by side, so that vectors can hold them.
-const LANES: usize = 16;
+/// Sums that are kept side by side, so that vectors can hold them and their latency is hidden.
+const LANES: usize = 32;
 
 /// Losses and pixels: of others, of edges.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,4 +1,4 @@
-//! The likelihoods of [`kernel`](super::kernel) as operations of Burn.
+//! The likelihood of [`label_kernel`](super::label_kernel) as an operation of Burn.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -8,78 +8,54 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::kernel::{self, Likelihood, Sizes};
+use super::blocks::Sizes;
+use super::label_kernel::{self, Likelihood};
 use super::{floats, ints, plain_ints};
-use crate::LabelSets;
-
-/// [`set_nll`](crate::ops::set_nll) in one pass over the logits.
-pub(in crate::ops) fn set_nll(logits: Tensor<4>, sets: &LabelSets) -> Tensor<3> {
-    let [batch, _, height, width] = logits.dims();
-    let words = sets.words().into_dispatch();
-    let nll = Dispatch::likelihood(logits.into_dispatch(), words, false);
-    Tensor::<2>::from_dispatch(nll).reshape([batch, height, width])
-}
 
 /// [`label_nll`](crate::ops::label_nll) in one pass over the logits.
 pub(in crate::ops) fn label_nll(logits: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<3> {
     let [batch, _, height, width] = logits.dims();
-    let labels = labels.unsqueeze_dim::<4>(1).into_dispatch();
-    let nll = Dispatch::likelihood(logits.into_dispatch(), labels, true);
+    let nll = Dispatch::likelihood(logits.into_dispatch(), labels.into_dispatch());
     Tensor::<2>::from_dispatch(nll).reshape([batch, height, width])
 }
 
 #[backend_extension(Flex, Autodiff)]
 trait LikelihoodBackend: Backend {
-    /// `[batch, height * width]` from logits `[batch, classes, height, width]` and, `[batch, planes, height, width]`, the words
-    /// of sets or, with `single`, one plane of labels.
-    fn likelihood(
-        logits: FloatTensor<Self>,
-        members: IntTensor<Self>,
-        single: bool,
-    ) -> FloatTensor<Self>;
+    /// `[batch, height * width]` from logits `[batch, classes, height, width]` and labels `[batch, height, width]`.
+    fn likelihood(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// The operands, contiguous and of the types that the kernel reads.
 #[derive(Clone, Debug)]
 struct Operands {
     logits: FloatTensor<Flex>,
-    members: IntTensor<Flex>,
-    single: bool,
+    labels: IntTensor<Flex>,
     sizes: Sizes,
 }
 
 impl Operands {
-    fn new(logits: FloatTensor<Flex>, members: IntTensor<Flex>, single: bool) -> Self {
+    fn new(logits: FloatTensor<Flex>, labels: IntTensor<Flex>) -> Self {
         let [batch, classes, height, width] = logits.shape().dims();
-        let [_, planes, _, _] = members.shape().dims();
         let sizes = Sizes {
             batch,
             classes,
-            planes,
+            planes: 1,
             pixels: height * width,
         };
         Self {
             logits: logits.to_contiguous(),
-            members: plain_ints(members),
-            single,
+            labels: plain_ints(labels),
             sizes,
         }
     }
 
     fn forward(&self) -> Likelihood {
-        let (logits, members) = (floats(&self.logits), ints(&self.members));
-        match self.single {
-            true => kernel::forward_labels(logits, members, self.sizes),
-            false => kernel::forward(logits, members, self.sizes),
-        }
+        label_kernel::forward(floats(&self.logits), ints(&self.labels), self.sizes)
     }
 
     fn backward(&self, gradient: &[f32], saved: &Likelihood) -> Vec<f32> {
-        let (logits, members) = (floats(&self.logits), ints(&self.members));
-        match self.single {
-            true => kernel::backward_labels(gradient, logits, members, saved, self.sizes),
-            false => kernel::backward(gradient, logits, members, saved, self.sizes),
-        }
+        let (logits, labels) = (floats(&self.logits), ints(&self.labels));
+        label_kernel::backward(gradient, logits, labels, saved, self.sizes)
     }
 
     fn output(&self, nll: Vec<f32>) -> FloatTensor<Flex> {
@@ -88,23 +64,15 @@ impl Operands {
 }
 
 impl LikelihoodBackend for Flex {
-    fn likelihood(
-        logits: FloatTensor<Self>,
-        members: IntTensor<Self>,
-        single: bool,
-    ) -> FloatTensor<Self> {
-        let operands = Operands::new(logits, members, single);
+    fn likelihood(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self> {
+        let operands = Operands::new(logits, labels);
         let likelihood = operands.forward();
         operands.output(likelihood.nll)
     }
 }
 
 impl<C: CheckpointStrategy> LikelihoodBackend for Autodiff<Flex, C> {
-    fn likelihood(
-        logits: FloatTensor<Self>,
-        members: IntTensor<Self>,
-        single: bool,
-    ) -> FloatTensor<Self> {
+    fn likelihood(logits: FloatTensor<Self>, labels: IntTensor<Self>) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct OfLogits;
 
@@ -134,7 +102,7 @@ impl<C: CheckpointStrategy> LikelihoodBackend for Autodiff<Flex, C> {
             .prepare::<C>([logits.node()])
             .compute_bound()
             .stateful();
-        let operands = Operands::new(logits.into_primitive(), members, single);
+        let operands = Operands::new(logits.into_primitive(), labels);
         let mut likelihood = operands.forward();
         let output = operands.output(std::mem::take(&mut likelihood.nll));
         match prepared {

@@ -2,15 +2,22 @@
 //!
 //! They compute what the tensor code beside them computes for every backend; the tests compare the two.
 
+mod blocks;
 mod edge_entropy;
 mod entropy_kernel;
 mod functions;
-mod kernel;
+mod hard_kernel;
+mod hard_mean;
+mod label_kernel;
 mod likelihood;
+mod set_kernel;
+mod set_loss;
 mod targets;
 
 pub(super) use edge_entropy::edge_entropy;
-pub(super) use likelihood::{label_nll, set_nll};
+pub(super) use hard_mean::hard_mean;
+pub(super) use likelihood::label_nll;
+pub(super) use set_loss::set_loss;
 pub(super) use targets::host_targets;
 
 use burn::backend::ops::IntTensorOps;
