@@ -11,7 +11,7 @@ use decoupled_seg_types::written;
 use rayon::prelude::*;
 
 pub(super) use self::channel::with_wide_vectors;
-use self::channel::{Backward, Forward, Statistics};
+use self::channel::{Backward, Forward, Gate, Places, Statistics, inverse_deviation};
 use super::super::conv2d::finish;
 use super::super::norm::{NormBackend, NormGradients};
 use super::target::Target;
@@ -84,6 +84,12 @@ impl Planes {
     }
 }
 
+/// What a deviation of a channel is multiplied by.
+#[inline(always)]
+fn scale(gamma: f32, variance: f32, epsilon: f64) -> f32 {
+    (f64::from(gamma) * inverse_deviation(variance, epsilon)) as f32
+}
+
 fn normalize(
     x: Primitive,
     gamma: Primitive,
@@ -114,7 +120,7 @@ fn normalize(
                     *statistics = Statistics::of(planes.parts(channel).map(|part| &x[part]));
                     let map = Forward {
                         mean: statistics.mean as f32,
-                        scale: gamma[channel] * statistics.inverse_deviation(epsilon) as f32,
+                        scale: scale(gamma[channel], statistics.variance() as f32, epsilon),
                         shift: beta[channel],
                         relu,
                     };
@@ -146,6 +152,7 @@ impl NormGradients for Flex {
     fn normalize_backward(
         x: Primitive,
         gamma: Primitive,
+        beta: Primitive,
         mean: Primitive,
         variance: Primitive,
         output: Primitive,
@@ -164,12 +171,12 @@ impl NormGradients for Flex {
             return (found.x_grad, found.gamma_grad, found.beta_grad, grad);
         }
         let (planes, shape) = (Planes::of(&x), x.shape());
-        let [x, gamma, mean, variance, output] =
-            [x, gamma, mean, variance, output].map(|tensor| tensor.to_contiguous());
+        let [x, gamma, beta, mean, variance, output] =
+            [x, gamma, beta, mean, variance, output].map(|tensor| tensor.to_contiguous());
         let mut grad = contiguous(grad);
-        let (x, gamma) = (numbers(&x), numbers(&gamma));
+        let (x, gamma, beta) = (numbers(&x), numbers(&gamma), numbers(&beta));
         let (mean, variance) = (numbers(&mean), numbers(&variance));
-        let output = relu.then(|| numbers(&output));
+        let output = numbers(&output);
 
         let count = (planes.batch * planes.plane) as f64;
         let mut sums = vec![[0.0_f64; 2]; planes.channels];
@@ -182,45 +189,71 @@ impl NormGradients for Flex {
             _ => None,
         };
         let from = match own {
-            Some(target) => target.0.cast_const(),
-            None => numbers(&grad).as_ptr(),
+            Some(own) => Grad::Ours(own),
+            None => Grad::Shared(numbers(&grad)),
         };
-        let from = Target(from.cast_mut());
-        let mut run = |x_grad: Target, addend_grad: Option<Target>| {
+        // Without a place of its own, one of the two results takes the gradient's.
+        let mut run = |x_grad: Option<Target>, masked_grad: Option<Target>| {
             sums.par_iter_mut().enumerate().for_each(|(channel, sums)| {
                 with_wide_vectors(
                     #[inline(always)]
                     || {
                         let centre = mean[channel];
+                        let scale = scale(gamma[channel], variance[channel], epsilon);
+                        // Without an addend the output need not be read: it is made again.
+                        let made = Forward {
+                            mean: centre,
+                            scale,
+                            shift: beta[channel],
+                            relu,
+                        };
+                        let gate = |part: &std::ops::Range<usize>| match (relu, addend) {
+                            (false, _) => Gate::Open,
+                            (true, false) => Gate::Made(made),
+                            (true, true) => Gate::Output(&output[part.clone()]),
+                        };
                         for part in planes.parts(channel) {
-                            // SAFETY: the gradient has the part, and all of it was written. Nobody writes it meanwhile.
-                            let grad = unsafe { initialised(from.part(part.clone())) };
-                            let output = output.map(|output| &output[part.clone()]);
-                            let found = channel::sums(grad, &x[part], output, centre);
+                            let grad = match &from {
+                                // SAFETY: the part is of this task's channel, and all of it was written.
+                                Grad::Ours(own) => unsafe { initialised(own.part(part.clone())) },
+                                Grad::Shared(grad) => &grad[part.clone()],
+                            };
+                            let found = channel::sums(grad, &x[part.clone()], gate(&part), centre);
                             sums[0] += found[0];
                             sums[1] += found[1];
                         }
-                        let inverse = 1.0 / (f64::from(variance[channel]) + epsilon).sqrt();
+                        let inverse = inverse_deviation(variance[channel], epsilon);
                         let map = Backward {
                             mean: centre,
-                            scale: (f64::from(gamma[channel]) * inverse) as f32,
+                            scale,
                             grad_mean: (sums[0] / count) as f32,
                             slope: (sums[1] / count * inverse * inverse) as f32,
                         };
                         sums[1] *= inverse;
                         for part in planes.parts(channel) {
-                            let output = output.map(|output| &output[part.clone()]);
-                            // SAFETY: all are of this task's channel, and have the part. The gradient, which one of the
-                            // results may overwrite, is read number by number, each before it is written.
-                            unsafe {
-                                map.apply(
-                                    from.at(part.start),
-                                    &x[part.clone()],
-                                    output,
-                                    x_grad.at(part.start),
-                                    addend_grad.map(|target| target.at(part.start)),
-                                );
-                            }
+                            let x_grad = x_grad.as_ref().map(|target| {
+                                // SAFETY: the part is of this task's channel.
+                                unsafe { target.part(part.clone()) }
+                            });
+                            let places = match (&from, x_grad) {
+                                (Grad::Ours(own), x_grad) => {
+                                    // SAFETY: as above, and all of it was written.
+                                    let grad = unsafe { initialised_mut(own.part(part.clone())) };
+                                    match x_grad {
+                                        None => Places::Turned(grad),
+                                        Some(x_grad) => Places::Masked { grad, x_grad },
+                                    }
+                                }
+                                (Grad::Shared(grad), x_grad) => Places::Apart {
+                                    grad: &grad[part.clone()],
+                                    x_grad: x_grad.expect("a shared gradient is not written"),
+                                    masked: masked_grad.as_ref().map(|target| {
+                                        // SAFETY: as above.
+                                        unsafe { target.part(part.clone()) }
+                                    }),
+                                },
+                            };
+                            map.apply(&x[part.clone()], gate(&part), places);
                         }
                     },
                 );
@@ -232,23 +265,23 @@ impl NormGradients for Flex {
         };
         let (x_grad, addend_grad) = match (own, masked) {
             // The gradient's memory takes what the ReLU lets through, or else the gradient of the input.
-            (Some(own), true) => {
-                let x_grad = fresh(&mut |x_grad| run(x_grad, Some(own)));
+            (Some(_), true) => {
+                let x_grad = fresh(&mut |x_grad| run(Some(x_grad), None));
                 (tensor(x_grad, shape), grad)
             }
-            (Some(own), false) => {
-                run(own, None);
+            (Some(_), false) => {
+                run(None, None);
                 (grad.clone(), grad)
             }
             (None, true) => {
                 let mut masked = Vec::new();
                 let x_grad = fresh(&mut |x_grad| {
-                    masked = fresh(&mut |masked| run(x_grad, Some(masked)));
+                    masked = fresh(&mut |masked| run(Some(x_grad), Some(masked)));
                 });
                 (tensor(x_grad, shape.clone()), tensor(masked, shape))
             }
             (None, false) => {
-                let x_grad = fresh(&mut |x_grad| run(x_grad, None));
+                let x_grad = fresh(&mut |x_grad| run(Some(x_grad), None));
                 (tensor(x_grad, shape), grad)
             }
         };
@@ -260,12 +293,27 @@ impl NormGradients for Flex {
     }
 }
 
+/// The gradient of the output.
+enum Grad<'a> {
+    /// Nobody else has it: it may be overwritten.
+    Ours(Target),
+    Shared(&'a [f32]),
+}
+
 /// # Safety
 ///
 /// Every number was written.
 unsafe fn initialised(numbers: &[MaybeUninit<f32>]) -> &[f32] {
     // SAFETY: the layouts are the same, and the caller vouches for the contents.
     unsafe { &*(std::ptr::from_ref(numbers) as *const [f32]) }
+}
+
+/// # Safety
+///
+/// Every number was written.
+unsafe fn initialised_mut(numbers: &mut [MaybeUninit<f32>]) -> &mut [f32] {
+    // SAFETY: the layouts are the same, and the caller vouches for the contents.
+    unsafe { &mut *(std::ptr::from_mut(numbers) as *mut [f32]) }
 }
 
 /// The same tensor, contiguous; nobody else's if it was nobody else's.

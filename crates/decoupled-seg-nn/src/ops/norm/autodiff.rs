@@ -33,6 +33,7 @@ where
                 let state = State::<B> {
                     x: prep.checkpoint(&x),
                     gamma: prep.checkpoint(&gamma),
+                    beta: prep.checkpoint(&beta),
                     mean,
                     variance,
                     output: output.clone(),
@@ -72,6 +73,7 @@ where
                 let state = State::<B> {
                     x: prep.checkpoint(&x),
                     gamma: prep.checkpoint(&gamma),
+                    beta: prep.checkpoint(&beta),
                     mean,
                     variance,
                     output: output.clone(),
@@ -94,6 +96,7 @@ struct NormBackward;
 struct State<B: Backend> {
     x: NodeId,
     gamma: NodeId,
+    beta: NodeId,
     mean: FloatTensor<B>,
     variance: FloatTensor<B>,
     output: FloatTensor<B>,
@@ -115,10 +118,12 @@ impl<B: Backend + NormGradients, const N: usize> Backward<B, N> for NormBackward
         let state = ops.state;
         let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(state.x);
         let gamma = checkpointer.retrieve_node_output::<FloatTensor<B>>(state.gamma);
+        let beta = checkpointer.retrieve_node_output::<FloatTensor<B>>(state.beta);
         let parent = |index: usize| ops.parents.get(index).and_then(Option::as_ref);
         let (x_grad, gamma_grad, beta_grad, addend_grad) = B::normalize_backward(
             x,
             gamma,
+            beta,
             state.mean,
             state.variance,
             state.output,

@@ -43,7 +43,8 @@ pub(crate) trait NormBackend: Backend {
     }
 }
 
-/// Its gradients. `output` is what the op returned; it tells where the ReLU let something through.
+/// Its gradients. `output` is what the op returned; it tells where the ReLU let something through. Without an addend, `x`,
+/// `gamma` and `beta` tell the same.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
@@ -58,6 +59,7 @@ pub(crate) trait NormGradients: Backend {
     fn normalize_backward(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
         mean: FloatTensor<Self>,
         variance: FloatTensor<Self>,
         output: FloatTensor<Self>,
@@ -71,8 +73,8 @@ pub(crate) trait NormGradients: Backend {
         FloatTensor<Self>,
         FloatTensor<Self>,
     ) {
-        // Only the CPU saves a copy by knowing that there is no addend.
-        let _ = addend;
+        // Only the CPU saves a copy, and reading the output, by knowing that there is no addend.
+        let _ = (addend, beta);
         let grad = match relu {
             true => Self::relu_backward(output, grad),
             false => grad,

@@ -37,25 +37,52 @@ pub(in super::super) fn with_wide_vectors(work: impl FnOnce()) {
     work();
 }
 
+/// Two numbers made of each index of the slices, all of one length, and summed.
+///
+/// The lanes are read from chunks of known length: where a bound has to be checked, no vectors are used.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "an index runs over all inputs at once"
+)]
 #[inline(always)]
-fn total(lanes: [f32; LANES]) -> f64 {
-    lanes.into_iter().map(f64::from).sum()
-}
-
-/// Sums `of(index)` over `0..len`.
-#[inline(always)]
-fn sum(len: usize, of: impl Fn(usize) -> f32) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let whole = len / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += of(start + lane);
+fn sums_of<const INPUTS: usize>(
+    inputs: [&[f32]; INPUTS],
+    of: impl Fn([f32; INPUTS]) -> [f32; 2],
+) -> [f64; 2] {
+    let len = inputs[0].len();
+    let chunks = inputs.map(|input| input[..len].as_chunks::<LANES>());
+    let count = len / LANES;
+    let whole = chunks.map(|(whole, _)| &whole[..count]);
+    let rest = chunks.map(|(_, rest)| &rest[..len % LANES]);
+    let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
+    for chunk in 0..count {
+        for lane in 0..LANES {
+            let [a, b] = of(std::array::from_fn(|input| whole[input][chunk][lane]));
+            first[lane] += a;
+            second[lane] += b;
         }
     }
-    for (lane, index) in (whole..len).enumerate() {
-        lanes[lane] += of(index);
+    let mut sums = [total(first), total(second)];
+    for index in 0..len % LANES {
+        let [a, b] = of(std::array::from_fn(|input| rest[input][index]));
+        sums[0] += f64::from(a);
+        sums[1] += f64::from(b);
     }
-    total(lanes)
+    sums
+}
+
+/// By halves, so that vectors can do it.
+#[inline(always)]
+fn total(lanes: [f32; LANES]) -> f64 {
+    let mut sums = lanes.map(f64::from);
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            sums[lane] += sums[lane + half];
+        }
+        half /= 2;
+    }
+    sums[0]
 }
 
 /// Count, mean and sum of squared deviations.
@@ -74,10 +101,11 @@ impl Statistics {
         for part in parts {
             for block in part.chunks(BLOCK) {
                 let count = block.len() as f64;
-                let centre = (sum(block.len(), |index| block[index]) / count) as f32;
+                let [sum, _] = sums_of([block], |[number]| [number, 0.0]);
+                let centre = (sum / count) as f32;
                 // The sum was rounded, and so the deviations have a mean of their own.
-                let [deviations, squares] = two_sums(block.len(), |index| {
-                    let deviation = block[index] - centre;
+                let [deviations, squares] = sums_of([block], |[number]| {
+                    let deviation = number - centre;
                     [deviation, deviation * deviation]
                 });
                 let off = deviations / count;
@@ -107,11 +135,12 @@ impl Statistics {
     pub(super) fn variance(&self) -> f64 {
         (self.squares / self.count).max(0.0)
     }
+}
 
-    /// `1 / sqrt(variance + epsilon)`
-    pub(super) fn inverse_deviation(&self, epsilon: f64) -> f64 {
-        1.0 / (self.variance() + epsilon).sqrt()
-    }
+/// `1 / sqrt(variance + epsilon)`
+#[inline(always)]
+pub(super) fn inverse_deviation(variance: f32, epsilon: f64) -> f64 {
+    1.0 / (f64::from(variance) + epsilon).sqrt()
 }
 
 /// `(x - mean) * scale + shift + addend`, negative results zero if `relu`.
@@ -124,9 +153,15 @@ pub(super) struct Forward {
 }
 
 impl Forward {
+    /// Without addend and ReLU.
+    #[inline(always)]
+    fn linear(self, x: f32) -> f32 {
+        (x - self.mean) * self.scale + self.shift
+    }
+
     #[inline(always)]
     pub(super) fn apply(self, x: &[f32], addend: Option<&[f32]>, output: &mut [MaybeUninit<f32>]) {
-        let linear = |x: f32| (x - self.mean) * self.scale + self.shift;
+        let linear = |x: f32| self.linear(x);
         match (addend, self.relu) {
             (None, false) => map(x, output, linear),
             (None, true) => map(x, output, |x| relu(linear(x))),
@@ -136,6 +171,17 @@ impl Forward {
             }
         }
     }
+}
+
+/// What a ReLU behind a norm lets through of a gradient.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Gate<'a> {
+    /// There is no ReLU.
+    Open,
+    /// Where this output is positive.
+    Output(&'a [f32]),
+    /// Where the norm's output is positive, made again from its input.
+    Made(Forward),
 }
 
 /// Zero for negative numbers; what is not a number stays.
@@ -164,54 +210,28 @@ fn through(grad: f32, output: f32) -> f32 {
     if output > 0.0 { grad } else { 0.0 }
 }
 
-/// The sums of `g` and of `g * (x - mean)`, where `g` is what the ReLU before `output`, if any, lets through of `grad`.
+/// The sums of `g` and of `g * (x - mean)`, where `g` is what the gate lets through of `grad`.
 #[inline(always)]
-pub(super) fn sums(grad: &[f32], x: &[f32], output: Option<&[f32]>, mean: f32) -> [f64; 2] {
+pub(super) fn sums(grad: &[f32], x: &[f32], gate: Gate<'_>, mean: f32) -> [f64; 2] {
     let mut sums = [0.0; 2];
-    let mut add = |found: [f64; 2]| {
+    for start in (0..grad.len()).step_by(BLOCK) {
+        let block = start..(start + BLOCK).min(grad.len());
+        let (grad, x) = (&grad[block.clone()], &x[block.clone()]);
+        let found = match gate {
+            Gate::Open => sums_of([grad, x], |[grad, x]| [grad, grad * (x - mean)]),
+            Gate::Output(output) => sums_of([grad, x, &output[block]], |[grad, x, output]| {
+                let grad = through(grad, output);
+                [grad, grad * (x - mean)]
+            }),
+            Gate::Made(made) => sums_of([grad, x], |[grad, x]| {
+                let grad = through(grad, made.linear(x));
+                [grad, grad * (x - mean)]
+            }),
+        };
         sums[0] += found[0];
         sums[1] += found[1];
-    };
-    match output {
-        Some(output) => {
-            let blocks = grad.chunks(BLOCK).zip(x.chunks(BLOCK));
-            for ((grad, x), output) in blocks.zip(output.chunks(BLOCK)) {
-                let (x, output) = (&x[..grad.len()], &output[..grad.len()]);
-                add(two_sums(grad.len(), |index| {
-                    let grad = through(grad[index], output[index]);
-                    [grad, grad * (x[index] - mean)]
-                }));
-            }
-        }
-        None => {
-            for (grad, x) in grad.chunks(BLOCK).zip(x.chunks(BLOCK)) {
-                let x = &x[..grad.len()];
-                add(two_sums(grad.len(), |index| {
-                    [grad[index], grad[index] * (x[index] - mean)]
-                }));
-            }
-        }
     }
     sums
-}
-
-#[inline(always)]
-fn two_sums(len: usize, of: impl Fn(usize) -> [f32; 2]) -> [f64; 2] {
-    let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
-    let whole = len / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        for lane in 0..LANES {
-            let [a, b] = of(start + lane);
-            first[lane] += a;
-            second[lane] += b;
-        }
-    }
-    for (lane, index) in (whole..len).enumerate() {
-        let [a, b] = of(index);
-        first[lane] += a;
-        second[lane] += b;
-    }
-    [total(first), total(second)]
 }
 
 /// `scale * (g - grad_mean - (x - mean) * slope)`, with `g` as of [`sums`].
@@ -223,43 +243,83 @@ pub(super) struct Backward {
     pub(super) slope: f32,
 }
 
+/// Where the gradient is, and where the results go; all are of one length.
+pub(super) enum Places<'a> {
+    /// The gradient of the input takes the gradient's place.
+    Turned(&'a mut [f32]),
+    /// What the gate lets through takes the gradient's place.
+    Masked {
+        grad: &'a mut [f32],
+        x_grad: &'a mut [MaybeUninit<f32>],
+    },
+    /// The gradient stays; what the gate lets through is wanted or not.
+    Apart {
+        grad: &'a [f32],
+        x_grad: &'a mut [MaybeUninit<f32>],
+        masked: Option<&'a mut [MaybeUninit<f32>]>,
+    },
+}
+
 impl Backward {
-    /// Writes the gradient of the input and, if asked for, what the ReLU lets through.
-    ///
-    /// # Safety
-    ///
-    /// `grad` can be read and the targets be written for as many numbers as `x` has. Each of the targets is `grad` itself or
-    /// does not overlap it, and they do not overlap each other.
+    /// Writes the gradient of the input and what the gate lets through, as the places say.
     #[inline(always)]
-    pub(super) unsafe fn apply(
+    pub(super) fn apply(self, x: &[f32], gate: Gate<'_>, places: Places<'_>) {
+        match gate {
+            Gate::Open => self.with(x, x, places, |grad, _, _| grad),
+            Gate::Output(output) => {
+                self.with(x, output, places, |grad, _, output| through(grad, output));
+            }
+            Gate::Made(made) => {
+                self.with(x, x, places, |grad, x, _| through(grad, made.linear(x)));
+            }
+        }
+    }
+
+    /// With what lets the gradient through made of gradient, input and another number.
+    #[inline(always)]
+    fn with(
         self,
-        grad: *const f32,
         x: &[f32],
-        output: Option<&[f32]>,
-        x_grad: *mut f32,
-        masked: Option<*mut f32>,
+        other: &[f32],
+        places: Places<'_>,
+        through: impl Fn(f32, f32, f32) -> f32,
     ) {
         let slope =
             |x: f32, grad: f32| self.scale * (grad - self.grad_mean - (x - self.mean) * self.slope);
-        // SAFETY: as the caller vouches; each number is read before the same place is written.
-        unsafe {
-            match (output, masked) {
-                (None, _) => {
-                    for (index, &x) in x.iter().enumerate() {
-                        *x_grad.add(index) = slope(x, *grad.add(index));
-                    }
+        let inputs = x.iter().zip(other);
+        match places {
+            Places::Turned(grad) => {
+                for (grad, (&x, &other)) in grad.iter_mut().zip(inputs) {
+                    *grad = slope(x, through(*grad, x, other));
                 }
-                (Some(output), None) => {
-                    for (index, (&x, &output)) in x.iter().zip(output).enumerate() {
-                        *x_grad.add(index) = slope(x, through(*grad.add(index), output));
-                    }
+            }
+            Places::Masked { grad, x_grad } => {
+                for ((grad, x_grad), (&x, &other)) in grad.iter_mut().zip(x_grad).zip(inputs) {
+                    *grad = through(*grad, x, other);
+                    x_grad.write(slope(x, *grad));
                 }
-                (Some(output), Some(masked)) => {
-                    for (index, (&x, &output)) in x.iter().zip(output).enumerate() {
-                        let grad = through(*grad.add(index), output);
-                        *x_grad.add(index) = slope(x, grad);
-                        *masked.add(index) = grad;
-                    }
+            }
+            Places::Apart {
+                grad,
+                x_grad,
+                masked: None,
+            } => {
+                for ((&grad, x_grad), (&x, &other)) in grad.iter().zip(x_grad).zip(inputs) {
+                    x_grad.write(slope(x, through(grad, x, other)));
+                }
+            }
+            Places::Apart {
+                grad,
+                x_grad,
+                masked: Some(masked),
+            } => {
+                let results = x_grad.iter_mut().zip(masked);
+                for ((&grad, (x_grad, masked)), (&x, &other)) in
+                    grad.iter().zip(results).zip(inputs)
+                {
+                    let grad = through(grad, x, other);
+                    masked.write(grad);
+                    x_grad.write(slope(x, grad));
                 }
             }
         }
