@@ -60,24 +60,84 @@ impl Pool {
         }
     }
 
-    /// Adds the gradient of each output to that of the number that it is; they start at zero.
-    fn plane_backward(&self, x: &[f32], output: &[f32], grad: &[f32], x_grad: &mut [f32]) {
+    /// Adds the gradient of each output to that of the number that it is; they start at zero. `found` has a number a column of
+    /// the output.
+    #[inline(always)]
+    fn plane_backward(
+        &self,
+        x: &[f32],
+        output: &[f32],
+        grad: &[f32],
+        found: &mut [u32],
+        x_grad: &mut [f32],
+    ) {
         let width = self.input[1];
-        let of_points = output.iter().zip(grad).enumerate();
-        for (point, (&most, &grad)) in of_points {
-            let columns = self.seen(1, point % self.output[1]);
-            let rows = self.seen(0, point / self.output[1]);
+        let rows_of_outputs = output.chunks_exact(self.output[1]);
+        for (y, (most, grad)) in rows_of_outputs
+            .zip(grad.chunks_exact(self.output[1]))
+            .enumerate()
+        {
+            let rows = self.seen(0, y);
             // Where nothing is as large, something is not a number, and so is the gradient.
-            let mut found = rows.start * width + columns.start;
-            'window: for row in rows {
-                for column in columns.clone() {
-                    if x[row * width + column] == most {
-                        found = row * width + column;
-                        break 'window;
+            for (place, found) in found.iter_mut().enumerate() {
+                *found = (rows.start * width + self.seen(1, place).start) as u32;
+            }
+            // From the last number of the windows to the first, which wins.
+            for row in rows.rev() {
+                for column in (0..self.window.kernel[1]).rev() {
+                    let places = self.places(column);
+                    if places.is_empty() {
+                        continue;
                     }
+                    let first =
+                        places.start * self.window.stride[1] + column - self.window.padding[1];
+                    let start = row * width + first;
+                    mark(
+                        &x[start..],
+                        self.window.stride[1],
+                        &most[places.clone()],
+                        start as u32,
+                        &mut found[places],
+                    );
                 }
             }
-            x_grad[found] += grad;
+            for (&found, &grad) in found.iter().zip(grad) {
+                x_grad[found as usize] += grad;
+            }
+        }
+    }
+
+    /// The windows of a row whose number `column` is not padding.
+    #[inline(always)]
+    fn places(&self, column: usize) -> std::ops::Range<usize> {
+        let (padding, stride) = (self.window.padding[1], self.window.stride[1]);
+        let start = padding.saturating_sub(column).div_ceil(stride);
+        let end = (self.input[1] + padding)
+            .saturating_sub(column)
+            .div_ceil(stride);
+        let end = end.min(self.output[1]);
+        start.min(end)..end
+    }
+}
+
+/// Where every `stride`-th number of `x` is the largest of its window, makes its place the one that was found.
+#[inline(always)]
+fn mark(x: &[f32], stride: usize, most: &[f32], start: u32, found: &mut [u32]) {
+    let mut done = 0;
+    // With pairs there is no bound to check, and vectors can do it.
+    if stride == 2 {
+        let (pairs, _) = x.as_chunks::<2>();
+        done = pairs.len().min(found.len());
+        let places = (start..).step_by(2);
+        for (((found, &most), &[number, _]), place) in
+            found.iter_mut().zip(most).zip(pairs).zip(places)
+        {
+            *found = if number == most { place } else { *found };
+        }
+    }
+    for (index, (found, &most)) in found.iter_mut().zip(most).enumerate().skip(done) {
+        if x[index * stride] == most {
+            *found = start + (index * stride) as u32;
         }
     }
 }
@@ -141,15 +201,22 @@ impl PoolGradients for Flex {
             pool.input[0] * pool.input[1],
             pool.output[0] * pool.output[1],
         );
+        assert!(u32::try_from(plane).is_ok(), "a plane of {plane} pixels");
         let mut x_grad = vec![0.0; numbers(&x).len()];
         x_grad
             .par_chunks_exact_mut(plane)
             .zip(numbers(&x).par_chunks_exact(plane))
             .zip(numbers(&output).par_chunks_exact(points))
             .zip(numbers(&grad).par_chunks_exact(points))
-            .for_each(|(((x_grad, x), output), grad)| {
-                pool.plane_backward(x, output, grad, x_grad);
-            });
+            .for_each_init(
+                || vec![0; pool.output[1]],
+                |found, (((x_grad, x), output), grad)| {
+                    with_wide_vectors(
+                        #[inline(always)]
+                        || pool.plane_backward(x, output, grad, found, x_grad),
+                    );
+                },
+            );
         tensor(x_grad, shape)
     }
 }

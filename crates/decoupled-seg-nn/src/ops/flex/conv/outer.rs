@@ -118,10 +118,16 @@ impl<'a> Plan<'a> {
         const PIECE: usize = 1 << 12;
         let pieces = target.par_chunks_mut(PIECE).enumerate();
         pieces.for_each(|(index, target)| {
-            let start = index * PIECE;
-            for (place, target) in (start..).zip(target) {
-                let of_chunks = sums[place..].iter().step_by(weights);
-                target.write(of_chunks.sum());
+            let mut total = [0.0; PIECE];
+            let total = &mut total[..target.len()];
+            for sums in sums.chunks_exact(weights) {
+                let sums = &sums[index * PIECE..][..total.len()];
+                for (total, &sum) in total.iter_mut().zip(sums) {
+                    *total += sum;
+                }
+            }
+            for (target, &total) in target.iter_mut().zip(&*total) {
+                target.write(total);
             }
         });
     }
