@@ -72,6 +72,24 @@ fn extents(features: &Primitive) -> Extents {
     }
 }
 
+/// A tensor of rank 4 whose images are contiguous, each by itself; where the first one starts, and from there to the next. A
+/// slice of channels, as it comes back from a concatenation, is not copied.
+fn whole_images(tensor: Primitive) -> (Primitive, usize, usize) {
+    let [_, channels, height, width] = tensor.shape().dims();
+    let layout = tensor.layout();
+    let [image, inner @ ..] = layout.strides() else {
+        panic!("a tensor of rank 4 has four strides")
+    };
+    let plane = (height * width) as isize;
+    if *image > 0 && *inner == [plane, width as isize, 1] {
+        let (start, stride) = (layout.start_offset(), *image as usize);
+        return (tensor, start, stride);
+    }
+    let tensor = tensor.to_contiguous();
+    let start = tensor.layout().start_offset();
+    (tensor, start, channels * height * width)
+}
+
 impl SamplingBackend for Flex {
     fn bilinear(x: Primitive, to: Size, align_corners: bool) -> Primitive {
         let [batch, channels, height, width] = x.shape().dims();
@@ -110,12 +128,18 @@ impl SamplingBackend for Flex {
 impl SamplingGradients for Flex {
     fn bilinear_backward(grad: Primitive, from: Size, align_corners: bool) -> Primitive {
         let [batch, channels, height, width] = grad.shape().dims();
-        let grad = grad.to_contiguous();
         let to = Size::new(height, width);
+        let (grad, start, stride) = whole_images(grad);
+        let images = resize::Images {
+            start,
+            batch,
+            stride,
+            channels,
+        };
         let shape = Shape::new([batch, channels, from.height, from.width]);
         with_storage!(grad.dtype(), S => {
-            let grad = elements!(grad, S);
-            tensor(resize::bilinear_backward(grad, from, to, align_corners), shape)
+            let grad = grad.storage::<S>();
+            tensor(resize::bilinear_backward(grad, images, from, to, align_corners), shape)
         })
     }
 

@@ -145,25 +145,39 @@ fn across<S: Storage>(row: &[S], columns: &Reads<S::Real>, output: &mut [S::Real
     }
 }
 
+/// Where the planes of a batch of images lie: whole images, but not always one behind the other.
+pub(super) struct Images {
+    pub(super) start: usize,
+    pub(super) batch: usize,
+    /// From an image to the next.
+    pub(super) stride: usize,
+    pub(super) channels: usize,
+}
+
 /// The gradient of [`bilinear`]: every input pixel collects from the output pixels that read it.
 pub(super) fn bilinear_backward<S: Storage>(
     grad: &[S],
+    images: Images,
     from: Size,
     to: Size,
     align_corners: bool,
 ) -> Vec<S> {
-    let planes = grad.len() / to.pixels();
+    let planes = images.batch * images.channels;
     let rows = Readers::new(from.height, to.height, align_corners);
     let columns = Readers::new(from.width, to.width, align_corners);
+    let plane = |index: usize| {
+        let (image, channel) = (index / images.channels, index % images.channels);
+        &grad[images.start + image * images.stride + channel * to.pixels()..][..to.pixels()]
+    };
     let write = |output: &mut [MaybeUninit<S>]| {
         output
             .par_chunks_exact_mut(from.pixels())
-            .zip(grad.par_chunks_exact(to.pixels()))
+            .enumerate()
             .for_each_init(
                 || vec![S::Real::default(); to.width],
-                |buffer, (output, grad)| {
+                |buffer, (index, output)| {
                     dispatch(Backward {
-                        grad,
+                        grad: plane(index),
                         rows: &rows,
                         columns: &columns,
                         buffer,
