@@ -24,7 +24,7 @@ pub use fold::{Arithmetic, Fold, for_inference};
 pub use key_map::{Key, KeyMap};
 pub use memory::keep_freed_memory;
 pub use ops::{
-    BodyEdge, FlowUnit, WarpGradient, WarpOptions, WarpPadding, conv2d, conv2d_sum, flow_warp,
-    flow_warp_split, map_size, max_pool2d, resize,
+    BodyEdge, FlowUnit, MomentumStep, WarpGradient, WarpOptions, WarpPadding, conv2d, conv2d_sum,
+    flow_warp, flow_warp_split, map_size, max_pool2d, momentum_step, resize,
 };
 pub use segmentation::{BodyEdgeLogits, Inspection, SegmentationModel, SegmentationOutput};

@@ -2,6 +2,8 @@
 //!
 //! They are the one home of bilinear sampling: everything in the other crates that moves or scales a feature map goes
 //! through here, with the corner convention written out. All are differentiable on every backend.
+//!
+//! Beside them is what a CPU does faster in kernels of its own: [`conv2d`], [`max_pool2d`], [`momentum_step`].
 
 mod autodiff;
 mod backend;
@@ -13,6 +15,7 @@ mod cube;
 #[cfg(feature = "flex")]
 mod flex;
 mod flow_warp;
+mod momentum;
 mod norm;
 mod options;
 mod pool;
@@ -24,6 +27,7 @@ use burn::tensor::Device;
 pub use conv2d::{conv2d, conv2d_sum};
 pub(crate) use conv2d::{conv2d_fast, conv2d_norm, folded};
 pub use flow_warp::{BodyEdge, flow_warp, flow_warp_split};
+pub use momentum::{MomentumStep, momentum_step};
 pub(crate) use norm::normalize;
 pub use options::{FlowUnit, WarpGradient, WarpOptions, WarpPadding};
 pub use pool::max_pool2d;

@@ -3,6 +3,7 @@
 mod conv;
 mod conv2d;
 mod lanes;
+mod momentum;
 mod norm;
 mod number;
 mod pool;
