@@ -1,7 +1,7 @@
 //! The inference form of whole networks: fewer operations, smaller numbers.
 
 use burn::store::{ModuleSnapshot, bridge};
-use burn::tensor::{Device, Distribution, FloatDType, Tensor, TensorData, Tolerance};
+use burn::tensor::{Device, Distribution, FloatDType, Tensor, TensorData, Tolerance, s};
 use decoupled_seg::backbones::{ResNetConfig, WideResNet38Config};
 use decoupled_seg::body_edge::Upsampling;
 use decoupled_seg::heads::{AsppConfig, FcnHeadConfig, PyramidPoolingConfig};
@@ -119,6 +119,29 @@ fn folded_and_unfolded_agree(
     assert_eq!(norms(&folded), left);
     assert!(norms(&network) > left);
     assert_eq!(values(&network), before);
+}
+
+/// What an image gets does not depend on what shares its batch, to the bit. The fast arithmetic is left out: whether a layer
+/// gains by it, and so is rounded otherwise, depends on the number of images.
+#[rstest]
+fn a_batch_is_predicted_as_its_images(
+    #[values(resnet(), wide(), ResNetConfig::resnet18().with_width(32).into())]
+    backbone: BackboneConfig,
+    #[values(pyramid(), aspp())] context: ContextConfig,
+    #[values(true, false)] fold: bool,
+) {
+    let device = Device::default();
+    let mut network = trained(&config(backbone, context), &device);
+    if fold {
+        network = network.for_inference_with(FloatDType::F32, Arithmetic::Exact);
+    }
+    let images = Tensor::<4>::random([3, 3, 65, 73], Distribution::Normal(0.0, 1.0), &device);
+    let together = network.predict(images.clone());
+    for image in 0..3 {
+        let alone = network.predict(images.clone().slice(s![image..image + 1, .., .., ..]));
+        let part = together.clone().slice(s![image..image + 1, .., .., ..]);
+        assert_eq!(alone.into_data(), part.into_data(), "image {image}");
+    }
 }
 
 /// Winograd's convolutions beside the definition, in networks wide enough for them.

@@ -58,7 +58,7 @@ impl Timings {
     }
 }
 
-/// Applies a [`Protocol`] to single images.
+/// Applies a [`Protocol`] to images, one at a time or several of one size in a batch.
 #[derive(Debug, Clone)]
 pub struct Inference {
     protocol: Protocol,
@@ -121,15 +121,28 @@ impl Inference {
         model: &M,
         image: impl Into<InputImage<'a>>,
     ) -> LabelMap {
-        let image = image.into();
-        let merged = self.merged(model, image);
+        let mut labels = self.labels_of_batch(model, &[image.into()]);
+        labels.pop().expect("a map for an image")
+    }
+
+    /// [`labels`](Self::labels) of several images in one batch, the same as one by one.
+    ///
+    /// # Panics
+    ///
+    /// Panics without an image, or if they are not of one size.
+    pub fn labels_of_batch<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        images: &[InputImage<'_>],
+    ) -> Vec<LabelMap> {
+        let merged = self.merged_of_batch(model, images);
         let start = self.tick();
         let labels = merged
             .argmax(1)
             .try_into_vec_as::<u8>()
             .expect("converted to u8");
         self.timings.resizing += self.since(start);
-        LabelMap::new(image.size(), labels)
+        label_maps(images[0].size(), &labels)
     }
 
     /// The class of every pixel of `image`, and its probability. Where logits are merged, their softmax is taken.
@@ -138,8 +151,21 @@ impl Inference {
         model: &M,
         image: impl Into<InputImage<'a>>,
     ) -> (LabelMap, Vec<f32>) {
-        let image = image.into();
-        let merged = self.merged(model, image);
+        let mut found = self.labels_with_confidence_of_batch(model, &[image.into()]);
+        found.pop().expect("a map for an image")
+    }
+
+    /// [`labels_with_confidence`](Self::labels_with_confidence) of several images in one batch.
+    ///
+    /// # Panics
+    ///
+    /// As [`labels_of_batch`](Self::labels_of_batch).
+    pub fn labels_with_confidence_of_batch<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        images: &[InputImage<'_>],
+    ) -> Vec<(LabelMap, Vec<f32>)> {
+        let merged = self.merged_of_batch(model, images);
         let probs = match self.protocol.merge {
             Merge::Logits => softmax(merged, 1),
             Merge::Probabilities => merged,
@@ -149,7 +175,12 @@ impl Inference {
         let confidence = confidence
             .try_into_vec_as::<f32>()
             .expect("converted to f32");
-        (LabelMap::new(image.size(), labels), confidence)
+        let size = images[0].size();
+        let confidence = confidence.chunks_exact(size.pixels()).map(<[f32]>::to_vec);
+        label_maps(size, &labels)
+            .into_iter()
+            .zip(confidence)
+            .collect()
     }
 
     /// The merged logits of `image`, or probabilities if the protocol merges those: `[1, classes, height, width]`.
@@ -158,13 +189,22 @@ impl Inference {
         model: &M,
         image: impl Into<InputImage<'a>>,
     ) -> Tensor<4> {
-        let image = image.into();
-        let size = [image.size().height, image.size().width];
+        self.merged_of_batch(model, &[image.into()])
+    }
+
+    /// [`merged`](Self::merged) of several images of one size, `[batch, classes, height, width]`.
+    fn merged_of_batch<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        images: &[InputImage<'_>],
+    ) -> Tensor<4> {
+        let size = size_of_all(images);
+        let size = [size.height, size.width];
         let scales = self.protocol.scales.clone();
         let mut sum: Option<Tensor<4>> = None;
         for &scale in &scales {
             let start = self.tick();
-            let images = self.normalised(image, scale);
+            let images = self.normalised(images, scale);
             self.timings.resizing += self.since(start);
 
             let map = self.at_scale(model, images, scale);
@@ -194,7 +234,21 @@ impl Inference {
         model: &M,
         image: impl Into<InputImage<'a>>,
     ) -> Option<Inspection> {
-        let images = self.normalised(image.into(), 1.0);
+        self.inspect_batch(model, &[image.into()])
+    }
+
+    /// [`inspect`](Self::inspect) of several images in one batch.
+    ///
+    /// # Panics
+    ///
+    /// As [`labels_of_batch`](Self::labels_of_batch).
+    pub fn inspect_batch<M: SegmentationModel>(
+        &self,
+        model: &M,
+        images: &[InputImage<'_>],
+    ) -> Option<Inspection> {
+        size_of_all(images);
+        let images = self.normalised(images, 1.0);
         let [_, _, height, width] = images.dims();
         let images = self.padded(images, model.min_image_side());
         let [_, _, padded_height, padded_width] = images.dims();
@@ -276,13 +330,14 @@ impl Inference {
         let Window::Sliding { count, .. } = self.protocol.window else {
             unreachable!("only sliding windows have tiles");
         };
-        let [_, _, height, width] = images.dims();
+        let [batch, _, height, width] = images.dims();
         if let [_] = tiles {
             return self.forward(model, images);
         }
         let classes = model.num_classes();
-        let mut sum = Tensor::<4>::zeros([1, classes, height, width], &self.device);
-        for group in tiles.chunks(self.protocol.tile_batch) {
+        let mut sum = Tensor::<4>::zeros([batch, classes, height, width], &self.device);
+        // A tile of each image of the batch goes through the network at once, with so many tiles in all if they are few.
+        for group in tiles.chunks((self.protocol.tile_batch / batch).max(1)) {
             let crops = group
                 .iter()
                 .map(|t| images.clone().slice(s![.., .., t.y1..t.y2, t.x1..t.x2]))
@@ -291,7 +346,8 @@ impl Inference {
             let start = self.tick();
             for (i, t) in group.iter().enumerate() {
                 let place = s![.., .., t.y1..t.y2, t.x1..t.x2];
-                let tile = logits.clone().slice(s![i..i + 1, .., .., ..]);
+                let images = i * batch..(i + 1) * batch;
+                let tile = logits.clone().slice(s![images, .., .., ..]);
                 // The old values are read before the write, so that the sum is not shared when it is written to.
                 let both = sum.clone().slice(place) + tile;
                 sum = sum.slice_assign(place, both);
@@ -342,14 +398,22 @@ impl Inference {
         canvas.slice_assign(s![.., .., 0..height, 0..width], images)
     }
 
-    fn normalised(&self, image: InputImage<'_>, scale: f64) -> Tensor<4> {
+    fn normalised(&self, images: &[InputImage<'_>], scale: f64) -> Tensor<4> {
+        let image = images[0];
         let side = |side: usize| match scale == 1.0 {
             true => side,
             false => ((side as f64 * scale) as usize).max(1),
         };
         let size = Size::new(side(image.size().height), side(image.size().width));
-        let values = image.normalised(size, &self.normalization);
-        let shape = [1, image.channels(), size.height, size.width];
+        let mut values = Vec::new();
+        for image in images {
+            let normalised = image.normalised(size, &self.normalization);
+            match values.is_empty() {
+                true => values = normalised,
+                false => values.extend(normalised),
+            }
+        }
+        let shape = [images.len(), image.channels(), size.height, size.width];
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
 
@@ -372,4 +436,20 @@ impl Inference {
             .sync()
             .expect("the device finishes what it was given");
     }
+}
+
+/// The size of images that share a batch.
+fn size_of_all(images: &[InputImage<'_>]) -> Size {
+    let size = images.first().expect("a batch has an image").size();
+    for image in images {
+        assert_eq!(image.size(), size, "the images of a batch are of one size");
+    }
+    size
+}
+
+/// The maps of a batch, one an image.
+fn label_maps(size: Size, labels: &[u8]) -> Vec<LabelMap> {
+    let maps = labels.chunks_exact(size.pixels());
+    maps.map(|labels| LabelMap::new(size, labels.to_vec()))
+        .collect()
 }

@@ -71,6 +71,7 @@ pub struct Predictor<M> {
     classes: ClassTable,
     inference: Inference,
     kinds: Vec<PredictionKind>,
+    batch: usize,
 }
 
 impl<M: SegmentationModel> Predictor<M> {
@@ -100,6 +101,7 @@ impl<M: SegmentationModel> Predictor<M> {
                 PredictionKind::Color,
                 PredictionKind::Overlay,
             ],
+            batch: 1,
         }
     }
 
@@ -138,6 +140,18 @@ impl<M: SegmentationModel> Predictor<M> {
         self
     }
 
+    /// Predicts up to so many files at once, where those that follow each other are of one size. The pictures are the same,
+    /// and the memory grows with the batch; a GPU is busier with several small images than with one.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `batch` is 0.
+    pub fn with_batch(mut self, batch: usize) -> Self {
+        assert!(batch > 0, "a batch has an image");
+        self.batch = batch;
+        self
+    }
+
     /// Channels of the images that it reads.
     pub fn channels(&self) -> usize {
         self.model.in_channels()
@@ -155,39 +169,68 @@ impl<M: SegmentationModel> Predictor<M> {
     ///
     /// Panics if the image has other channels than the network reads.
     pub fn predict<'a>(&mut self, image: impl Into<InputImage<'a>>) -> Prediction {
-        let image = image.into();
-        let (labels, confidence) = match self.kinds.contains(&PredictionKind::Confidence) {
-            false => (self.inference.labels(&self.model, image), None),
-            true => {
-                let (labels, confidence) =
-                    self.inference.labels_with_confidence(&self.model, image);
-                (labels, Some(confidence))
-            }
-        };
+        let mut predictions = self.predict_batch(&[image.into()]);
+        predictions.pop().expect("a prediction for an image")
+    }
+
+    /// Predicts several images in one batch, the same as [`predict`](Self::predict) one by one.
+    ///
+    /// # Panics
+    ///
+    /// Panics without an image, if they are not of one size, or if they have other channels than the network reads.
+    pub fn predict_batch(&mut self, images: &[InputImage<'_>]) -> Vec<Prediction> {
+        let (inference, model) = (&mut self.inference, &self.model);
+        let labels: Vec<(LabelMap, Option<Vec<f32>>)> =
+            match self.kinds.contains(&PredictionKind::Confidence) {
+                false => {
+                    let labels = inference.labels_of_batch(model, images).into_iter();
+                    labels.map(|labels| (labels, None)).collect()
+                }
+                true => {
+                    let found = inference.labels_with_confidence_of_batch(model, images);
+                    let found = found.into_iter();
+                    found.map(|(labels, it)| (labels, Some(it))).collect()
+                }
+            };
+        let mut predictions: Vec<_> = labels
+            .into_iter()
+            .map(|(labels, confidence)| Prediction {
+                labels,
+                confidence,
+                body: None,
+                edge_probs: None,
+                flow: None,
+            })
+            .collect();
         let inspection = self
             .kinds
             .iter()
             .any(|kind| kind.inspects())
-            .then(|| self.inference.inspect(&self.model, image))
+            .then(|| self.inference.inspect_batch(&self.model, images))
             .flatten();
-        let mut prediction = Prediction {
-            labels,
-            confidence,
-            body: None,
-            edge_probs: None,
-            flow: None,
-        };
         if let Some(inspection) = inspection {
+            let size = images[0].size();
             let body = inspection.body_logits.argmax(1);
-            let body = body.try_into_vec_as::<u8>();
-            prediction.body = Some(LabelMap::new(image.size(), body.expect("converted to u8")));
-            prediction.edge_probs = Some(values(sigmoid(inspection.edge_logits)));
-            prediction.flow = inspection.flow.map(|flow| {
+            let body = body.try_into_vec_as::<u8>().expect("converted to u8");
+            let edge_probs = values(sigmoid(inspection.edge_logits));
+            let parts = body
+                .chunks_exact(size.pixels())
+                .zip(edge_probs.chunks_exact(size.pixels()));
+            for (prediction, (body, edge_probs)) in predictions.iter_mut().zip(parts) {
+                prediction.body = Some(LabelMap::new(size, body.to_vec()));
+                prediction.edge_probs = Some(edge_probs.to_vec());
+            }
+            if let Some(flow) = inspection.flow {
                 let [_, _, height, width] = flow.dims();
-                FlowField::new(values(flow), Size::new(height, width))
-            });
+                let size = Size::new(height, width);
+                let flows = values(flow);
+                let flows = flows.chunks_exact(2 * size.pixels());
+                for (prediction, flow) in predictions.iter_mut().zip(flows) {
+                    prediction.flow = Some(FlowField::new(flow.to_vec(), size));
+                }
+            }
         }
-        prediction
+        predictions
     }
 
     /// The picture of a kind, of what was predicted for `image`; `None` if the network does not predict this, or the kind
@@ -234,35 +277,48 @@ impl<M: SegmentationModel> Predictor<M> {
             files::create_dir(&output.join(kind.folder()))?;
         }
         let mut predicted = Predicted::default();
+        // Images that wait for others of their size.
+        let mut batch: Vec<ReadImage> = Vec::with_capacity(self.batch);
         for input in inputs {
             let input = input.as_ref();
-            match self.read(input) {
-                Ok((image, bands)) => {
-                    let prediction = match &bands {
-                        Some(bands) => self.predict(bands),
-                        None => self.predict(&image),
-                    };
-                    self.write(&image, &prediction, input, output)?;
-                    predicted.images.push(input.to_path_buf());
+            let image = match ReadImage::open(input, self.model.in_channels()) {
+                Ok(image) => image,
+                Err(source) => {
+                    let path = input.to_path_buf();
+                    predicted.failed.push(FailedPrediction { path, source });
+                    continue;
                 }
-                Err(source) => predicted.failed.push(FailedPrediction {
-                    path: input.to_path_buf(),
-                    source,
-                }),
+            };
+            let fits = |first: &ReadImage| first.input().size() == image.input().size();
+            if !batch.first().is_none_or(fits) {
+                self.predict_and_write(&mut batch, output, &mut predicted)?;
+            }
+            batch.push(image);
+            if batch.len() == self.batch {
+                self.predict_and_write(&mut batch, output, &mut predicted)?;
             }
         }
+        self.predict_and_write(&mut batch, output, &mut predicted)?;
         Ok(predicted)
     }
 
-    /// The image to look at, and its bands where the network reads others than red, green and blue.
-    fn read(&self, input: &Path) -> Result<(RgbImage, Option<BandImage>), DatasetError> {
-        match self.model.in_channels() {
-            3 => Ok((read_image(input)?, None)),
-            bands => {
-                let bands = read_bands(input, bands)?;
-                Ok((bands.preview(), Some(bands)))
-            }
+    /// Predicts what waits, and writes it.
+    fn predict_and_write(
+        &mut self,
+        batch: &mut Vec<ReadImage>,
+        output: &Path,
+        predicted: &mut Predicted,
+    ) -> Result<(), EngineError> {
+        if batch.is_empty() {
+            return Ok(());
         }
+        let images: Vec<_> = batch.iter().map(ReadImage::input).collect();
+        let predictions = self.predict_batch(&images);
+        for (image, prediction) in batch.drain(..).zip(predictions) {
+            self.write(&image.picture, &prediction, &image.path, output)?;
+            predicted.images.push(image.path);
+        }
+        Ok(())
     }
 
     /// Checks that every input has files of its own, and that none of them is an input.
@@ -305,6 +361,40 @@ impl<M: SegmentationModel> Predictor<M> {
             }
         }
         Ok(())
+    }
+}
+
+/// An image of a file.
+struct ReadImage {
+    path: PathBuf,
+    /// To look at.
+    picture: RgbImage,
+    /// Where the network reads others than red, green and blue.
+    bands: Option<BandImage>,
+}
+
+impl ReadImage {
+    fn open(path: &Path, channels: usize) -> Result<Self, DatasetError> {
+        let (picture, bands) = match channels {
+            3 => (read_image(path)?, None),
+            channels => {
+                let bands = read_bands(path, channels)?;
+                (bands.preview(), Some(bands))
+            }
+        };
+        Ok(Self {
+            path: path.to_path_buf(),
+            picture,
+            bands,
+        })
+    }
+
+    /// What the network reads.
+    fn input(&self) -> InputImage<'_> {
+        match &self.bands {
+            Some(bands) => bands.into(),
+            None => (&self.picture).into(),
+        }
     }
 }
 

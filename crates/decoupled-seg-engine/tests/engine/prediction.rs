@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_datasets::{CamVid, FileDataset, SegmentationDataset, Size, Split};
 use decoupled_seg_engine::{
-    EngineError, PredictionKind, Predictor, Submission, write_label_overlays,
+    EngineError, PredictionKind, Predictor, Protocol, Submission, Window, write_label_overlays,
 };
 use decoupled_seg_nn::{Inspection, SegmentationModel, SegmentationOutput};
 use decoupled_seg_synthetic::{SyntheticConfig, write_camvid};
@@ -205,6 +205,51 @@ fn bad_input_is_named() {
         )
         .expect_err("not a folder");
     assert!(matches!(error, EngineError::File(_)), "{error:?}");
+}
+
+/// Batches of files, of two sizes and with one that cannot be read among them, are written as one by one.
+#[test]
+fn batches_are_predicted_as_single_images() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("in");
+    fs::create_dir(&input).expect("writable");
+    for (index, size) in [24, 24, 24, 24, 32, 32, 24].into_iter().enumerate() {
+        let image = Rectangles::new(index + 1, size).sample(index).image;
+        let path = input.join(format!("{index}.png"));
+        image.save(path).expect("writable");
+    }
+    let whole = fs::read(input.join("2.png")).expect("written");
+    fs::write(input.join("2.png"), &whole[..whole.len() / 2]).expect("writable");
+    let tiled = Protocol {
+        scales: vec![0.5, 1.0],
+        flip: true,
+        window: Window::sliding(16),
+        tile_batch: 3,
+        ..Protocol::default()
+    };
+    for (index, protocol) in [Protocol::default(), tiled].into_iter().enumerate() {
+        let [single, several] = [1, 3].map(|batch| {
+            let output = folder.path().join(format!("{index}-{batch}"));
+            let kinds = [&ALL[..], &[PredictionKind::Confidence]].concat();
+            let predicted = predictor(true)
+                .with_protocol(protocol.clone())
+                .with_kinds(kinds)
+                .with_batch(batch)
+                .predict_path(&input, &output)
+                .expect("predicts");
+            let order = [0, 1, 3, 4, 5, 6].map(|index| input.join(format!("{index}.png")));
+            assert_eq!(predicted.images, order);
+            assert_eq!(predicted.failed[0].path, input.join("2.png"));
+            output
+        });
+        let written = walk(&single);
+        assert_eq!(written.len(), 6 * 8);
+        for path in written {
+            let other = several.join(Path::new(&path).strip_prefix(&single).expect("below it"));
+            let same = fs::read(&path).expect("written") == fs::read(&other).expect("written");
+            assert!(same, "{path} and {}", other.display());
+        }
+    }
 }
 
 /// By real paths: through `..`, through a link, and where a set of photos calls its folder as a kind is called.
