@@ -2,6 +2,7 @@ use std::io;
 use std::path::PathBuf;
 
 use burn::store::RecordError;
+use burn::tensor::TensorReadError;
 use decoupled_seg_datasets::DatasetError;
 use decoupled_seg_metrics::MetricsError;
 use decoupled_seg_types::Size;
@@ -122,6 +123,16 @@ pub enum EngineError {
         term: LossTerm,
         /// Its value.
         value: f32,
+        /// The newest checkpoint before it.
+        last_checkpoint: Option<PathBuf>,
+    },
+    /// The losses cannot be read from the device: the connection to one of another machine broke, or a card failed.
+    #[error("step {step}: the device does not answer: {source}; {}", after_loss_of_device(.last_checkpoint))]
+    DeviceLost {
+        /// The optimizer step, from 1, that was asked about.
+        step: usize,
+        /// What came in place of an answer.
+        source: Box<TensorReadError>,
         /// The newest checkpoint before it.
         last_checkpoint: Option<PathBuf>,
     },
@@ -349,6 +360,16 @@ fn after_divergence(last_checkpoint: &Option<PathBuf>) -> String {
     format!(
         "{checkpoint}; a lower learning rate (`optimizer.learning_rate`, --lr) or `clip_norm` helps"
     )
+}
+
+fn after_loss_of_device(last_checkpoint: &Option<PathBuf>) -> String {
+    match last_checkpoint {
+        Some(path) => format!(
+            "once it is there again, go on from `{}` with --resume",
+            path.display()
+        ),
+        None => "no checkpoint was written yet, start anew once it is there again".to_string(),
+    }
 }
 
 /// How many entries of a list a message shows.

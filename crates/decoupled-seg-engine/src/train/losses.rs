@@ -1,4 +1,4 @@
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorReadError};
 use decoupled_seg_losses::{LossTerms, LossValues, Terms};
 
 /// The mean over several batches with the same terms, out of the graphs they came from.
@@ -57,20 +57,18 @@ impl<T> PendingLosses<T> {
         self.tags.push(tag);
     }
 
-    /// Reads everything back, in order.
-    pub fn read(&mut self) -> Vec<(T, LossValues)> {
+    /// Reads everything back, in order. `Err` if the device does not answer.
+    pub fn read(&mut self) -> Result<Vec<(T, LossValues)>, TensorReadError> {
         let (Some(layout), false) = (self.layout, self.rows.is_empty()) else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
-        let values: Vec<f32> = Tensor::cat(std::mem::take(&mut self.rows), 0)
-            .try_into_vec_as()
-            .expect("converted to f32");
+        let values: Vec<f32> = Tensor::cat(std::mem::take(&mut self.rows), 0).try_into_vec_as()?;
         let mut values = values.into_iter();
         let mut next = || values.next().expect("a value for each term of each step");
-        std::mem::take(&mut self.tags)
+        Ok(std::mem::take(&mut self.tags)
             .into_iter()
             .map(|tag| (tag, layout.map(|()| next())))
-            .collect()
+            .collect())
     }
 }
 
@@ -100,13 +98,13 @@ mod tests {
         pending.push(terms(3.0, 1.0), 10);
         pending.push(terms(2.5, 0.5), 11);
         assert_eq!(pending.len(), 2);
-        let read = pending.read();
+        let read = pending.read().expect("the CPU answers");
         assert_eq!(read.len(), 2);
         assert_eq!(read[1].0, 11);
         assert_eq!(read[1].1.total, 2.5);
         assert_eq!((read[1].1.segmentation, read[1].1.edge), (2.0, Some(0.5)));
         assert_eq!(read[1].1.body, None);
-        assert!(pending.read().is_empty());
+        assert!(pending.read().expect("nothing to read").is_empty());
     }
 
     #[test]

@@ -319,7 +319,14 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
 
     /// Reads the losses of the last steps back, logs them, and stops at one that is not finite.
     fn read_losses(&mut self) -> Result<(), EngineError> {
-        let read = self.pending.read();
+        let read = self
+            .pending
+            .read()
+            .map_err(|source| EngineError::DeviceLost {
+                step: self.position.step,
+                source: Box::new(source),
+                last_checkpoint: self.last_checkpoint(),
+            })?;
         let Some((last, last_values)) = read.last() else {
             return Ok(());
         };
