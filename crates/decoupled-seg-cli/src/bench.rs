@@ -16,12 +16,15 @@ use serde_json::{Value, json};
 
 use crate::CliError;
 use crate::checkpoint::CheckpointArgs;
+use crate::device::DeviceArgs;
 use crate::network_args::NetworkArgs;
 
 #[derive(Args)]
 pub(crate) struct BenchArgs {
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Folder of a run, whose network to time.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -109,7 +112,7 @@ impl Times {
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
-    let device = Device::default();
+    let device = args.device.open()?;
     let protocol = args.protocol()?;
     let network = args.network(&device)?;
     let least = network.min_image_side();

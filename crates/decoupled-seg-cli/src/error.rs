@@ -228,6 +228,34 @@ pub enum CliError {
     /// The network cannot be written as ONNX.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
+    /// The device is of a kind that the program was built without.
+    #[error("this program was built without {kind} devices: build it with `--features {kind}`")]
+    DeviceNotBuilt {
+        /// Name of the kind, which is that of the feature.
+        kind: &'static str,
+    },
+    /// A device of another machine cannot be used.
+    #[cfg(feature = "remote")]
+    #[error(transparent)]
+    Remote(#[from] decoupled_seg::nn::remote::RemoteError),
+    /// A server needs its address for itself.
+    #[error("cannot listen on `{address}`: {source}; name another address with --listen")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Devices of other machines were to be lent.
+    #[error("only devices of this machine can be lent: leave out `--device {device}`")]
+    LentDevice {
+        /// What was to be lent.
+        device: String,
+    },
+    /// Devices cannot be lent.
+    #[cfg(feature = "remote")]
+    #[error(transparent)]
+    Serve(#[from] burn::server::ServeError),
     /// The recipe cannot be read or used.
     #[error(transparent)]
     Recipe(#[from] RecipeError),

@@ -1,4 +1,3 @@
-use burn::tensor::Device;
 use clap::Args;
 use decoupled_seg::engine::Evaluator;
 
@@ -42,7 +41,7 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
         evaluation.boundary = project.boundary.clone();
     }
     let normalization = source.recipe.normalization.clone();
-    let mut evaluator = Evaluator::new(evaluation, normalization, &Device::default());
+    let mut evaluator = Evaluator::new(evaluation, normalization, &source.device);
     if args.time {
         evaluator = evaluator.timed();
     }

@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod check;
 mod checkpoint;
+mod device;
 mod error;
 mod eval;
 mod export;
@@ -17,6 +18,7 @@ mod pretrained;
 mod project;
 mod projects;
 mod score;
+mod serve;
 mod source;
 mod start;
 mod study;
@@ -81,6 +83,8 @@ enum Command {
     Summary(summary::SummaryArgs),
     /// Time the predictions of a network.
     Bench(bench::BenchArgs),
+    /// Lend the devices of this machine to programs on others, which name them by `--device remote:HOST:PORT`.
+    Serve(serve::ServeArgs),
 }
 
 /// Runs the command that the program was called with on one project, and says on standard error why it failed.
@@ -181,6 +185,7 @@ impl Command {
                 | Self::Summary(_)
                 | Self::Bench(_)
                 | Self::Study(_)
+                | Self::Serve(_)
         );
         !by_themselves
     }
@@ -198,6 +203,7 @@ impl Command {
             Self::Study(args) => study::run(project, args),
             Self::Summary(args) => summary::run(&args),
             Self::Bench(args) => bench::run(&args),
+            Self::Serve(args) => serve::run(&args),
         }
     }
 }

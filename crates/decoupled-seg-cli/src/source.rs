@@ -9,6 +9,7 @@ use decoupled_seg::datasets::ClassTable;
 use decoupled_seg::engine::{Checkpoint, Predictor, Recipe};
 
 use crate::checkpoint::CheckpointArgs;
+use crate::device::DeviceArgs;
 use crate::network_args::NetworkArgs;
 use crate::start::Start;
 use crate::{CliError, Project};
@@ -23,6 +24,8 @@ pub(crate) struct SourceArgs {
     weights: Option<PathBuf>,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 /// A network with its weights, and what belongs to them.
@@ -30,6 +33,8 @@ pub(crate) struct Source {
     /// The checkpoint's folder, or the file.
     pub path: PathBuf,
     pub model: DecoupledSegNet,
+    /// Where the network is.
+    pub device: Device,
     pub classes: ClassTable,
     /// Normalisation and validation are those of the training; of a file, those of the data set's recipe.
     pub recipe: Recipe,
@@ -45,7 +50,7 @@ impl SourceArgs {
         out: &Path,
         classes: impl FnOnce() -> Result<ClassTable, CliError>,
     ) -> Result<Source, CliError> {
-        let device = Device::default();
+        let device = self.device.open()?;
         let Some(file) = &self.weights else {
             if self.network.says_anything() {
                 return Err(CliError::NetworkOfRun);
@@ -55,6 +60,7 @@ impl SourceArgs {
             return Ok(Source {
                 path: checkpoint.folder().to_path_buf(),
                 model: checkpoint.load(network.init(&device))?,
+                device,
                 classes: state.classes.clone(),
                 recipe: state.recipe.clone(),
                 checkpoint: Some(checkpoint),
@@ -74,6 +80,7 @@ impl SourceArgs {
         Ok(Source {
             path: file.clone(),
             model,
+            device,
             classes,
             recipe: project.recipe.clone(),
             checkpoint: None,
@@ -85,10 +92,11 @@ impl Source {
     pub fn predictor(self) -> Predictor<DecoupledSegNet> {
         let Self {
             model,
+            device,
             classes,
             recipe,
             ..
         } = self;
-        Predictor::new(model, classes, recipe.normalization, &Device::default())
+        Predictor::new(model, classes, recipe.normalization, &device)
     }
 }

@@ -2,7 +2,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::tensor::Device;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decoupled_seg::datasets::augment::RandomScale;
@@ -14,6 +13,7 @@ use decoupled_seg_pretrained::PretrainedWeights;
 use decoupled_seg_types::Size;
 
 use crate::args::DataArgs;
+use crate::device::DeviceArgs;
 use crate::network_args::NetworkArgs;
 use crate::start::Start;
 use crate::{CliError, Project, checkpoint, pretrained, variant_file};
@@ -24,6 +24,8 @@ pub(crate) struct TrainArgs {
     data: DataArgs,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Start from what fits of another run, or of a `.pth` or `.safetensors` file: of this program, of the authors, or a
     /// whole ImageNet classifier (the network then takes its stem).
     #[arg(long, value_name = "RUN|FILE", aliases = ["weights", "from"])]
@@ -137,7 +139,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     if let Some(start) = &start {
         network = start.fit(network);
     }
-    let device = Device::default();
+    let device = args.device.open()?;
     device.seed(recipe.seed);
     let mut model = network.init(&device);
     if let Some(start) = &start {

@@ -23,6 +23,8 @@ pub use decoupled_seg_types::Size;
 pub use fold::{Arithmetic, Fold, for_inference};
 pub use key_map::{Key, KeyMap};
 pub use memory::keep_freed_memory;
+#[cfg(feature = "remote")]
+pub use ops::remote;
 pub use ops::{
     BodyEdge, FlowUnit, MomentumStep, WarpGradient, WarpOptions, WarpPadding, conv2d, conv2d_sum,
     flow_warp, flow_warp_split, map_size, max_pool2d, momentum_step, resize,

@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use decoupled_seg_study::{Fold, Study, StudyEnd, StudyEvent, StudyFile, StudyReport};
 use decoupled_seg_types::write_atomic;
 
+use crate::device::DeviceArgs;
 use crate::{CliError, Project};
 use training::Training;
 
@@ -42,6 +43,8 @@ struct RunArgs {
     /// Write event files for TensorBoard into the folder of each run.
     #[arg(long)]
     tensorboard: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 #[derive(Args)]
@@ -80,7 +83,7 @@ fn run_study(project: &Project, args: &RunArgs) -> Result<(), CliError> {
     if args.plan {
         return show_plan(&study);
     }
-    let training = Training::new(project, &out, args.tensorboard)?;
+    let training = Training::new(project, &out, args.tensorboard, args.device.open()?)?;
     let end = study.run(
         |run| training.run(run),
         |event| match event {

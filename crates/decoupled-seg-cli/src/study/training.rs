@@ -25,18 +25,25 @@ pub(super) struct Training<'a> {
     out: PathBuf,
     interrupt: Interrupt,
     tensorboard: bool,
+    device: Device,
 }
 
 /// What a run learns from and is judged by.
 type Data = [Arc<dyn SegmentationDataset>; 2];
 
 impl<'a> Training<'a> {
-    pub fn new(project: &'a Project, out: &Path, tensorboard: bool) -> Result<Self, CliError> {
+    pub fn new(
+        project: &'a Project,
+        out: &Path,
+        tensorboard: bool,
+        device: Device,
+    ) -> Result<Self, CliError> {
         Ok(Self {
             project,
             out: out.to_path_buf(),
             interrupt: Interrupt::on_signals()?,
             tensorboard,
+            device,
         })
     }
 
@@ -61,7 +68,7 @@ impl<'a> Training<'a> {
         if let Some(start) = &start {
             network = start.fit(network);
         }
-        let device = Device::default();
+        let device = self.device.clone();
         device.seed(recipe.seed);
         let mut model = network.init(&device);
         if let Some(start) = &start {

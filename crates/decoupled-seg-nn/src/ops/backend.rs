@@ -1,4 +1,5 @@
-//! What a backend must bring for the ops; the implementations are in [`flex`](super::flex) and [`cube`](super::cube).
+//! What a backend must bring for the ops; the implementations are in [`flex`](super::flex) and [`cube`](super::cube), and
+//! in [`remote`](super::remote) for a device that has one of those.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
@@ -12,6 +13,7 @@ use super::options::WarpOptions;
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
     Capture: cfg(feature = "capture"),
+    Remote: cfg(feature = "remote"),
     Fusion: cfg(feature = "fusion"),
 )]
 pub(crate) trait SamplingBackend: Backend {
@@ -40,6 +42,7 @@ pub(crate) trait SamplingBackend: Backend {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
+    Remote: cfg(feature = "remote"),
     Fusion: cfg(feature = "fusion"),
 )]
 pub(crate) trait SamplingGradients: Backend {
@@ -71,8 +74,9 @@ pub(crate) trait SamplingGradients: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-#[cfg(feature = "fusion")]
-fn resized(shape: &burn::tensor::Shape, size: &Size) -> burn::tensor::Shape {
+/// The shape of a map that was resized.
+#[cfg(any(feature = "fusion", feature = "remote"))]
+pub(super) fn resized(shape: &burn::tensor::Shape, size: &Size) -> burn::tensor::Shape {
     let [batch, channels, _, _] = shape.dims();
     burn::tensor::Shape::new([batch, channels, size.height, size.width])
 }

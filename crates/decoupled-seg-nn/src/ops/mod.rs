@@ -20,6 +20,8 @@ mod norm;
 mod options;
 mod pool;
 mod position;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod resize;
 
 use burn::tensor::Device;

@@ -11,6 +11,7 @@ use burn::tensor::ops::ConvOptions;
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
     Capture: cfg(feature = "capture"),
+    Remote: cfg(feature = "remote"),
     Fusion: cfg(feature = "fusion"),
 )]
 pub(crate) trait ConvBackend: Backend {
@@ -140,6 +141,7 @@ pub(in super::super) fn finish<B: Backend>(
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
+    Remote: cfg(feature = "remote"),
     Fusion: cfg(feature = "fusion"),
 )]
 pub(crate) trait ConvGradients: Backend {

@@ -10,9 +10,11 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, activation};
 
 use super::is_flex;
-pub(super) use backend::{ConvBackend, finish};
+#[cfg(any(feature = "flex", feature = "remote"))]
+pub(super) use backend::ConvGradients;
 #[cfg(feature = "flex")]
-pub(super) use backend::{ConvGradients, scaled};
+pub(super) use backend::scaled;
+pub(super) use backend::{ConvBackend, finish};
 
 /// Applies a convolution: the same result as [`Conv2d::forward`], faster on a CPU.
 ///

@@ -10,6 +10,7 @@ use super::super::conv2d::finish;
     Autodiff,
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
+    Remote: cfg(feature = "remote"),
     Fusion: cfg(feature = "fusion"),
 )]
 pub(crate) trait NormBackend: Backend {
@@ -48,6 +49,7 @@ pub(crate) trait NormBackend: Backend {
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     Cube: cfg(feature = "cube"),
+    Remote: cfg(feature = "remote"),
     Fusion: cfg(feature = "fusion"),
 )]
 pub(crate) trait NormGradients: Backend {

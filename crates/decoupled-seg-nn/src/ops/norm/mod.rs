@@ -7,7 +7,7 @@ use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
 pub(super) use backend::NormBackend;
-#[cfg(feature = "flex")]
+#[cfg(any(feature = "flex", feature = "remote"))]
 pub(super) use backend::NormGradients;
 
 /// What a batch norm in training returns.
