@@ -40,7 +40,7 @@ pub(crate) struct PredictArgs {
     #[arg(long, num_args = 1.., value_delimiter = ',', value_parser = kinds(), value_name = "KIND")]
     kinds: Vec<PredictionKind>,
     /// Images to predict at once, where those that follow each other are of one size. The pictures are the same; it takes
-    /// more memory, and keeps a GPU busier.
+    /// more memory.
     #[arg(long, value_name = "IMAGES", default_value_t = 1, conflicts_with = "video",
         value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,

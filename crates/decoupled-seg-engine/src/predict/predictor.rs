@@ -141,7 +141,7 @@ impl<M: SegmentationModel> Predictor<M> {
     }
 
     /// Predicts up to so many files at once, where those that follow each other are of one size. The pictures are the same,
-    /// and the memory grows with the batch; a GPU is busier with several small images than with one.
+    /// and the memory grows with the batch.
     ///
     /// # Panics
     ///
