@@ -63,7 +63,9 @@ fn nothing(path: &Path) -> EngineError {
 fn is_image(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     let suffix = format!(".{}", ending.to_lowercase());
-    IMAGE_SUFFIXES.contains(&suffix.as_str()) && path.is_file()
+    // A link that leads nowhere is an image that cannot be read: it is told, not passed over.
+    IMAGE_SUFFIXES.contains(&suffix.as_str())
+        && (path.is_file() || path.is_symlink() && !path.exists())
 }
 
 #[cfg(test)]
@@ -83,6 +85,14 @@ mod tests {
         };
         assert_eq!(names(folder.path().into()), ["a.JPG", "b.png", "c.jpeg"]);
         assert_eq!(names(folder.path().join("?.*g")), ["b.png", "c.jpeg"]);
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("d.png");
+            std::os::unix::fs::symlink("on_another_disk.png", &link).expect("links are there");
+            let found = names(folder.path().into());
+            assert_eq!(found, ["a.JPG", "b.png", "c.jpeg", "d.png"]);
+            fs::remove_file(link).expect("there");
+        }
         for name in [
             "ulm/ulm_1.png",
             "ulm/ulm_1.json",
