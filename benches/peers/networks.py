@@ -428,7 +428,7 @@ def main():
         cases = [case for case in CASES if args.only in case]
         program = beside.build(args.program)
         # Rounding of tens of layers, with logits of order one.
-        beside.table(program, __file__, cases, args.threads, args.rounds, args.seconds, tolerance=1e-4)
+        beside.table(program, __file__, cases, args.threads, args.rounds, args.seconds, tolerance=[1e-4])
     elif args.check:
         check(args)
     else:

@@ -71,8 +71,9 @@ def main():
     if not args.ours:
         parser.error("nothing to compare with: give --ours")
     cases = [case for case in CASES if args.only in case]
-    # The first losses are a few 1e-7 apart; an update on gradients in f32 makes more of it.
-    beside.table(beside.build(args.program), __file__, cases, args.threads, args.rounds, args.seconds, tolerance=2e-3)
+    # The first loss is that of one prediction. Behind one update from random weights PyTorch is 1.7e-3 away from itself on one and
+    # on two threads (ResNet-50: 2.45217 and 2.44805); the narrow networks are 1e-7 to 4e-6 away from ours.
+    beside.table(beside.build(args.program), __file__, cases, args.threads, args.rounds, args.seconds, tolerance=[1e-5, 5e-3])
 
 
 if __name__ == "__main__":
