@@ -42,6 +42,7 @@ impl NormGradients for Remote {
     fn normalize_backward(
         x: Primitive,
         gamma: Primitive,
+        beta: Primitive,
         mean: Primitive,
         variance: Primitive,
         output: Primitive,
@@ -51,7 +52,7 @@ impl NormGradients for Remote {
         addend: bool,
     ) -> (Primitive, Primitive, Primitive, Primitive) {
         let outputs = [like(&x), like(&gamma), like(&gamma), like(&grad)];
-        let inputs = [x, gamma, mean, variance, output, grad];
+        let inputs = [x, gamma, beta, mean, variance, output, grad];
         let arguments = (epsilon, relu, addend);
         call(NORMALIZE_BACKWARD, inputs, outputs, arguments).into()
     }
@@ -93,10 +94,11 @@ pub(super) fn add<B: BackendIr + NormBackend + NormGradients>(ops: &mut Operatio
     );
     ops.add(
         NORMALIZE_BACKWARD,
-        |[x, gamma, mean, variance, output, grad], (epsilon, relu, addend)| {
-            check::<B, 3, 3>([&x, &output, &grad], [&gamma, &mean, &variance]);
+        |[x, gamma, beta, mean, variance, output, grad], (epsilon, relu, addend)| {
+            let vectors = [&gamma, &beta, &mean, &variance];
+            check::<B, 3, 4>([&x, &output, &grad], vectors);
             B::normalize_backward(
-                x, gamma, mean, variance, output, grad, epsilon, relu, addend,
+                x, gamma, beta, mean, variance, output, grad, epsilon, relu, addend,
             )
             .into()
         },
