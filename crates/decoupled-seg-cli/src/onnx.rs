@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::FloatDType;
 use clap::Args;
 use decoupled_seg::DecoupledSegNet;
-use decoupled_seg::datasets::files::{read_bands, read_image};
+use decoupled_seg::datasets::files::read_image;
 use decoupled_seg::engine::{CheckpointState, Protocol, Window};
 use decoupled_seg::nn::{SegmentationModel, Size};
 use decoupled_seg::onnx::{OnnxExport, OnnxFile, OnnxInput};
@@ -153,6 +153,7 @@ fn check(
     picture: &Path,
 ) -> Result<(), CliError> {
     use decoupled_seg::datasets::augment::{ResizeFilter, resize_bands, resize_image};
+    use decoupled_seg::datasets::files::read_bands;
 
     let size = args.size()?;
     let bytes = match network.in_channels() {
