@@ -1,12 +1,13 @@
 //! Convolutions. Those with weights to be scaled are for the CPU alone, and are never asked of a server.
 
 use burn::backend::ir::BackendIr;
+use burn::backend::tensor::FloatTensor;
 use burn::backend::{Remote, TensorMetadata};
 use burn::tensor::Shape;
 use burn::tensor::ops::ConvOptions;
 
 use super::super::conv2d::{ConvBackend, ConvGradients};
-use super::call::{Expected, Operations, Primitive, call, like};
+use super::call::{Operations, Primitive, call, like};
 
 const CONVOLVE: &str = "decoupled_seg.convolve";
 const CONVOLVE_BIAS: &str = "decoupled_seg.convolve_bias";
@@ -40,16 +41,22 @@ fn convolved(x: &Shape, weight: &Shape, options: &ConvOptions<2>) -> Shape {
     Shape::new([x[0], weight[0], height, width])
 }
 
-/// The result for an input and weights.
-fn output(x: &Primitive, weight: &Primitive, options: &ConvOptions<2>) -> Expected {
-    (convolved(&x.shape(), &weight.shape(), options), x.dtype())
+/// Asks for a convolution of the first input with the second; the others are added.
+fn convolve<const N: usize>(
+    name: &'static str,
+    inputs: [Primitive; N],
+    options: ConvOptions<2>,
+    relu: bool,
+) -> Primitive {
+    let (x, weight) = (&inputs[0], &inputs[1]);
+    let output = (convolved(&x.shape(), &weight.shape(), &options), x.dtype());
+    let [output] = call(name, inputs, [output], (options, relu));
+    output
 }
 
 impl ConvBackend for Remote {
     fn convolve(x: Primitive, weight: Primitive, options: ConvOptions<2>, relu: bool) -> Primitive {
-        let output = output(&x, &weight, &options);
-        let [output] = call(CONVOLVE, [x, weight], [output], (options, relu));
-        output
+        convolve(CONVOLVE, [x, weight], options, relu)
     }
 
     fn convolve_bias(
@@ -59,10 +66,7 @@ impl ConvBackend for Remote {
         options: ConvOptions<2>,
         relu: bool,
     ) -> Primitive {
-        let output = output(&x, &weight, &options);
-        let inputs = [x, weight, bias];
-        let [output] = call(CONVOLVE_BIAS, inputs, [output], (options, relu));
-        output
+        convolve(CONVOLVE_BIAS, [x, weight, bias], options, relu)
     }
 
     fn convolve_sum(
@@ -73,10 +77,7 @@ impl ConvBackend for Remote {
         options: ConvOptions<2>,
         relu: bool,
     ) -> Primitive {
-        let output = output(&x, &weight, &options);
-        let inputs = [x, weight, bias, addend];
-        let [output] = call(CONVOLVE_SUM, inputs, [output], (options, relu));
-        output
+        convolve(CONVOLVE_SUM, [x, weight, bias, addend], options, relu)
     }
 
     fn convolve_fast(
@@ -86,10 +87,7 @@ impl ConvBackend for Remote {
         options: ConvOptions<2>,
         relu: bool,
     ) -> Primitive {
-        let output = output(&x, &weight, &options);
-        let inputs = [x, weight, bias];
-        let [output] = call(CONVOLVE_FAST, inputs, [output], (options, relu));
-        output
+        convolve(CONVOLVE_FAST, [x, weight, bias], options, relu)
     }
 
     fn convolve_fast_sum(
@@ -100,10 +98,7 @@ impl ConvBackend for Remote {
         options: ConvOptions<2>,
         relu: bool,
     ) -> Primitive {
-        let output = output(&x, &weight, &options);
-        let inputs = [x, weight, bias, addend];
-        let [output] = call(CONVOLVE_FAST_SUM, inputs, [output], (options, relu));
-        output
+        convolve(CONVOLVE_FAST_SUM, [x, weight, bias, addend], options, relu)
     }
 }
 
@@ -144,37 +139,45 @@ fn check_grad(output: Shape, grad: Shape) {
     assert_eq!(grad, output, "the gradient is of the result's shape");
 }
 
+/// A convolution of an input with weights and a bias.
+type OfThree<B> =
+    fn(FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, ConvOptions<2>, bool) -> FloatTensor<B>;
+
+/// The same, and an addend.
+type OfFour<B> = fn(
+    FloatTensor<B>,
+    FloatTensor<B>,
+    FloatTensor<B>,
+    FloatTensor<B>,
+    ConvOptions<2>,
+    bool,
+) -> FloatTensor<B>;
+
 pub(super) fn add<B: BackendIr + ConvBackend + ConvGradients>(ops: &mut Operations<B>) {
     ops.add(CONVOLVE, |[x, weight], (options, relu)| {
         convolved(&x.shape(), &weight.shape(), &options);
         [B::convolve(x, weight, options, relu)]
     });
-    ops.add(CONVOLVE_BIAS, |[x, weight, bias], (options, relu)| {
-        let output = convolved(&x.shape(), &weight.shape(), &options);
-        check_sums(&output, &bias.shape(), []);
-        [B::convolve_bias(x, weight, bias, options, relu)]
-    });
-    ops.add(
-        CONVOLVE_SUM,
-        |[x, weight, bias, addend], (options, relu)| {
+    for (name, run) in [
+        (CONVOLVE_BIAS, B::convolve_bias as OfThree<B>),
+        (CONVOLVE_FAST, B::convolve_fast),
+    ] {
+        ops.add(name, move |[x, weight, bias], (options, relu)| {
+            let output = convolved(&x.shape(), &weight.shape(), &options);
+            check_sums(&output, &bias.shape(), []);
+            [run(x, weight, bias, options, relu)]
+        });
+    }
+    for (name, run) in [
+        (CONVOLVE_SUM, B::convolve_sum as OfFour<B>),
+        (CONVOLVE_FAST_SUM, B::convolve_fast_sum),
+    ] {
+        ops.add(name, move |[x, weight, bias, addend], (options, relu)| {
             let output = convolved(&x.shape(), &weight.shape(), &options);
             check_sums(&output, &bias.shape(), [addend.shape()]);
-            [B::convolve_sum(x, weight, bias, addend, options, relu)]
-        },
-    );
-    ops.add(CONVOLVE_FAST, |[x, weight, bias], (options, relu)| {
-        let output = convolved(&x.shape(), &weight.shape(), &options);
-        check_sums(&output, &bias.shape(), []);
-        [B::convolve_fast(x, weight, bias, options, relu)]
-    });
-    ops.add(
-        CONVOLVE_FAST_SUM,
-        |[x, weight, bias, addend], (options, relu)| {
-            let output = convolved(&x.shape(), &weight.shape(), &options);
-            check_sums(&output, &bias.shape(), [addend.shape()]);
-            [B::convolve_fast_sum(x, weight, bias, addend, options, relu)]
-        },
-    );
+            [run(x, weight, bias, addend, options, relu)]
+        });
+    }
     ops.add(INPUT_GRADIENT, |[x, weight, grad], options| {
         let output = convolved(&x.shape(), &weight.shape(), &options);
         check_grad(output, grad.shape());
