@@ -15,13 +15,11 @@ use burn::module::Module;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
-use decoupled_seg::datasets::augment::{Augmentation, RandomScale};
 use decoupled_seg::datasets::{ClassTable, Dataset};
 use decoupled_seg::engine::{
-    AdamWRecipe, ClassWeightsRecipe, EvaluationRecipe, EvaluationReport, Evaluator, Inference,
-    Interrupt, Progress, Protocol, Recipe, Schedule, Stop, Trainer, WarmUpRecipe,
+    EvaluationRecipe, EvaluationReport, Evaluator, Inference, Interrupt, Progress, Protocol,
+    Recipe, RecipePreset, Stop, Trainer,
 };
-use decoupled_seg::losses::DecoupledLossConfig;
 use decoupled_seg::metrics::BoundaryThreshold;
 use decoupled_seg::prelude::*;
 use decoupled_seg::synthetic::{StreetScenes, StreetScenesConfig};
@@ -108,29 +106,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What a small network wants that starts from nothing: AdamW with warm-up and a cosine, rare classes weighted up, crops of
-/// 96x160 pixels from scenes that are scaled and mirrored at random. `studies/street_scenes_medium.toml` has the same.
+/// What a small network wants that starts from nothing: AdamW with warm-up and a cosine, rare classes weighted up, scenes that are
+/// scaled and mirrored at random, here in crops of 96x160 pixels. `studies/street_scenes_medium.toml` has the same.
 fn recipe(args: &Args) -> Recipe {
+    let small = RecipePreset::Small.recipe();
     Recipe {
         seed: args.seed,
         epochs: args.epochs,
-        batch: 8,
-        optimizer: AdamWRecipe {
-            learning_rate: 0.003,
-            ..AdamWRecipe::default()
-        }
-        .into(),
-        schedule: Schedule::Cosine { floor: 0.0 },
-        warm_up: Some(WarmUpRecipe::new(100)),
-        class_weights: Some(ClassWeightsRecipe::Enet { offset: 1.02 }),
-        augmentation: Augmentation::default()
-            .with_scale(Some(RandomScale::new(0.75, 1.5)))
-            .with_crop(Some(Size::new(96, 160)))
-            .with_flip(0.5),
+        augmentation: small.augmentation.with_crop(Some(Size::new(96, 160))),
         class_uniform: None,
-        loss: DecoupledLossConfig::new(),
         validate_every: 0,
-        ..Recipe::default()
+        ..small
     }
 }
 
