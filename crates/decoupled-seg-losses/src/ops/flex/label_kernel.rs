@@ -123,6 +123,7 @@ multiversion! {
 
 multiversion! {
     /// `gradient * (exp((value - top) - log_sum) - [the label is class])`, all of one length.
+    // Slices of one length each: a struct of them would hide from the compiler that they do not overlap.
     #[allow(clippy::too_many_arguments)]
     fn slopes[](
         result: &mut [MaybeUninit<f32>],

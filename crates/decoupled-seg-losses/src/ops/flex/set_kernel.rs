@@ -246,6 +246,7 @@ multiversion! {
 
 multiversion! {
     /// `factor * power * (all - [in the set] * inside)`, 0 for empty sets; all of one length.
+    // Slices of one length each: a struct of them would hide from the compiler that they do not overlap.
     #[allow(clippy::too_many_arguments)]
     fn slopes[](
         exps: &[f32],

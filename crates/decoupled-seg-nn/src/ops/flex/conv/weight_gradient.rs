@@ -241,6 +241,7 @@ impl<'a> Job<'a> {
         }
     }
 
+    // Where the block lies, what it is made from, and where it goes.
     #[allow(clippy::too_many_arguments)]
     fn multiply(
         &self,
