@@ -28,7 +28,7 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
             let (name, more) = (split.as_str(), opened.problems.len() - 1);
             let more = match more {
                 0 => String::new(),
-                more => format!(" ({more} more like it)"),
+                more => format!(" (and {more} more)"),
             };
             eprintln!("{name}: {first}{more}; reading the others");
         }
