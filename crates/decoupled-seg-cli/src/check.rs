@@ -50,8 +50,9 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
     let folder = project.out(args.data.out.as_deref()).join("check");
     for (name, split) in readable.iter().filter(|(_, split)| split.is_labelled()) {
         let folder = folder.join(name.as_str());
-        for path in write_label_overlays(&**split, &folder, args.overlays)? {
-            println!("{}", path.display());
+        let written = write_label_overlays(&**split, &folder, args.overlays)?;
+        if !written.is_empty() {
+            println!("{}: labels drawn on {} pictures", folder.display(), written.len());
         }
     }
     if report.is_ok() && one_class.is_none() {

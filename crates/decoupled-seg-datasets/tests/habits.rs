@@ -85,7 +85,7 @@ fn masks_of_0_and_255() {
     let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(255));
     let report = report(root.path());
     let hint = "value 255 is ignored; is it `object`? then set `id = 255`";
-    assert_told(&report, &["train: no pixel of object", hint]);
+    assert_told(&report, &["train, val: no pixel of object", hint]);
     let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
     assert_eq!(unseen_classes(&train, Split::Train).expect("labelled"), [1]);
 }
@@ -222,10 +222,7 @@ fn the_report_says_only_what_was_read_and_once() {
     }
     let report_ = report(root.path());
     assert_told(&report_, &["mask stored as 16-bit grey"]);
-    assert!(
-        !report_.to_string().contains("train: no pixel of"),
-        "{report_}"
-    );
+    assert!(!report_.to_string().contains("no pixel of"), "{report_}");
 
     // Smoothed masks: one line each.
     let smoothed = LabelMap::new(
@@ -358,13 +355,48 @@ fn many_problems_fit_on_a_screen() {
     assert_told(
         &report,
         &[
-            "and 496 more like it",
+            "and 494 more like it",
             "masks/train/stray.png`: label without image",
-            "same picture: and 494 more pairs",
+            "same picture: and 497 more pairs",
         ],
     );
     let lines = report.to_string().lines().count();
     assert!(lines < 40, "{lines} lines\n{report}");
+}
+
+/// The table has no row for a class that no split shows, and the splits share the lines for problems.
+#[test]
+fn three_splits_of_problems_and_many_classes_fit_on_a_screen() {
+    let classes: String = (0..40)
+        .map(|n| format!("[[classes]]\nname = \"c{n}\"\ncolor = [0, 0, {n}]\n"))
+        .collect();
+    let test = "[splits.test]\nimages = \"images/test\"\nlabels = \"masks/test\"\n";
+    let root = written(&format!("{classes}{FOLDERS}{test}"), &halves(1));
+    for folder in ["images", "masks"] {
+        for split in ["train", "val", "test"] {
+            let folder_of_split = root.path().join(folder).join(split);
+            fs::create_dir_all(&folder_of_split).expect("writable");
+            for number in 0..30 {
+                let path = folder_of_split.join(format!("{folder}_{number:02}.png"));
+                fs::write(path, "").expect("writable");
+            }
+        }
+    }
+    let report = report(root.path());
+    assert_told(
+        &report,
+        &[
+            "class     train %  images       val %  images\n",
+            "train, val: no pixel of c2, c3",
+            "train: and 27 more like it",
+            "val: and 27 more like it",
+            "test: nothing of it can be used, see below",
+        ],
+    );
+    let text = report.to_string();
+    assert!(!text.contains("\nc39"), "{text}");
+    let lines = text.lines().count();
+    assert!(lines < 35, "{lines} lines\n{text}");
 }
 
 /// The upper halves of 16 bits are read, and cameras of 12 bits leave them nearly empty.

@@ -2,6 +2,7 @@
 
 mod report;
 mod run;
+mod text;
 
 pub use crate::item_check::{DARK, ItemCheck};
 pub use report::{CheckReport, Duplicate, SplitReport};
