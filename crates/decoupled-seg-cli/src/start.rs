@@ -52,8 +52,8 @@ impl Start {
         {
             eprintln!(
                 "note: no file says which corners its warp was trained with; `align_corners` is {} here. Weights that the \
-                 authors' code trained on PyTorch 1.3 or later need --align-corners false: the wrong one changes 12 to 25 % \
-                 of the pixels",
+                 authors' code trained on PyTorch 1.3 or later need --align-corners false: the wrong one moves the body by up \
+                 to half a pixel of the feature map",
                 head.body_edge.warp.align_corners
             );
         }

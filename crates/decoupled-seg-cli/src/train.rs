@@ -36,7 +36,7 @@ pub(crate) struct TrainArgs {
     /// Go on from the newest checkpoint of the run.
     #[arg(long)]
     resume: bool,
-    /// A recipe of the paper, the authors' scripts or PaddleSeg, in place of that of the data set.
+    /// A recipe of the paper, the authors' scripts or PaddleSeg, or ours for small networks, in place of that of the data set.
     #[arg(long, value_parser = presets(), value_name = "NAME")]
     preset: Option<RecipePreset>,
     /// A file with a preset and what differs from it, in place of the recipe of the data set (TOML or JSON).

@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
-use decoupled_seg::datasets::augment::Augmentation;
 use decoupled_seg::datasets::{Opened, SegmentationDataset, Split};
-use decoupled_seg::engine::{Recipe, SgdRecipe};
-use decoupled_seg::losses::DecoupledLossConfig;
+use decoupled_seg::engine::{Recipe, RecipePreset};
 use decoupled_seg::metrics::BoundaryThreshold;
 use decoupled_seg::synthetic::{StreetScenes, StreetScenesConfig};
 use decoupled_seg::types::Size;
@@ -29,47 +27,29 @@ impl Default for Scenes {
         Self {
             train: 320,
             val: 64,
-            size: [64, 96],
+            size: [128, 192],
         }
     }
 }
 
 /// That of the quickstart.
 fn recipe() -> Recipe {
+    let small = RecipePreset::Small.recipe();
     Recipe {
         epochs: 24,
-        batch: 8,
-        optimizer: SgdRecipe {
-            learning_rate: 0.05,
-            ..SgdRecipe::default()
-        }
-        .into(),
-        augmentation: Augmentation::default().with_flip(0.5),
+        augmentation: small.augmentation.with_crop(Some(Size::new(96, 160))),
         class_uniform: None,
-        loss: DecoupledLossConfig::new(),
-        ..Recipe::default()
+        ..small
     }
 }
 
 impl Project {
     pub(crate) const STREET_SCENES: &str = "street_scenes";
 
-    /// Made-up street scenes: nothing to download, 320 to train on and 64 others to judge by, of 64x96 pixels.
+    /// Made-up street scenes: nothing to download, 320 to train on and 64 others to judge by, of 128x192 pixels. Scenes and
+    /// recipe are those of the quickstart.
     pub fn street_scenes() -> Self {
-        Self::street_scenes_of(Scenes::default()).with_variant(
-            "large",
-            "128x192 pixels",
-            |_, split| {
-                let size = [128, 192];
-                open(
-                    Scenes {
-                        size,
-                        ..Scenes::default()
-                    },
-                    split,
-                )
-            },
-        )
+        Self::street_scenes_of(Scenes::default())
     }
 
     pub(crate) fn street_scenes_of(scenes: Scenes) -> Self {
