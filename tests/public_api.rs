@@ -212,7 +212,9 @@ fn networks_say_what_they_can_be_trained_on() {
 }
 
 #[test]
-#[should_panic(expected = "the context head must read the channels of the backbone's last stage")]
+#[should_panic(
+    expected = "`context.aspp.channels[0]` is 32, expected 64, the channels of the backbone's last stage"
+)]
 fn parts_that_do_not_fit_are_refused() {
     let backbone = ResNetConfig::resnet18().with_width(8);
     let _ =
@@ -277,7 +279,7 @@ fn images_too_small_for_the_body_are_refused() {
 }
 
 #[test]
-#[should_panic(expected = "num_classes must be at least 1, got 0")]
+#[should_panic(expected = "`decoder.decoupled.num_classes` is 0, expected 1 to 65536")]
 fn no_classes_are_refused() {
     let _ = DecoupledSegNetConfig::tiny(0).init(&Device::default());
 }

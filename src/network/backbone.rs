@@ -4,7 +4,7 @@ use decoupled_seg_backbones::{
     BackboneNames, Features, MobileNetV3, MobileNetV3Config, OutputStride, ResNet, ResNetConfig,
     WideResNet38, WideResNet38Config,
 };
-use decoupled_seg_nn::{CostCounter, Fold, KeyMap, MapShape};
+use decoupled_seg_nn::{ConfigError, CostCounter, Fold, KeyMap, MapShape};
 use serde::{Deserialize, Serialize};
 
 /// Which backbone a network has; [`init`](BackboneConfig::init) builds it.
@@ -53,7 +53,34 @@ impl From<MobileNetV3Config> for BackboneConfig {
 }
 
 impl BackboneConfig {
+    /// Checks that the backbone can be built.
+    ///
+    /// # Errors
+    ///
+    /// As the `validate` of the backbone's own configuration; the key stands inside the backbone's name.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let result = match self {
+            Self::ResNet(config) => config.validate(),
+            Self::WideResNet38(config) => config.validate(),
+            Self::MobileNetV3(config) => config.validate(),
+        };
+        result.map_err(|error| error.inside(self.name()))
+    }
+
+    /// The backbone's name in a description.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::ResNet(_) => "resnet",
+            Self::WideResNet38(_) => "wide_resnet38",
+            Self::MobileNetV3(_) => "mobilenet_v3",
+        }
+    }
+
     /// Builds the backbone on `device`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> Backbone {
         match self {
             Self::ResNet(config) => Backbone::ResNet(config.init(device)),

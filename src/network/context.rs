@@ -4,7 +4,7 @@ use decoupled_seg_heads::{
     Aspp, AsppConfig, DenseAspp, DenseAsppConfig, FcnHead, FcnHeadConfig, PyramidPooling,
     PyramidPoolingConfig,
 };
-use decoupled_seg_nn::{ConvInit, Cost, CostCounter, Fold, KeyMap, MapShape, Size};
+use decoupled_seg_nn::{ConfigError, ConvInit, Cost, CostCounter, Fold, KeyMap, MapShape, Size};
 use serde::{Deserialize, Serialize};
 
 /// Which context head a network has; [`init`](ContextConfig::init) builds it.
@@ -59,7 +59,36 @@ impl From<DenseAsppConfig> for ContextConfig {
 }
 
 impl ContextConfig {
+    /// Checks that the head can be built.
+    ///
+    /// # Errors
+    ///
+    /// As the `validate` of the head's own configuration; the key stands inside the head's name.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let result = match self {
+            Self::Fcn(config) => config.validate(),
+            Self::PyramidPooling(config) => config.validate(),
+            Self::Aspp(config) => config.validate(),
+            Self::DenseAspp(config) => config.validate(),
+        };
+        result.map_err(|error| error.inside(self.name()))
+    }
+
+    /// The head's name in a description.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Fcn(_) => "fcn",
+            Self::PyramidPooling(_) => "pyramid_pooling",
+            Self::Aspp(_) => "aspp",
+            Self::DenseAspp(_) => "dense_aspp",
+        }
+    }
+
     /// Builds the head on `device`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> Context {
         match self {
             Self::Fcn(config) => Context::Fcn(config.init(device)),

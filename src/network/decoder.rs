@@ -7,7 +7,8 @@ use decoupled_seg_body_edge::{
 use decoupled_seg_gated::{GatedDecoder, GatedDecoderConfig, GatedInput, ShapeStreamConfig};
 use decoupled_seg_nn::cost::Outputs;
 use decoupled_seg_nn::{
-    ConvInit, CostCounter, Fold, Inspection, KeyMap, MapShape, SegmentationOutput, Size, map_size,
+    ConfigError, ConvInit, CostCounter, Fold, Inspection, KeyMap, MapShape, SegmentationOutput,
+    Size, map_size,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +40,34 @@ pub enum Decoder {
 }
 
 impl DecoderConfig {
+    /// Checks that the decoder can be built.
+    ///
+    /// # Errors
+    ///
+    /// As the `validate` of the decoder's own configuration; the key stands inside the decoder's name.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let result = match self {
+            Self::Decoupled(config) => config.validate(),
+            Self::Plain(config) => config.validate(),
+            Self::Gated(config) => config.validate(),
+        };
+        result.map_err(|error| error.inside(self.name()))
+    }
+
+    /// The decoder's name in a description.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Decoupled(_) => "decoupled",
+            Self::Plain(_) => "plain",
+            Self::Gated(_) => "gated",
+        }
+    }
+
     /// Builds the decoder on `device`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> Decoder {
         match self {
             Self::Decoupled(config) => Decoder::Decoupled(config.init(device)),

@@ -8,8 +8,8 @@ use decoupled_seg_gated::GatedDecoderConfig;
 use decoupled_seg_heads::{AuxiliaryHead, AuxiliaryHeadConfig};
 use decoupled_seg_nn::cost::{NetworkCost, Outputs};
 use decoupled_seg_nn::{
-    Arithmetic, ConvInit, Cost, CostCounter, Fold, Inspection, MapShape, SegmentationModel,
-    SegmentationOutput, Size, for_inference, map_size, resize,
+    Arithmetic, ConfigError, ConvInit, Cost, CostCounter, Fold, Inspection, MapShape,
+    SegmentationModel, SegmentationOutput, Size, for_inference, map_size, resize,
 };
 use serde::{Deserialize, Serialize};
 
@@ -217,10 +217,9 @@ impl DecoupledSegNetConfig {
     ///
     /// # Panics
     ///
-    /// Panics if the number of classes is 0, if a part reads another number of channels than the part before it
-    /// returns, or as the configs of the parts do.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> DecoupledSegNet {
-        self.assert_connected();
+        ConfigError::assert_none(self.validate());
         let network = DecoupledSegNet {
             backbone: self.backbone.init(device),
             context: self.context.init(device),
@@ -230,44 +229,6 @@ impl DecoupledSegNetConfig {
         };
         network.visit(&mut Draw);
         network
-    }
-
-    fn assert_connected(&self) {
-        assert!(
-            self.num_classes() > 0,
-            "num_classes must be at least 1, got 0"
-        );
-        let [low_level, _, third, last] = self.backbone.channels();
-        let [channels_in, channels] = self.context.channels();
-        assert_eq!(
-            channels_in, last,
-            "the context head must read the channels of the backbone's last stage"
-        );
-        assert_eq!(
-            self.decoder.channels(),
-            channels,
-            "the decoder must read the channels of the context head"
-        );
-        if let Some([channels, _]) = self.decoder.fine() {
-            assert_eq!(
-                channels, low_level,
-                "the decoder must read the channels of the backbone's first stage"
-            );
-        }
-        if let Some(stages) = self.decoder.stages() {
-            assert_eq!(
-                stages,
-                self.backbone.channels(),
-                "the shape stream must read the channels of the backbone's stages"
-            );
-        }
-        if let Some(head) = &self.auxiliary {
-            assert_eq!(
-                (head.channels, head.num_classes),
-                (third, self.num_classes()),
-                "the auxiliary head must read the channels of the backbone's third stage, and predict all classes"
-            );
-        }
     }
 
     /// Least height and width of an image, in pixels; see
@@ -282,7 +243,8 @@ impl DecoupledSegNetConfig {
     ///
     /// # Panics
     ///
-    /// Panics if a side of the image is below [`min_image_side`](Self::min_image_side), or as the configs of the parts do.
+    /// Panics if a side of the image is below [`min_image_side`](Self::min_image_side), or if the configuration is not
+    /// [valid](Self::validate). However many parameters there are, they are counted.
     ///
     /// # Example
     ///
@@ -296,7 +258,12 @@ impl DecoupledSegNetConfig {
     /// assert_eq!(cost.part("layer4").map(|part| part.counts.conv_macs), Some(61_203_283_968));
     /// ```
     pub fn cost(&self, image_size: Size, outputs: Outputs) -> NetworkCost {
-        self.assert_connected();
+        ConfigError::assert_none(self.validate_parts());
+        self.count(image_size, outputs)
+    }
+
+    /// The cost of a network whose parts are valid.
+    pub(super) fn count(&self, image_size: Size, outputs: Outputs) -> NetworkCost {
         let mut counter = CostCounter::new();
         let image = MapShape::new(self.backbone.image_channels(), image_size);
         let stages = self.backbone.cost(image, &mut counter);

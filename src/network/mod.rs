@@ -5,6 +5,7 @@ mod context;
 mod decoder;
 mod decoupled_seg_net;
 mod presets;
+mod validate;
 
 pub use backbone::{Backbone, BackboneConfig};
 pub use context::{Context, ContextConfig};

@@ -1,3 +1,4 @@
+use decoupled_seg_nn::ConfigError;
 use serde::{Deserialize, Serialize};
 
 use super::{SaveOptions, WeightsFile};
@@ -42,6 +43,18 @@ pub struct NetworkDescription {
     pub std: Vec<f32>,
 }
 
+/// Why the description in a file is of no use.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DescriptionError {
+    /// It is none of this version.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// Its network cannot be built.
+    #[error(transparent)]
+    Network(#[from] ConfigError),
+}
+
 /// A class, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedClass {
@@ -59,11 +72,14 @@ impl NetworkDescription {
     ///
     /// # Errors
     ///
-    /// The description is none of this version.
-    pub fn of(file: &WeightsFile) -> Result<Option<Self>, serde_json::Error> {
-        file.metadata(Self::KEY)
-            .map(serde_json::from_str)
-            .transpose()
+    /// The description is none of this version, or its network cannot be built.
+    pub fn of(file: &WeightsFile) -> Result<Option<Self>, DescriptionError> {
+        let Some(text) = file.metadata(Self::KEY) else {
+            return Ok(None);
+        };
+        let description: Self = serde_json::from_str(text)?;
+        description.network.validate()?;
+        Ok(Some(description))
     }
 
     /// Writes the description beside the tensors.

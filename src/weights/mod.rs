@@ -7,4 +7,4 @@ pub use decoupled_seg_weights::{
     Entry, FittedImage, Format, LoadPolicy, LoadReport, LoadedPart, Mismatch, Misshaped,
     Placeholder, SaveOptions, WeightsError, WeightsFile, convert, load, save, save_with,
 };
-pub use description::{NamedClass, NetworkDescription};
+pub use description::{DescriptionError, NamedClass, NetworkDescription};

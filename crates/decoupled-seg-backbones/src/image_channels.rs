@@ -1,10 +1,11 @@
+use decoupled_seg_nn::ConfigError;
+
 /// Channels of the images that a backbone reads: those configured, or the three of RGB.
-///
-/// # Panics
-///
-/// Panics if it is 0.
 pub(crate) fn image_channels(configured: Option<usize>) -> usize {
-    let channels = configured.unwrap_or(3);
-    assert!(channels > 0, "in_channels must be at least 1, got 0");
-    channels
+    configured.unwrap_or(3)
+}
+
+/// Checks the configured number.
+pub(crate) fn validate(configured: Option<usize>) -> Result<(), ConfigError> {
+    ConfigError::check_channels("in_channels", &[image_channels(configured)])
 }

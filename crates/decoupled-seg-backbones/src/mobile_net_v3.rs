@@ -3,12 +3,12 @@ use burn::module::Module;
 use burn::tensor::activation::hard_sigmoid;
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    Activation, ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap,
-    MapShape, Size,
+    Activation, ConfigError, ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold,
+    KeyMap, MapShape, Size,
 };
 
 use crate::chain::chain;
-use crate::image_channels::image_channels;
+use crate::image_channels::{self, image_channels};
 use crate::{BackboneNames, Features, OutputStride};
 
 /// One row (one block) of the paper's table.
@@ -162,12 +162,27 @@ fn conv(channels: [usize; 2], side: usize, activation: Option<Activation>) -> Co
 }
 
 impl MobileNetV3Config {
+    /// Checks that the network can be built.
+    ///
+    /// # Errors
+    ///
+    /// `width` is not above 0 and at most 64, or `in_channels` is 0 or too large.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        // The widest layer has 960 times as many channels.
+        if !(self.width > 0.0 && self.width <= 64.0) {
+            let expected = "above 0, at most 64";
+            return Err(ConfigError::value("width", self.width, expected));
+        }
+        image_channels::validate(self.in_channels)
+    }
+
     /// Builds the network on `device`: convolutions normal with variance `2 / fan_out`, batch norms 1 and 0.
     ///
     /// # Panics
     ///
-    /// Panics if `width` is not positive.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> MobileNetV3 {
+        ConfigError::assert_none(self.validate());
         MobileNetV3 {
             stem: self.stem().init(device),
             blocks: self
@@ -180,10 +195,6 @@ impl MobileNetV3Config {
     }
 
     /// Channels of the images: [`in_channels`](Self::in_channels), or 3.
-    ///
-    /// # Panics
-    ///
-    /// Panics if it is 0.
     pub fn image_channels(&self) -> usize {
         image_channels(self.in_channels)
     }
@@ -199,11 +210,6 @@ impl MobileNetV3Config {
     }
 
     fn stem(&self) -> ConvNormActConfig {
-        assert!(
-            self.width > 0.0,
-            "width must be greater than zero, got {}",
-            self.width
-        );
         conv(
             [self.image_channels(), self.scaled(STEM)],
             3,
@@ -533,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "width must be greater than zero")]
+    #[should_panic(expected = "`width` is 0, expected above 0, at most 64")]
     fn a_width_of_zero_is_refused() {
         MobileNetV3Config::new()
             .with_width(0.0)

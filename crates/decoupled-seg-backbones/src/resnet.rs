@@ -4,12 +4,13 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, max_pool2d,
+    ConfigError, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MAX_CHANNELS,
+    MapShape, max_pool2d,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::chain::chain;
-use crate::image_channels::image_channels;
+use crate::image_channels::{self, image_channels};
 use crate::residual_block::conv;
 use crate::{
     BackboneNames, Features, OutputStride, ResidualBlock, ResidualBlockConfig, ResidualKind,
@@ -89,12 +90,25 @@ impl ResNetConfig {
         Self::new(ResidualKind::Bottleneck, [3, 4, 23, 3])
     }
 
+    /// Checks that the network can be built.
+    ///
+    /// # Errors
+    ///
+    /// `width` is not in 1 to 2048, a stage has no block or more than 1000, or `in_channels` is 0 or too large.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        // The last stage has 32 times as many channels, where it has bottlenecks.
+        ConfigError::check("width", self.width, 1..=MAX_CHANNELS / 32)?;
+        ConfigError::check_all("blocks", &self.blocks, 1..=1000)?;
+        image_channels::validate(self.in_channels)
+    }
+
     /// Builds the network on `device`: convolutions normal with variance `2 / fan_out`, batch norms 1 and 0.
     ///
     /// # Panics
     ///
-    /// Panics if `width` or a number of blocks is zero.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> ResNet {
+        ConfigError::assert_none(self.validate());
         let stage = |index| {
             let blocks: Vec<ResidualBlockConfig> = self.stage(index);
             blocks.iter().map(|block| block.init(device)).collect()
@@ -118,10 +132,6 @@ impl ResNetConfig {
     }
 
     /// Channels of the images: [`in_channels`](Self::in_channels), or 3.
-    ///
-    /// # Panics
-    ///
-    /// Panics if it is 0.
     pub fn image_channels(&self) -> usize {
         image_channels(self.in_channels)
     }
@@ -134,7 +144,6 @@ impl ResNetConfig {
 
     /// The convolutions of the stem, in order.
     fn stem_convs(&self) -> Vec<ConvNormActConfig> {
-        assert!(self.width > 0, "width must be greater than zero");
         let width = self.width;
         match self.stem {
             Stem::Deep => vec![
@@ -150,11 +159,6 @@ impl ResNetConfig {
 
     /// The blocks of a stage, in order; `index` counts from 0.
     fn stage(&self, index: usize) -> Vec<ResidualBlockConfig> {
-        assert!(
-            self.blocks[index] > 0,
-            "every stage needs a block, got {:?}",
-            self.blocks
-        );
         let channels_mid = self.width << index;
         let channels_out = self.channels()[index];
         let channels_in = match index {
@@ -449,13 +453,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "every stage needs a block, got [1, 0, 1, 1]")]
+    #[should_panic(expected = "`blocks` is [1, 0, 1, 1], expected numbers of 1 to 1000")]
     fn empty_stages_are_refused() {
         ResNetConfig::new(ResidualKind::Basic, [1, 0, 1, 1]).init(&Device::default());
     }
 
     #[test]
-    #[should_panic(expected = "width must be greater than zero")]
+    #[should_panic(expected = "`width` is 0, expected 1 to 2048")]
     fn a_width_of_zero_is_refused() {
         ResNetConfig::resnet18()
             .with_width(0)

@@ -4,11 +4,13 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
-use decoupled_seg_nn::{Cost, CostCounter, Fold, KeyMap, MapShape, conv2d, max_pool2d};
+use decoupled_seg_nn::{
+    ConfigError, Cost, CostCounter, Fold, KeyMap, MAX_CHANNELS, MapShape, conv2d, max_pool2d,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::chain;
-use crate::image_channels::image_channels;
+use crate::image_channels::{self, image_channels};
 use crate::{BackboneNames, Features, OutputStride, PreActivationBlock, PreActivationBlockConfig};
 
 /// Where a [`WideResNet38`] takes [`Features::c1`] from. It is 128 channels of the second stage either way.
@@ -74,12 +76,27 @@ pub struct WideResNet38 {
 }
 
 impl WideResNet38Config {
+    /// Checks that the network can be built.
+    ///
+    /// # Errors
+    ///
+    /// `width` is not in 1 to 1024, a share of `dropout` is not in `0..1`, or `in_channels` is 0 or too large.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        // The last stage has 64 times as many channels.
+        ConfigError::check("width", self.width, 1..=MAX_CHANNELS / 64)?;
+        for share in self.dropout {
+            ConfigError::check_dropout("dropout", share)?;
+        }
+        image_channels::validate(self.in_channels)
+    }
+
     /// Builds the network on `device`, with burn-nn's default initializers.
     ///
     /// # Panics
     ///
-    /// Panics if `width` is zero or `dropout` is not in `0..1`.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> WideResNet38 {
+        ConfigError::assert_none(self.validate());
         let stage = |number| {
             let blocks: Vec<PreActivationBlockConfig> = self.stage(number);
             blocks.iter().map(|block| block.init(device)).collect()
@@ -102,10 +119,6 @@ impl WideResNet38Config {
     }
 
     /// Channels of the images: [`in_channels`](Self::in_channels), or 3.
-    ///
-    /// # Panics
-    ///
-    /// Panics if it is 0.
     pub fn image_channels(&self) -> usize {
         image_channels(self.in_channels)
     }
@@ -118,7 +131,6 @@ impl WideResNet38Config {
 
     /// The convolution of `mod1`.
     fn first_conv(&self) -> Conv2dConfig {
-        assert!(self.width > 0, "width must be greater than zero");
         Conv2dConfig::new([self.image_channels(), self.width], [3, 3])
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
             .with_bias(false)

@@ -31,8 +31,8 @@ pub(crate) struct BenchArgs {
     #[command(flatten)]
     checkpoint: CheckpointArgs,
     /// Number of classes; a run knows its own.
-    #[arg(long, default_value_t = 19)]
-    classes: usize,
+    #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u8).range(1..))]
+    classes: u8,
     /// Size of the images, in pixels.
     #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "512x512")]
     size: Size,
@@ -152,7 +152,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
 impl BenchArgs {
     fn network(&self, device: &Device) -> Result<DecoupledSegNet, CliError> {
         let Some(out) = &self.out else {
-            return Ok(self.network.config(self.classes)?.init(device));
+            return Ok(self.network.config(self.classes.into())?.init(device));
         };
         if self.network.says_anything() {
             return Err(CliError::NetworkOfRun);

@@ -52,7 +52,11 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
         let folder = folder.join(name.as_str());
         let written = write_label_overlays(&**split, &folder, args.overlays)?;
         if !written.is_empty() {
-            println!("{}: labels drawn on {} pictures", folder.display(), written.len());
+            println!(
+                "{}: labels drawn on {} pictures",
+                folder.display(),
+                written.len()
+            );
         }
     }
     if report.is_ok() && one_class.is_none() {

@@ -21,10 +21,18 @@ impl CheckpointArgs {
             None => best(out)?,
         };
         let description = checkpoint.state().network.clone();
-        let network = serde_json::from_value(description).map_err(|source| CliError::Network {
-            folder: checkpoint.folder().to_path_buf(),
-            source,
-        })?;
+        let folder = || checkpoint.folder().to_path_buf();
+        let network: DecoupledSegNetConfig =
+            serde_json::from_value(description).map_err(|source| CliError::Network {
+                folder: folder(),
+                source,
+            })?;
+        network
+            .validate()
+            .map_err(|source| CliError::NetworkOfFile {
+                path: folder(),
+                source,
+            })?;
         Ok((checkpoint, network))
     }
 }

@@ -5,6 +5,7 @@ use decoupled_seg::datasets::DatasetError;
 use decoupled_seg::engine::{EngineError, FileError, RecipeError};
 use decoupled_seg::metrics::MetricsError;
 use decoupled_seg::network::UnknownNetwork;
+use decoupled_seg::nn::ConfigError;
 use decoupled_seg::onnx::OnnxError;
 use decoupled_seg::viz::VizError;
 use decoupled_seg::weights::WeightsError;
@@ -144,6 +145,17 @@ pub enum CliError {
         path: PathBuf,
         /// What is wrong with it.
         source: Box<toml::de::Error>,
+    },
+    /// A network that is described by arguments or settings cannot be built.
+    #[error("the network cannot be built: {0}")]
+    NetworkConfig(#[from] ConfigError),
+    /// A network that a file or a checkpoint describes cannot be built.
+    #[error("`{path}` describes a network that cannot be built: {source}; change it there")]
+    NetworkOfFile {
+        /// The file, or the folder of the checkpoint.
+        path: PathBuf,
+        /// The number that is wrong.
+        source: ConfigError,
     },
     /// The network that a file describes predicts other classes than the data has.
     #[error(

@@ -168,11 +168,13 @@ impl NetworkArgs {
             Some(channels) => network.with_in_channels(channels.into()),
             None => network,
         };
-        Ok(match (self.plain, self.gated) {
+        let network = match (self.plain, self.gated) {
             (true, _) => network.plain(),
             (false, true) => network.gated(),
             (false, false) => network,
-        })
+        };
+        network.validate()?;
+        Ok(network)
     }
 
     fn composed(&self, num_classes: usize) -> DecoupledSegNetConfig {
@@ -240,6 +242,12 @@ pub(crate) fn named(name: &str, num_classes: usize) -> Result<DecoupledSegNetCon
         toml::from_str(&text).map_err(|source| CliError::NetworkFile {
             path: path.to_path_buf(),
             source: Box::new(source),
+        })?;
+    network
+        .validate()
+        .map_err(|source| CliError::NetworkOfFile {
+            path: path.to_path_buf(),
+            source,
         })?;
     match network.num_classes() == num_classes {
         true => Ok(network),
@@ -375,6 +383,49 @@ mod tests {
             error.contains("4 classes") && error.contains("has 5"),
             "{error}"
         );
+        let error = message("--backbone resnet18 --channels 4000000000");
+        assert!(
+            error.contains("`context.fcn.channels` is [512, 4000000000]"),
+            "{error}"
+        );
+        let error = message("--backbone wide-resnet38 --width 16");
+        assert!(error.contains("make it narrower"), "{error}");
+    }
+
+    #[test]
+    fn a_number_that_no_network_can_have_is_named_with_its_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("net.toml");
+        let whole = toml::to_string_pretty(&DecoupledSegNetConfig::tiny(5)).expect("plain data");
+        for (number, other, expected) in [
+            ("width = 8", "width = 0", "`backbone.resnet.width` is 0"),
+            (
+                "width = 8",
+                "width = 9223372036854775807",
+                "`backbone.resnet.width` is 9223372036854775807",
+            ),
+            (
+                "strided_steps = 2",
+                "strided_steps = 70",
+                "`decoder.decoupled.body_edge.strided_steps` is 70",
+            ),
+            (
+                "edge_channels = 16",
+                "edge_channels = 0",
+                "`decoder.decoupled.edge_channels` is 0",
+            ),
+        ] {
+            assert!(whole.contains(number), "{number}: {whole}");
+            std::fs::write(&path, whole.replace(number, other)).expect("writable");
+            for twin in ["", " --plain", " --gated", " --channels-in 4"] {
+                let args = format!("--network {}{twin}", path.display());
+                let error = config(&args).expect_err("no network").to_string();
+                assert!(
+                    error.contains("net.toml") && error.contains(expected),
+                    "{error}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -27,8 +27,8 @@ enum Command {
         #[command(flatten)]
         network: NetworkArgs,
         /// Its number of classes.
-        #[arg(long, default_value_t = 19)]
-        classes: usize,
+        #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u8).range(1..))]
+        classes: u8,
     },
     /// Writes an untrained network, to see the names or to try them in PyTorch.
     New {
@@ -40,8 +40,8 @@ enum Command {
         #[arg(long)]
         plain: bool,
         /// Its number of classes.
-        #[arg(long, default_value_t = 19)]
-        classes: usize,
+        #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u8).range(1..))]
+        classes: u8,
     },
     /// Lists the published weights that are known by name.
     List,
@@ -72,7 +72,7 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
             let file = WeightsFile::open(file)?;
             list(&file);
             match network.is_given() {
-                true => compare(&file, &network.config(classes)?.with_stem_of(&file)),
+                true => compare(&file, &network.config(classes.into())?.with_stem_of(&file)),
                 false => Ok(()),
             }
         }
@@ -82,7 +82,7 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
             plain,
             classes,
         } => {
-            let config = network_args::named(&network, classes)?;
+            let config = network_args::named(&network, classes.into())?;
             let config = match plain {
                 true => config.plain(),
                 false => config,

@@ -4,7 +4,7 @@ use burn::nn::pool::MaxPool2dConfig;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{Bool, DType, FloatDType, Tensor, TensorData, s};
-use decoupled_seg_nn::{CostCounter, MapShape, max_pool2d};
+use decoupled_seg_nn::{ConfigError, CostCounter, MapShape, max_pool2d};
 
 /// How the edges of a picture are found: Canny's detector, as tensor operations on the pictures' device.
 ///
@@ -41,6 +41,25 @@ pub struct CannyConfig {
 const HALF_OCTANT: f64 = std::f64::consts::SQRT_2 - 1.0;
 
 impl CannyConfig {
+    /// Checks that edges can be found.
+    ///
+    /// # Errors
+    ///
+    /// `sigma` is not above 0 and at most 64, `low` is below 0, `high` is below `low` or not finite, or `steps` are more than
+    /// 1000.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if !(self.sigma > 0.0 && self.sigma <= 64.0) {
+            let expected = "above 0, at most 64";
+            return Err(ConfigError::value("sigma", self.sigma, expected));
+        }
+        ConfigError::check("low", self.low, 0.0..=f64::MAX)?;
+        if !(self.high >= self.low && self.high.is_finite()) {
+            let expected = format!("at least `low`, {}", self.low);
+            return Err(ConfigError::value("high", self.high, expected));
+        }
+        ConfigError::check("steps", self.steps, 0..=1000)
+    }
+
     /// The edges of `images`: 1 on an edge, else 0.
     ///
     /// # Shapes
@@ -50,7 +69,7 @@ impl CannyConfig {
     ///
     /// # Panics
     ///
-    /// Panics if `sigma` is not above 0, or if `low` is below 0 or above `high`.
+    /// Panics if the configuration is not [valid](Self::validate).
     ///
     /// # Example
     ///
@@ -65,17 +84,7 @@ impl CannyConfig {
     /// assert_eq!(edges.sum().into_scalar::<f32>(), 7.0);
     /// ```
     pub fn edges(&self, images: Tensor<4>) -> Tensor<4> {
-        assert!(
-            self.sigma > 0.0 && self.sigma.is_finite(),
-            "the sigma of Canny's Gaussian must be above 0, got {}",
-            self.sigma
-        );
-        assert!(
-            0.0 <= self.low && self.low <= self.high,
-            "Canny's thresholds must be 0 <= low <= high, got {} and {}",
-            self.low,
-            self.high
-        );
+        ConfigError::assert_none(self.validate());
         let images = images.inner();
         let dtype = images.dtype();
         let [batch, _, height, width] = images.dims();

@@ -7,8 +7,8 @@ use burn::tensor::ops::PadMode;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_body_edge::{PlainDecoder, PlainDecoderConfig};
 use decoupled_seg_nn::{
-    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
-    SegmentationOutput, Size, conv2d, map_size, max_pool2d, resize,
+    ConfigError, ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap,
+    MapShape, SegmentationOutput, Size, conv2d, map_size, max_pool2d, resize,
 };
 
 use crate::canny::CannyConfig;
@@ -87,8 +87,27 @@ impl GatedDecoderConfig {
         self
     }
 
+    /// Checks that the decoder can be built.
+    ///
+    /// # Errors
+    ///
+    /// As [`PlainDecoderConfig::validate`], [`ShapeStreamConfig::validate`] and [`CannyConfig::validate`].
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let plain = self.plain.validate();
+        plain.map_err(|error| error.inside("plain"))?;
+        let shape = self.shape.validate();
+        shape.map_err(|error| error.inside("shape"))?;
+        let canny = self.canny.validate();
+        canny.map_err(|error| error.inside("canny"))
+    }
+
     /// Builds the decoder on `device`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> GatedDecoder {
+        ConfigError::assert_none(self.validate());
         GatedDecoder {
             shape: self.shape.init(device),
             boundary: self.boundary().init(device),

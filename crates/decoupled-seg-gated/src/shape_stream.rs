@@ -3,8 +3,8 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, conv2d,
-    map_size, resize,
+    ConfigError, ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap,
+    MapShape, conv2d, map_size, resize,
 };
 
 use crate::gated_conv::{GatedConv, GatedConvConfig};
@@ -58,12 +58,23 @@ pub struct ShapeLevel {
 }
 
 impl ShapeStreamConfig {
+    /// Checks that the stream can be built.
+    ///
+    /// # Errors
+    ///
+    /// A number of channels is 0 or too large.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::check_channels("stages", &self.stages)?;
+        ConfigError::check_channels("channels", &[self.channels])
+    }
+
     /// Builds the stream on `device`.
     ///
     /// # Panics
     ///
-    /// Panics if a number of channels is 0.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> ShapeStream {
+        ConfigError::assert_none(self.validate());
         let level = |stage| ShapeLevel {
             block: self.block().iter().map(|conv| conv.init(device)).collect(),
             regular: self.to_one(stage).init(device),

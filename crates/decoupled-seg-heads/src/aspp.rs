@@ -3,8 +3,8 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, Size,
-    conv2d,
+    ConfigError, ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap,
+    MapShape, Size, conv2d,
 };
 
 /// Configuration of an [`Aspp`]; [`init`](AsppConfig::init) builds it.
@@ -55,13 +55,31 @@ impl AsppConfig {
     pub const ATROUS_RATES_OS8: [usize; 3] = [12, 24, 36];
     /// Rates for features at stride 16; they reach as far in the image.
     pub const ATROUS_RATES_OS16: [usize; 3] = [6, 12, 18];
+    /// Largest rate, here and in a [`DenseAspp`](crate::DenseAspp): it reaches beyond any image.
+    pub const MAX_ATROUS_RATE: usize = 1024;
+
+    /// Checks that the head can be built.
+    ///
+    /// # Errors
+    ///
+    /// A number of channels is 0 or too large, or a rate is not in 1 to [`MAX_ATROUS_RATE`](Self::MAX_ATROUS_RATE).
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::check_channels("channels", &self.channels)?;
+        ConfigError::check_channels("branch_channels", &[self.branch_channels])?;
+        ConfigError::check_all(
+            "atrous_rates",
+            &self.atrous_rates,
+            1..=Self::MAX_ATROUS_RATE,
+        )
+    }
 
     /// Builds the head on `device`.
     ///
     /// # Panics
     ///
-    /// Panics if a rate is zero.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> Aspp {
+        ConfigError::assert_none(self.validate());
         Aspp {
             image: self.image().init(device),
             branches: self
@@ -82,11 +100,6 @@ impl AsppConfig {
 
     /// The branches at the features' resolution: the 1x1 branch, then the dilated branches.
     fn branches(&self) -> Vec<ConvNormActConfig> {
-        assert!(
-            self.atrous_rates.iter().all(|&rate| rate > 0),
-            "atrous rates must be greater than zero, got {:?}",
-            self.atrous_rates
-        );
         let atrous = self.atrous_rates.iter().map(|&rate| {
             ConvNormActConfig::new([self.channels[0], self.branch_channels], [3, 3])
                 .with_dilation([rate, rate])
@@ -267,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "atrous rates must be greater than zero, got [6, 0, 18]")]
+    #[should_panic(expected = "`atrous_rates` is [6, 0, 18], expected numbers of 1 to 1024")]
     fn a_rate_of_zero_is_refused() {
         AsppConfig::new([4, 4])
             .with_atrous_rates(vec![6, 0, 18])

@@ -4,8 +4,8 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
-    channel_dropout, conv2d,
+    ConfigError, ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap,
+    MapShape, channel_dropout, conv2d,
 };
 
 /// Configuration of an [`AuxiliaryHead`]; [`init`](AuxiliaryHeadConfig::init) builds it.
@@ -45,18 +45,24 @@ pub struct AuxiliaryHead {
 }
 
 impl AuxiliaryHeadConfig {
+    /// Checks that the head can be built.
+    ///
+    /// # Errors
+    ///
+    /// `channels` or `num_classes` is 0 or too large, or `dropout` is not in `0..1`.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::check_channels("channels", &[self.channels])?;
+        ConfigError::check_channels("num_classes", &[self.num_classes])?;
+        ConfigError::check_dropout("dropout", self.dropout)
+    }
+
     /// Builds the head on `device`.
     ///
     /// # Panics
     ///
-    /// Panics if a number is zero, or `dropout` is not in `0..1`.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> AuxiliaryHead {
-        assert!(
-            self.channels > 0 && self.num_classes > 0,
-            "channels and num_classes must be greater than zero, got {} and {}",
-            self.channels,
-            self.num_classes
-        );
+        ConfigError::assert_none(self.validate());
         AuxiliaryHead {
             conv: self.conv().init(device),
             dropout: DropoutConfig::new(self.dropout).init(),
@@ -138,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "must be greater than zero, got 8 and 0")]
+    #[should_panic(expected = "`num_classes` is 0, expected 1 to 65536")]
     fn no_classes_are_refused() {
         AuxiliaryHeadConfig::new(8, 0).init(&Device::default());
     }

@@ -4,9 +4,11 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
-    batch_norm_sum, channel_dropout, conv2d,
+    ConfigError, ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap,
+    MapShape, batch_norm_sum, channel_dropout, conv2d,
 };
+
+use crate::aspp::AsppConfig;
 
 /// Configuration of a [`DenseAspp`]; [`init`](DenseAsppConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -67,17 +69,27 @@ pub struct DenseAsppBlock {
 }
 
 impl DenseAsppConfig {
+    /// Checks that the head can be built.
+    ///
+    /// # Errors
+    ///
+    /// A number of channels is 0 or too large, a rate is not in 1 to [`AsppConfig::MAX_ATROUS_RATE`], or `dropout` is not in `0..1`.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::check_channels("channels", &self.channels)?;
+        ConfigError::check_channels("reduced_channels", &[self.reduced_channels])?;
+        ConfigError::check_channels("branch_channels", &[self.branch_channels])?;
+        let rates = 1..=AsppConfig::MAX_ATROUS_RATE;
+        ConfigError::check_all("atrous_rates", &self.atrous_rates, rates)?;
+        ConfigError::check_dropout("dropout", self.dropout)
+    }
+
     /// Builds the head on `device`.
     ///
     /// # Panics
     ///
-    /// Panics if a rate or a number of channels is zero.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> DenseAspp {
-        assert!(
-            self.atrous_rates.iter().all(|&rate| rate > 0),
-            "atrous rates must be greater than zero, got {:?}",
-            self.atrous_rates
-        );
+        ConfigError::assert_none(self.validate());
         let blocks = (0..self.atrous_rates.len()).map(|index| DenseAsppBlock {
             norm: (index > 0).then(|| BatchNormConfig::new(self.width(index)).init(device)),
             reduce: self.reduce(index).init(device),
@@ -306,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "atrous rates must be greater than zero, got [3, 0]")]
+    #[should_panic(expected = "`atrous_rates` is [3, 0], expected numbers of 1 to 1024")]
     fn a_rate_of_zero_is_refused() {
         config()
             .with_atrous_rates(vec![3, 0])

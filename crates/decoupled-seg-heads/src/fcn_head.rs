@@ -2,7 +2,8 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape,
+    ConfigError, ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap,
+    MapShape,
 };
 
 /// Configuration of an [`FcnHead`]; [`init`](FcnHeadConfig::init) builds it.
@@ -27,8 +28,22 @@ pub struct FcnHead {
 }
 
 impl FcnHeadConfig {
+    /// Checks that the head can be built.
+    ///
+    /// # Errors
+    ///
+    /// A number of channels is 0 or too large.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::check_channels("channels", &self.channels)
+    }
+
     /// Builds the head on `device`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> FcnHead {
+        ConfigError::assert_none(self.validate());
         FcnHead {
             conv: self.conv().init(device),
             channels: self.channels,

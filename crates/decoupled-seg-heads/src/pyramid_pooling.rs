@@ -4,8 +4,8 @@ use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap, MapShape, Size,
-    channel_dropout, map_size, resize,
+    ConfigError, ConvInit, ConvNormAct, ConvNormActConfig, Cost, CostCounter, Fold, KeyMap,
+    MapShape, Size, channel_dropout, map_size, resize,
 };
 
 /// Configuration of a [`PyramidPooling`]; [`init`](PyramidPoolingConfig::init) builds it.
@@ -63,17 +63,29 @@ pub struct PyramidStage {
 }
 
 impl PyramidPoolingConfig {
+    /// Checks that the head can be built.
+    ///
+    /// # Errors
+    ///
+    /// A number of channels is 0 or too large, there are no bins, one of them is not in 1 to 128, or `dropout` is not in
+    /// `0..1`.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::check_channels("channels", &self.channels)?;
+        ConfigError::check_channels("stage_channels", &[self.stage_channels])?;
+        if self.bins.is_empty() {
+            return Err(ConfigError::value("bins", "[]", "a number for each stage"));
+        }
+        ConfigError::check_all("bins", &self.bins, 1..=128)?;
+        ConfigError::check_dropout("dropout", self.dropout)
+    }
+
     /// Builds the head on `device`.
     ///
     /// # Panics
     ///
-    /// Panics if there are no bins, one of them is zero, or `dropout` is not in `0..1`.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> PyramidPooling {
-        assert!(
-            !self.bins.is_empty() && self.bins.iter().all(|&bins| bins > 0),
-            "every stage needs at least one bin, got {:?}",
-            self.bins
-        );
+        ConfigError::assert_none(self.validate());
         PyramidPooling {
             stages: self
                 .bins
@@ -265,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "every stage needs at least one bin, got [1, 0]")]
+    #[should_panic(expected = "`bins` is [1, 0], expected numbers of 1 to 128")]
     fn a_stage_without_bins_is_refused() {
         PyramidPoolingConfig::new([4, 4])
             .with_bins(vec![1, 0])

@@ -4,6 +4,7 @@
 mod activation;
 mod batch_norm;
 mod channel_dropout;
+mod config_error;
 mod conv_init;
 mod conv_norm_act;
 pub mod cost;
@@ -16,6 +17,7 @@ mod segmentation;
 pub use activation::Activation;
 pub use batch_norm::{batch_norm, batch_norm_sum};
 pub use channel_dropout::channel_dropout;
+pub use config_error::{ConfigError, MAX_CHANNELS};
 pub use conv_init::ConvInit;
 pub use conv_norm_act::{ConvNormAct, ConvNormActConfig};
 pub use cost::{Cost, CostCounter, MapShape};

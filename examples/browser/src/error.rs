@@ -1,6 +1,6 @@
 use burn::tensor::ExecutionError;
 use decoupled_seg::nn::Size;
-use decoupled_seg::weights::WeightsError;
+use decoupled_seg::weights::{DescriptionError, WeightsError};
 
 /// Why the page has nothing to show. The messages stand on the page.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum BrowserError {
         /// The file.
         name: String,
         /// What is not known.
-        source: serde_json::Error,
+        source: DescriptionError,
     },
     /// The description names another number of classes than the network predicts.
     #[error(

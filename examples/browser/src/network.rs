@@ -397,6 +397,15 @@ mod tests {
             "{error}"
         );
         let error = message(changed(|header| {
+            let text = &mut header["__metadata__"][NetworkDescription::KEY];
+            let mut description: serde_json::Value =
+                serde_json::from_str(text.as_str().expect("a text")).expect("JSON");
+            let width = description.pointer_mut("/network/backbone/resnet/width");
+            *width.expect("a ResNet") = 0.into();
+            *text = description.to_string().into();
+        }));
+        assert!(error.contains("`backbone.resnet.width` is 0"), "{error}");
+        let error = message(changed(|header| {
             header.remove("__metadata__");
             let classifier = header.remove("final_seg.6.weight").expect("the classifier");
             header.insert("head.weight".to_string(), classifier);

@@ -2,7 +2,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    BodyEdge, Cost, CostCounter, Fold, KeyMap, MapShape, Size, WarpOptions, map_size,
+    BodyEdge, ConfigError, Cost, CostCounter, Fold, KeyMap, MapShape, Size, WarpOptions, map_size,
 };
 
 use super::deformable_generator::DeformableGenerator;
@@ -113,23 +113,24 @@ impl BodyEdgeDetail {
 }
 
 impl BodyEdgeModuleConfig {
+    /// Checks that the module can be built.
+    ///
+    /// # Errors
+    ///
+    /// `channels` is 0 or too large, `strided_steps` is not in 1 to 4, or `padding` is over 1.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::check_channels("channels", &[self.channels])?;
+        ConfigError::check("strided_steps", self.strided_steps, 1..=4)?;
+        ConfigError::check("padding", self.padding, 0..=1)
+    }
+
     /// Builds the module on `device`, with the default initializers of Burn (and PyTorch).
     ///
     /// # Panics
     ///
-    /// Panics if `channels` is 0, `strided_steps` is not in `1..=4`, or `padding` is over 1.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> BodyEdgeModule {
-        assert!(self.channels > 0, "channels must be at least 1, got 0");
-        assert!(
-            (1..=4).contains(&self.strided_steps),
-            "strided_steps must be in 1..=4, got {}",
-            self.strided_steps
-        );
-        assert!(
-            self.padding <= 1,
-            "padding must be 0 or 1, got {}",
-            self.padding
-        );
+        ConfigError::assert_none(self.validate());
         BodyEdgeModule {
             generator: match self.generation {
                 BodyGeneration::Flow => BodyGenerator::Flow(FlowGenerator::new(self, device)),
@@ -347,7 +348,7 @@ mod tests {
     #[rstest]
     #[case::none(BodyEdgeModuleConfig::new(2).with_strided_steps(0))]
     #[case::five(BodyEdgeModuleConfig::new(2).with_strided_steps(5))]
-    #[should_panic(expected = "strided_steps must be in 1..=4")]
+    #[should_panic(expected = "`strided_steps` is 0, expected 1 to 4")]
     fn other_steps_panic(#[case] config: BodyEdgeModuleConfig) {
         let _ = config.init(&Device::default());
     }

@@ -3,11 +3,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use decoupled_seg_nn::cost::Outputs;
 use decoupled_seg_nn::{
-    ConvInit, Cost, CostCounter, Fold, Inspection, KeyMap, MapShape, SegmentationOutput, Size,
-    map_size, resize,
+    ConfigError, ConvInit, Cost, CostCounter, Fold, Inspection, KeyMap, MapShape,
+    SegmentationOutput, Size, map_size, resize,
 };
 
-use super::edge_preservation::{EdgePreservation, EdgePreservationConfig};
+use super::edge_preservation::{EdgePreservation, EdgePreservationConfig, validate_fine};
 use super::prediction_branch::{PredictionBranch, PredictionBranchConfig};
 use crate::body_edge::{BodyEdgeDetail, BodyEdgeModule, BodyEdgeModuleConfig};
 
@@ -75,12 +75,26 @@ impl DecoupledHeadConfig {
         self
     }
 
+    /// Checks that the head can be built.
+    ///
+    /// # Errors
+    ///
+    /// A number of classes or of channels is 0 or too large, or as [`BodyEdgeModuleConfig::validate`].
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::check_channels("num_classes", &[self.num_classes])?;
+        let body_edge = self.body_edge.validate();
+        body_edge.map_err(|error| error.inside("body_edge"))?;
+        validate_fine(self.fine)?;
+        ConfigError::check_channels("edge_channels", &[self.edge_channels])
+    }
+
     /// Builds the head on `device`.
     ///
     /// # Panics
     ///
-    /// As [`BodyEdgeModuleConfig::init`].
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> DecoupledHead {
+        ConfigError::assert_none(self.validate());
         DecoupledHead {
             body_edge: self.body_edge.init(device),
             edge_preservation: self.edge_preservation().init(device),

@@ -3,7 +3,9 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor, assert_shape};
 
-use decoupled_seg_nn::{ConvInit, Cost, CostCounter, KeyMap, MapShape, conv2d, map_size, resize};
+use decoupled_seg_nn::{
+    ConfigError, ConvInit, Cost, CostCounter, KeyMap, MapShape, conv2d, map_size, resize,
+};
 
 /// Configuration of an [`EdgePreservation`]; [`init`](EdgePreservationConfig::init) builds it.
 #[derive(Config, Debug)]
@@ -85,6 +87,14 @@ pub(super) fn pointwise(channels: [usize; 2], conv_init: ConvInit) -> Conv2dConf
     Conv2dConfig::new(channels, [1, 1])
         .with_bias(false)
         .with_initializer(conv_init.weight())
+}
+
+/// Checks the channels of the convolution of the low-level features, where there is one.
+pub(super) fn validate_fine(fine: Option<[usize; 2]>) -> Result<(), ConfigError> {
+    match fine {
+        Some(channels) => ConfigError::check_channels("fine", &channels),
+        None => Ok(()),
+    }
 }
 
 /// The authors' name of the convolution of the low-level features, where there is one.

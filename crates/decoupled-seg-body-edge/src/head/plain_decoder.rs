@@ -3,10 +3,11 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor, assert_shape};
 use decoupled_seg_nn::{
-    ConvInit, Cost, CostCounter, Fold, KeyMap, MapShape, SegmentationOutput, Size, map_size, resize,
+    ConfigError, ConvInit, Cost, CostCounter, Fold, KeyMap, MapShape, SegmentationOutput, Size,
+    map_size, resize,
 };
 
-use super::edge_preservation::{fine_cost, fine_features, fine_keys, pointwise};
+use super::edge_preservation::{fine_cost, fine_features, fine_keys, pointwise, validate_fine};
 use super::prediction_branch::{PredictionBranch, PredictionBranchConfig};
 
 /// Configuration of a [`PlainDecoder`]; [`init`](PlainDecoderConfig::init) builds it.
@@ -45,8 +46,24 @@ pub struct PlainDecoder {
 }
 
 impl PlainDecoderConfig {
+    /// Checks that the decoder can be built.
+    ///
+    /// # Errors
+    ///
+    /// A number of classes or of channels is 0 or too large.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::check_channels("num_classes", &[self.num_classes])?;
+        ConfigError::check_channels("channels", &[self.channels])?;
+        validate_fine(self.fine)
+    }
+
     /// Builds the decoder on `device`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init(&self, device: &Device) -> PlainDecoder {
+        ConfigError::assert_none(self.validate());
         PlainDecoder {
             fine: self
                 .fine

@@ -37,6 +37,7 @@ pub(super) fn report(folders: &[PathBuf]) -> Result<StudyReport, CliError> {
 
 fn result(best: &CheckpointState, last: &CheckpointState) -> RunResult {
     let network: Option<DecoupledSegNetConfig> = serde_json::from_value(best.network.clone()).ok();
+    let network = network.filter(|network| network.validate().is_ok());
     let size = best.recipe.augmentation.crop.unwrap_or(Size::square(512));
     // A crop is as large as what the network sees, whatever the scale.
     let protocol = Protocol {

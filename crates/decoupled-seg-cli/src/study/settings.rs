@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::engine::{Recipe, RecipeError, overlay};
 use decoupled_seg::network::{DecoderConfig, NetworkPreset};
+use decoupled_seg::nn::ConfigError;
 use decoupled_seg_study::PlannedRun;
 use serde::Deserialize;
 use toml::Table;
@@ -118,6 +119,9 @@ impl Settings {
         let mut network = preset.config(num_classes);
         if !settings.backbone.is_empty() {
             let backbone = overlay(&network.backbone, json(&settings.backbone))?;
+            // The other parts take their channels from it.
+            let inside = |error: ConfigError| error.inside("backbone");
+            backbone.validate().map_err(inside)?;
             network = network.with_backbone(backbone);
         }
         if !settings.context.is_empty() {
@@ -136,10 +140,12 @@ impl Settings {
             DecoderConfig::Plain(_) => unreachable!("networks are named with their module"),
         }
         network = network.with_auxiliary(settings.auxiliary);
-        Ok(match settings.module || settings.gated {
+        let network = match settings.module || settings.gated {
             true => network,
             false => network.plain(),
-        })
+        };
+        network.validate()?;
+        Ok(network)
     }
 }
 
@@ -231,6 +237,26 @@ mod tests {
             (
                 "head = { body_edge = { downsampling = \"cubic\" } }",
                 "unknown variant `cubic`",
+            ),
+            (
+                "backbone = { resnet = { width = 4611686018427387904 } }",
+                "`backbone.resnet.width` is 4611686018427387904",
+            ),
+            (
+                "context = { fcn = { channels = [64, 0] } }",
+                "`context.fcn.channels` is [64, 0]",
+            ),
+            (
+                "context = { fcn = { channels = [32, 32] } }",
+                "`context.fcn.channels[0]` is 32, expected 64",
+            ),
+            (
+                "head = { body_edge = { padding = 2 } }",
+                "`decoder.decoupled.body_edge.padding` is 2, expected 0 to 1",
+            ),
+            (
+                "gated = true\nhead = { canny = { sigma = 0.0 } }",
+                "`decoder.gated.canny.sigma` is 0",
             ),
         ] {
             let error = network(text).expect_err(text).to_string();
