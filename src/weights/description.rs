@@ -82,6 +82,11 @@ impl NetworkDescription {
         Ok(Some(description))
     }
 
+    /// The names of the classes, by index.
+    pub fn class_names(&self) -> Vec<&str> {
+        self.classes.iter().map(|class| class.name.as_str()).collect()
+    }
+
     /// Writes the description beside the tensors.
     pub fn options(&self) -> SaveOptions {
         let text = serde_json::to_string(self).expect("a description is plain data");

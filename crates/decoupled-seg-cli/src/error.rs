@@ -8,7 +8,7 @@ use decoupled_seg::network::UnknownNetwork;
 use decoupled_seg::nn::ConfigError;
 use decoupled_seg::onnx::OnnxError;
 use decoupled_seg::viz::VizError;
-use decoupled_seg::weights::WeightsError;
+use decoupled_seg::weights::{DescriptionError, WeightsError};
 use decoupled_seg_pretrained::PretrainedError;
 use decoupled_seg_study::StudyError;
 use decoupled_seg_video::VideoError;
@@ -156,6 +156,28 @@ pub enum CliError {
         path: PathBuf,
         /// The number that is wrong.
         source: ConfigError,
+    },
+    /// What a file of weights tells of its network cannot be read.
+    #[error(
+        "`{path}`: what the file tells of its network cannot be read: {source}; export it again"
+    )]
+    Description {
+        /// The file of weights.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DescriptionError,
+    },
+    /// A file of weights for images of other channels does not tell how these were normalised.
+    #[error(
+        "`{path}`: the network reads {channels} channels, and mean and deviation are known of {known}; `export` its run anew, such a file tells them"
+    )]
+    NormalizationOfFile {
+        /// The file of weights.
+        path: PathBuf,
+        /// Channels that the network reads.
+        channels: usize,
+        /// Channels whose mean and deviation are known.
+        known: usize,
     },
     /// The network that a file describes predicts other classes than the data has.
     #[error(

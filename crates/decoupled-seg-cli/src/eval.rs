@@ -31,9 +31,7 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
     let source = args
         .source
         .open(project, &out, || Ok(images.classes().clone()))?;
-    if let Some(checkpoint) = &source.checkpoint {
-        checkpoint.check_classes(images.classes())?;
-    }
+    source.check_classes(images.classes())?;
     let mut evaluation = source.recipe.validation.clone();
     evaluation.max_images = args.max_images;
     evaluation.protocol = args.protocol.apply(evaluation.protocol)?;
@@ -46,7 +44,8 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
         evaluator = evaluator.timed();
     }
     let report = evaluator.evaluate(&source.model, &*images)?;
-    println!("{}\n{report}", source.path.display());
+    // Before it is said: nobody may be there to hear it.
     report.write(out.join("evaluation"))?;
+    println!("{}\n{report}", source.path.display());
     Ok(())
 }

@@ -152,11 +152,18 @@ impl NetworkArgs {
 
     /// The network for so many classes; `tiny` if nothing is said.
     pub fn config(&self, num_classes: usize) -> Result<DecoupledSegNetConfig, CliError> {
-        let network = match &self.network {
+        self.changed(match &self.network {
             Some(name) => named(name, num_classes)?,
             None if self.parts_are_given() => self.composed(num_classes),
             None => DecoupledSegNetConfig::tiny(num_classes),
-        };
+        })
+    }
+
+    /// A network with the corners, the channels and the decoder that are asked for.
+    pub fn changed(
+        &self,
+        network: DecoupledSegNetConfig,
+    ) -> Result<DecoupledSegNetConfig, CliError> {
         let network = match self.align_corners {
             Some(aligned) => network.map_head(|mut head| {
                 head.body_edge.warp = head.body_edge.warp.with_align_corners(aligned);

@@ -6,7 +6,8 @@ use burn::tensor::Device;
 use clap::Args;
 use decoupled_seg::DecoupledSegNet;
 use decoupled_seg::datasets::ClassTable;
-use decoupled_seg::engine::{Checkpoint, Predictor, Recipe};
+use decoupled_seg::datasets::augment::Normalization;
+use decoupled_seg::engine::{Checkpoint, Predictor, Recipe, check_class_names};
 
 use crate::checkpoint::CheckpointArgs;
 use crate::device::DeviceArgs;
@@ -18,8 +19,8 @@ use crate::{CliError, Project};
 pub(crate) struct SourceArgs {
     #[command(flatten)]
     checkpoint: CheckpointArgs,
-    /// Weights of a file in place of a run's: `.pth` or `.safetensors`, of this program or of the authors. The network is
-    /// then to be named, and `--data` tells the classes.
+    /// Weights of a file in place of a run's: `.pth` or `.safetensors`, of this program or of the authors. `--data` tells the
+    /// classes. The network is to be named, but for a file of `export`, which knows it.
     #[arg(long, value_name = "FILE", conflicts_with = "checkpoint")]
     weights: Option<PathBuf>,
     #[command(flatten)]
@@ -36,7 +37,8 @@ pub(crate) struct Source {
     /// Where the network is.
     pub device: Device,
     pub classes: ClassTable,
-    /// Normalisation and validation are those of the training; of a file, those of the data set's recipe.
+    /// Normalisation and validation are those of the training; of a file, the data set's recipe, with the normalisation that the
+    /// file tells.
     pub recipe: Recipe,
     /// The checkpoint, unless the weights are of a file.
     pub checkpoint: Option<Checkpoint>,
@@ -66,15 +68,40 @@ impl SourceArgs {
                 checkpoint: Some(checkpoint),
             });
         };
-        if !self.network.is_given() {
-            return Err(CliError::NoNetwork { path: file.clone() });
-        }
         let classes = classes()?;
         let start = Start::open(file)?;
-        let network = start.fit(self.network.config(classes.num_classes())?);
+        let described = start.description()?;
+        let mut recipe = project.recipe.clone();
+        let network = match &described {
+            Some(described) => {
+                check_class_names(file, &described.class_names(), &classes)?;
+                recipe.normalization = Normalization {
+                    mean: described.mean.clone(),
+                    std: described.std.clone(),
+                };
+                match self.network.is_given() {
+                    true => self.network.config(classes.num_classes())?,
+                    false => self.network.changed(described.network.clone())?,
+                }
+            }
+            None if self.network.is_given() => self.network.config(classes.num_classes())?,
+            None => return Err(CliError::NoNetwork { path: file.clone() }),
+        };
+        let network = start.fit(network);
+        let (channels, known) = (
+            network.backbone.image_channels(),
+            recipe.normalization.mean.len(),
+        );
+        if channels != known {
+            return Err(CliError::NormalizationOfFile {
+                path: file.clone(),
+                channels,
+                known,
+            });
+        }
         let mut model = network.init(&device);
         start.load_whole(&mut model)?;
-        if !self.network.says_corners() {
+        if described.is_none() && !self.network.says_corners() {
             start.warn_of_corners(&network);
         }
         Ok(Source {
@@ -82,13 +109,21 @@ impl SourceArgs {
             model,
             device,
             classes,
-            recipe: project.recipe.clone(),
+            recipe,
             checkpoint: None,
         })
     }
 }
 
 impl Source {
+    /// Checks that the images of a data set have classes of the same names.
+    pub fn check_classes(&self, data: &ClassTable) -> Result<(), CliError> {
+        if let Some(checkpoint) = &self.checkpoint {
+            checkpoint.check_classes(data)?;
+        }
+        Ok(())
+    }
+
     pub fn predictor(self) -> Predictor<DecoupledSegNet> {
         let Self {
             model,

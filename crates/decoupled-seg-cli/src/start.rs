@@ -4,7 +4,7 @@ use std::path::Path;
 
 use decoupled_seg::engine::Checkpoint;
 use decoupled_seg::network::DecoderConfig;
-use decoupled_seg::weights::{LoadPolicy, WeightsFile, load};
+use decoupled_seg::weights::{LoadPolicy, NetworkDescription, WeightsFile, load};
 use decoupled_seg::{DecoupledSegNet, DecoupledSegNetConfig};
 
 use crate::{CliError, checkpoint};
@@ -30,6 +30,14 @@ impl Start {
         })
     }
 
+    /// What a file of `export` tells of its network.
+    pub fn description(&self) -> Result<Option<NetworkDescription>, CliError> {
+        NetworkDescription::of(&self.file).map_err(|source| CliError::Description {
+            path: self.file.path().to_path_buf(),
+            source,
+        })
+    }
+
     /// The network with the stem that the file has.
     pub fn fit(&self, network: DecoupledSegNetConfig) -> DecoupledSegNetConfig {
         network.with_stem_of(&self.file)
@@ -41,6 +49,12 @@ impl Start {
         let report = load(model, &keys, &self.file, LoadPolicy::Complete)?;
         if let Some(fitted) = report.fitted {
             println!("{}: {fitted}", self.file.path().display());
+        }
+        if !report.prefix.is_empty() {
+            eprintln!(
+                "note: the weights taken are those behind `{}`",
+                report.prefix
+            );
         }
         Ok(())
     }
@@ -63,7 +77,7 @@ impl Start {
     pub fn load(&self, model: &mut DecoupledSegNet, corners: bool) -> Result<(), CliError> {
         let report = model.load_pretrained(&self.file)?;
         let warps = |name: &String| name.contains("body_edge");
-        if !corners && report.loaded.iter().any(warps) {
+        if !corners && report.loaded.iter().any(warps) && self.description()?.is_none() {
             self.warn_of_corners(model.config());
         }
         let behind = match report.prefix.as_str() {

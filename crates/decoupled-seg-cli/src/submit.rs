@@ -35,6 +35,7 @@ pub(crate) fn run(project: &Project, mut args: SubmitArgs) -> Result<(), CliErro
     let source = args
         .source
         .open(project, &out, || Ok(images.classes().clone()))?;
+    source.check_classes(images.classes())?;
     let protocol = args
         .protocol
         .apply(source.recipe.validation.protocol.clone())?;

@@ -50,18 +50,18 @@ pub enum EngineError {
         /// Channels of the images.
         dataset: usize,
     },
-    /// A run was trained on classes of other names than the data have.
+    /// Weights were trained on classes of other names than the data have.
     #[error(
-        "`{path}`: class {index} is {} in the run, {} in the data; list the classes of the run, in their order",
-        quoted(.run), quoted(.data)
+        "`{path}`: class {index} is {} in the training, {} in the data; list the classes of the training, in their order",
+        quoted(.trained), quoted(.data)
     )]
     OtherClasses {
-        /// The checkpoint.
+        /// The checkpoint, or the file of weights.
         path: PathBuf,
         /// Index of the first class that differs.
         index: usize,
-        /// Its name in the run; `None` if the run has fewer classes.
-        run: Option<String>,
+        /// Its name in the training; `None` if it had fewer classes.
+        trained: Option<String>,
         /// Its name in the data; `None` if they have fewer classes.
         data: Option<String>,
     },

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod checkpoint;
+mod class_names;
 mod error;
 mod evaluate;
 mod files;
@@ -9,6 +10,7 @@ mod recipe;
 mod record;
 mod train;
 
+pub use class_names::check_class_names;
 pub use checkpoint::{Checkpoint, CheckpointState, CheckpointStore, FileDigest};
 pub use error::EngineError;
 pub use evaluate::{

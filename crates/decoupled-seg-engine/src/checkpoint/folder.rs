@@ -12,8 +12,8 @@ use decoupled_seg_weights::{LoadPolicy, WeightsFile, load, save};
 use super::parameters::{FiniteCheck, Parameters, RestoreIds};
 use super::state::FORMAT;
 use super::{CheckpointState, FileDigest};
-use crate::EngineError;
 use crate::files::{self, at};
+use crate::{EngineError, check_class_names};
 
 const STATE: &str = "state.json";
 const MODEL: &str = "model.safetensors";
@@ -68,18 +68,7 @@ impl Checkpoint {
     ///
     /// Returns [`EngineError::OtherClasses`] at the first class with another name. Colours and ids may differ.
     pub fn check_classes(&self, classes: &ClassTable) -> Result<(), EngineError> {
-        let (run, data) = (self.state.classes.names(), classes.names());
-        let differs = |&index: &usize| run.get(index) != data.get(index);
-        let Some(index) = (0..run.len().max(data.len())).find(differs) else {
-            return Ok(());
-        };
-        let name = |names: &[&str]| names.get(index).map(ToString::to_string);
-        Err(EngineError::OtherClasses {
-            path: self.folder.clone(),
-            index,
-            run: name(&run),
-            data: name(&data),
-        })
+        check_class_names(&self.folder, &self.state.classes.names(), classes)
     }
 
     pub(crate) fn write<M: Module>(

@@ -273,7 +273,7 @@ fn other_classes_are_refused() {
     fit(classes()).expect("a new run");
     let turned = ["box", "ground", "disc"].map(|name| Class::new(name, [0; 3]));
     let error = fit(ClassTable::new(turned.into())).expect_err("in another order");
-    let told = "class 0 is `ground` in the run, `box` in the data";
+    let told = "class 0 is `ground` in the training, `box` in the data";
     assert!(error.to_string().contains(told), "{error}");
     fit(classes()).expect("the same run");
 }

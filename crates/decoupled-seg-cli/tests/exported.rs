@@ -1,0 +1,167 @@
+//! What a file of `export` knows: its network, its classes, how images were normalised.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use decoupled_seg::datasets::{CamVid, Size};
+use decoupled_seg::synthetic::{self, SyntheticConfig};
+use decoupled_seg_cli::{self as cli, CliError};
+use rstest::rstest;
+use tempfile::TempDir;
+
+const SCENES: SyntheticConfig = SyntheticConfig {
+    train: 2,
+    val: 2,
+    test: 1,
+    size: Size::new(56, 64),
+    seed: 0,
+};
+
+struct Folder(TempDir);
+
+impl Folder {
+    /// Street scenes, and a description whose classes have these names.
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        synthetic::write_camvid(folder.path("."), &SCENES).expect("writable");
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a description that begins with `head`, with `names` in place of the names of the classes.
+    fn describe(&self, name: &str, head: &str, names: &[&str]) -> String {
+        let classes = names
+            .iter()
+            .enumerate()
+            .map(|(id, name)| format!("[[classes]]\nname = \"{name}\"\ncolor = [0, {id}, 9]\n"));
+        let classes: String = classes.collect();
+        let splits = "[splits.train]\nimages = \"train\"\nlabels = \"trainannot\"\n\
+                      [splits.val]\nimages = \"val\"\nlabels = \"valannot\"\n";
+        let text = format!("{head}ignored = [11, 255]\n{classes}{splits}");
+        let path = self.path(name);
+        fs::write(&path, text).expect("writable");
+        text_of(&path)
+    }
+
+    fn run(&self, args: &[&str]) -> Result<(), CliError> {
+        cli::run_with_data(std::iter::once("decoupled-seg").chain(args.iter().copied()))
+    }
+}
+
+fn text_of(path: &Path) -> String {
+    path.to_str().expect("UTF-8").to_string()
+}
+
+fn report(out: &str) -> String {
+    fs::read_to_string(Path::new(out).join("evaluation/report.json")).expect("written")
+}
+
+/// The file is judged as its run is, without a word of its network: with the statistics of its bands, or those of the recipe.
+#[rstest]
+#[case::of_the_recipe("", &["--set", "normalization.mean=[0.1, 0.2, 0.3]", "--set", "normalization.std=[0.9, 0.1, 0.3]"])]
+#[case::of_one_band("bands = 1\n", &[])]
+fn a_file_is_judged_as_its_run(#[case] head: &str, #[case] settings: &[&str]) {
+    let folder = Folder::new();
+    let classes = CamVid::classes();
+    let data = folder.describe("dataset.toml", head, &classes.names());
+    let [run, file, of_file, shown] =
+        ["run", "net.safetensors", "of_file", "shown"].map(|name| text_of(&folder.path(name)));
+    let train = [
+        "train",
+        "--data",
+        &data,
+        "--short",
+        "--set",
+        "class_uniform=null",
+        "--out",
+        &run,
+    ];
+    folder
+        .run(&[&train[..], settings].concat())
+        .expect("trains");
+    folder
+        .run(&["eval", "--data", &data, "--out", &run])
+        .expect("judges");
+    folder
+        .run(&["export", &file, "--data", &data, "--out", &run])
+        .expect("exports");
+    folder
+        .run(&[
+            "eval",
+            "--data",
+            &data,
+            "--weights",
+            &file,
+            "--out",
+            &of_file,
+        ])
+        .expect("judges");
+    assert_eq!(report(&run), report(&of_file));
+    let pictures = text_of(&folder.path("val"));
+    let predict = [
+        "predict",
+        &pictures,
+        "--data",
+        &data,
+        "--weights",
+        &file,
+        "--to",
+        &shown,
+    ];
+    folder.run(&predict).expect("predicts");
+}
+
+#[test]
+fn classes_of_other_names_are_refused() {
+    let folder = Folder::new();
+    let classes = CamVid::classes();
+    let mut names = classes.names();
+    let data = folder.describe("dataset.toml", "", &names);
+    names.swap(0, 3);
+    let other = folder.describe("other.toml", "", &names);
+    let [run, file, to] = ["run", "net.safetensors", "to"].map(|name| text_of(&folder.path(name)));
+    folder
+        .run(&[
+            "train",
+            "--data",
+            &data,
+            "--short",
+            "--plain",
+            "--set",
+            "class_uniform=null",
+            "--out",
+            &run,
+        ])
+        .expect("trains");
+    folder
+        .run(&["export", &file, "--data", &data, "--out", &run])
+        .expect("exports");
+    let message = |args: &[&str]| folder.run(args).expect_err("other classes").to_string();
+    let told = message(&["eval", "--data", &other, "--weights", &file, "--out", &to]);
+    assert!(
+        told.contains("class 0 is `sky` in the training, `road` in the data"),
+        "{told}"
+    );
+
+    // A benchmark wants its own ids: a network of 11 classes has none of Cityscapes'.
+    let told = message(&[
+        "submit",
+        "--data",
+        "cityscapes",
+        "--synthetic",
+        "--split",
+        "test",
+        "--out",
+        &run,
+        "--to",
+        &to,
+    ]);
+    assert!(
+        told.contains("class 0 is `sky` in the training, `road` in the data"),
+        "{told}"
+    );
+    assert!(!Path::new(&to).exists());
+}
