@@ -126,7 +126,7 @@ pub fn run<A: Into<OsString> + Clone>(
         .try_get_matches_from(args)?;
     Cli::from_arg_matches_mut(&mut matches)?
         .command
-        .run(project)
+        .run(project, None)
 }
 
 /// Runs a command on the project that `--data` names among `args`, which begin with the program's name.
@@ -139,9 +139,8 @@ pub fn run_with_data<A: Into<OsString> + Clone>(
 ) -> Result<(), CliError> {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     // Looked for before the arguments are read: what `--variant` may be depends on the project.
-    let project = named_data(&args)
-        .map(|data| Project::of(&data))
-        .transpose()?;
+    let data = named_data(&args);
+    let project = data.as_deref().map(Project::of).transpose()?;
     let command = CliWithData::command();
     let command = match &project {
         Some(project) => project.describe(command),
@@ -150,11 +149,11 @@ pub fn run_with_data<A: Into<OsString> + Clone>(
     let mut matches = command.try_get_matches_from(args)?;
     let command = CliWithData::from_arg_matches_mut(&mut matches)?.command;
     match project {
-        Some(project) => command.run(&project),
+        Some(project) => command.run(&project, data),
         None if command.needs_data() => Err(CliError::NoData {
             expected: projects::known(),
         }),
-        None => command.run(&Project::without_data()),
+        None => command.run(&Project::without_data(), None),
     }
 }
 
@@ -190,7 +189,8 @@ impl Command {
         !by_themselves
     }
 
-    fn run(self, project: &Project) -> Result<(), CliError> {
+    /// Runs the command on a project; `data` is how `--data` called it, if it did.
+    fn run(self, project: &Project, data: Option<String>) -> Result<(), CliError> {
         match self {
             Self::Check(args) => check::run(project, &args),
             Self::Train(args) => train::run(project, *args),
@@ -200,7 +200,7 @@ impl Command {
             Self::Export(args) => export::run(project, &args),
             Self::Score(args) => score::run(project, &args),
             Self::Weights(args) => weights::run(args),
-            Self::Study(args) => study::run(project, args),
+            Self::Study(args) => study::run(project, data.as_deref(), args),
             Self::Summary(args) => summary::run(&args),
             Self::Bench(args) => bench::run(&args),
             Self::Serve(args) => serve::run(&args),

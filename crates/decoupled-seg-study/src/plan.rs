@@ -45,6 +45,8 @@ pub struct PlannedRun {
     pub fold: Option<Fold>,
     /// The base with the variant's changes.
     pub settings: Table,
+    /// What decides beside the file; see [`Study::with_context`](crate::Study::with_context).
+    pub context: Table,
     /// Folder of the run. Its name ends in a digest of all of the above but the variant's name: a changed variant is
     /// another run.
     pub folder: PathBuf,
@@ -56,6 +58,7 @@ impl PlannedRun {
         seed: u64,
         fold: Option<&Fold>,
         settings: Table,
+        context: Table,
         runs: &Path,
     ) -> Self {
         let mut run = Self {
@@ -63,6 +66,7 @@ impl PlannedRun {
             seed,
             fold: fold.cloned(),
             settings,
+            context,
             folder: PathBuf::new(),
         };
         let digest = crate::digest::digest(&Value::Table(run.identity()));
@@ -80,6 +84,9 @@ impl PlannedRun {
             identity.insert("validate".into(), Value::String(fold.validate.clone()));
         }
         identity.insert("settings".into(), Value::Table(self.settings.clone()));
+        if !self.context.is_empty() {
+            identity.insert("context".into(), Value::Table(self.context.clone()));
+        }
         identity
     }
 

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use decoupled_seg_types::write_atomic;
+use toml::Table;
 
 use crate::error::at;
 use crate::{Plan, PlannedRun, RunResult, RunState, StudyError, StudyFile, StudyReport};
@@ -20,6 +21,7 @@ const RESULT: &str = "result.json";
 pub struct Study {
     file: StudyFile,
     runs: PathBuf,
+    context: Table,
 }
 
 /// What [`Study::run`] tells on its way.
@@ -63,7 +65,16 @@ impl Study {
         Ok(Self {
             file,
             runs: out.join("runs"),
+            context: Table::new(),
         })
+    }
+
+    /// Says what decides how the runs end and does not stand in the file, such as the data that a program takes where the file
+    /// names none. Runs in another context are other runs: neither takes the results of the other for its own.
+    #[must_use]
+    pub fn with_context(mut self, context: Table) -> Self {
+        self.context = context;
+        self
     }
 
     /// The file.
@@ -86,8 +97,9 @@ impl Study {
             };
             for fold in folds {
                 for &seed in &self.file.seeds {
+                    let (settings, context) = (settings.clone(), self.context.clone());
                     let run =
-                        PlannedRun::new(&variant.name, seed, fold, settings.clone(), &self.runs);
+                        PlannedRun::new(&variant.name, seed, fold, settings, context, &self.runs);
                     let state = state_of(&run)?;
                     runs.push((run, state));
                 }
@@ -253,6 +265,24 @@ mod tests {
         assert_eq!(changed.plan().expect("readable").outdated.len(), 2);
         // The old variant is still there.
         assert_eq!(trained(&study(out.path(), "2")), [""; 0]);
+    }
+
+    #[test]
+    fn the_results_of_another_context_are_not_taken_over() {
+        let out = tempfile::tempdir().expect("a folder");
+        let of = |data: &str| {
+            let context = format!("data = '{data}'").parse().expect("TOML");
+            study(out.path(), "2").with_context(context)
+        };
+        assert_eq!(trained(&of("camvid")).len(), 4);
+        assert_eq!(trained(&of("kitti")).len(), 4);
+        assert_eq!(trained(&study(out.path(), "2")).len(), 4);
+        assert_eq!(trained(&of("camvid")), [""; 0]);
+        let plan = of("kitti").plan().expect("readable");
+        assert_eq!(plan.outdated.len(), 8);
+        let written = plan.runs[0].0.folder.join(SETTINGS);
+        let written = fs::read_to_string(written).expect("a run has its settings");
+        assert!(written.contains("[context]\ndata = \"kitti\""), "{written}");
     }
 
     #[test]

@@ -9,12 +9,16 @@ mod training;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use decoupled_seg_study::{Fold, Study, StudyEnd, StudyEvent, StudyFile, StudyReport};
+use decoupled_seg_study::{Fold, Study, StudyEnd, StudyEvent, StudyFile, StudyReport, Variant};
 use decoupled_seg_types::write_atomic;
+use toml::Table;
 
 use crate::device::DeviceArgs;
-use crate::{CliError, Project};
+use crate::{CliError, Project, projects};
 use training::Training;
+
+/// The key of the data set's name in `base` and `changes`.
+const DATA: &str = "data";
 
 #[derive(Args)]
 pub(crate) struct StudyArgs {
@@ -71,19 +75,29 @@ struct Place {
     folds: Vec<String>,
 }
 
-pub(crate) fn run(project: &Project, args: StudyArgs) -> Result<(), CliError> {
+/// The data for variants that name none.
+#[derive(Clone, Copy)]
+struct OfProgram<'a> {
+    project: &'a Project,
+    /// How `--data` called the project, if it did.
+    data: Option<&'a str>,
+}
+
+/// Runs a command; `data` is how `--data` called the project, if it did.
+pub(crate) fn run(project: &Project, data: Option<&str>, args: StudyArgs) -> Result<(), CliError> {
+    let program = OfProgram { project, data };
     match args.command {
-        StudyCommand::Run(args) => run_study(project, &args),
-        StudyCommand::Report(args) => report(&args),
+        StudyCommand::Run(args) => run_study(program, &args),
+        StudyCommand::Report(args) => report(program, &args),
     }
 }
 
-fn run_study(project: &Project, args: &RunArgs) -> Result<(), CliError> {
-    let (study, out) = args.place.open(&args.file)?;
+fn run_study(program: OfProgram<'_>, args: &RunArgs) -> Result<(), CliError> {
+    let (study, out) = args.place.open(&args.file, program)?;
     if args.plan {
         return show_plan(&study);
     }
-    let training = Training::new(project, &out, args.tensorboard, args.device.open()?)?;
+    let training = Training::new(program.project, &out, args.tensorboard, args.device.open()?)?;
     let end = study.run(
         |run| training.run(run),
         |event| match event {
@@ -118,11 +132,11 @@ fn show_plan(study: &Study) -> Result<(), CliError> {
     Ok(())
 }
 
-fn report(args: &ReportArgs) -> Result<(), CliError> {
+fn report(program: OfProgram<'_>, args: &ReportArgs) -> Result<(), CliError> {
     let is_study = |path: &Path| path.extension().is_some_and(|ending| ending == "toml");
     match &args.of[..] {
         [file] if is_study(file) => {
-            let (study, out) = args.place.open(file)?;
+            let (study, out) = args.place.open(file, program)?;
             let to = args.to.as_deref().unwrap_or(&out);
             write_report(study_report(&study)?, to)
         }
@@ -161,8 +175,9 @@ fn write_report(report: StudyReport, folder: &Path) -> Result<(), CliError> {
 
 impl Place {
     /// The study in a file, and its folder.
-    fn open(&self, file: &Path) -> Result<(Study, PathBuf), CliError> {
+    fn open(&self, file: &Path, program: OfProgram<'_>) -> Result<(Study, PathBuf), CliError> {
         let mut content = StudyFile::read(file)?;
+        let context = program.take_over(&mut content)?;
         if !self.folds.is_empty() {
             content.folds = self.folds.iter().map(|pattern| fold(pattern)).collect();
         }
@@ -171,7 +186,34 @@ impl Place {
             Some(out) => out.clone(),
             None => Path::new("runs").join(name),
         };
-        Ok((Study::new(content, &out)?, out))
+        Ok((Study::new(content, &out)?.with_context(context), out))
+    }
+}
+
+impl OfProgram<'_> {
+    /// Makes the data of the program a part of what a run is, where the file leaves them open: runs on other data are other
+    /// runs. Returns what does not fit into the file.
+    fn take_over(self, content: &mut StudyFile) -> Result<Table, CliError> {
+        let is_open = |variant: &Variant| !content.settings(variant).contains_key(DATA);
+        if !content.variants.iter().any(is_open) {
+            return Ok(Table::new());
+        }
+        if let Some(data) = self.data {
+            content.base.insert(DATA.to_string(), data.into());
+            return Ok(Table::new());
+        }
+        if self.project.is_without_data() {
+            return Err(CliError::NoData {
+                expected: projects::known(),
+            });
+        }
+        // A project of another program, which no name finds.
+        let Project { name, root, .. } = self.project;
+        let root = root.display().to_string();
+        Ok(Table::from_iter([
+            ("project".to_string(), name.clone().into()),
+            ("root".to_string(), root.into()),
+        ]))
     }
 }
 
@@ -181,5 +223,71 @@ fn fold(pattern: &str) -> Fold {
     Fold {
         name: letters.collect(),
         validate: pattern.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STUDY: &str = "title = 't'\nbaseline = 'a'\nseeds = [1]\n[[variants]]\nname = 'a'\n[[variants]]\nname = 'b'\n";
+
+    fn place() -> Place {
+        Place {
+            out: Some("no such folder".into()),
+            folds: Vec::new(),
+        }
+    }
+
+    /// The folders of the runs of a study.
+    fn folders(text: &str, project: &Project, data: Option<&str>) -> Result<Vec<String>, CliError> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("study.toml");
+        std::fs::write(&file, text).expect("writable");
+        let (study, _) = place().open(&file, OfProgram { project, data })?;
+        let runs = study.plan()?.runs;
+        Ok(runs.iter().map(|(run, _)| run.name()).collect())
+    }
+
+    #[test]
+    fn runs_on_other_data_are_other_runs() -> Result<(), CliError> {
+        let [camvid, kitti] = [Project::camvid(), Project::kitti()];
+        let of_camvid = folders(STUDY, &camvid, Some("camvid"))?;
+        let of_kitti = folders(STUDY, &kitti, Some("kitti"))?;
+        assert!(of_camvid.iter().all(|run| !of_kitti.contains(run)));
+        // As if the file named it.
+        let named = format!("{STUDY}[base]\ndata = 'camvid'\n");
+        assert_eq!(folders(&named, &kitti, Some("kitti"))?, of_camvid);
+        assert_eq!(folders(&named, &Project::without_data(), None)?, of_camvid);
+
+        // Projects that no name finds.
+        let own = folders(STUDY, &camvid, None)?;
+        assert_eq!(folders(STUDY, &camvid, None)?, own);
+        let renamed = Project {
+            name: "ours".to_string(),
+            ..Project::camvid()
+        };
+        assert!(!folders(STUDY, &renamed, None)?.contains(&own[0]));
+        let moved = Project {
+            root: "elsewhere".into(),
+            ..Project::camvid()
+        };
+        assert!(!folders(STUDY, &moved, None)?.contains(&own[0]));
+
+        let error = folders(STUDY, &Project::without_data(), None).expect_err("no data");
+        assert!(matches!(error, CliError::NoData { .. }), "{error}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_variant_that_names_its_data_stays_what_it_is() -> Result<(), CliError> {
+        let text = STUDY.replace("'b'\n", "'b'\nchanges = { data = 'camvid' }\n");
+        let [camvid, kitti] = ["camvid", "kitti"].map(|data| {
+            let project = Project::of(data).expect("a known data set");
+            folders(&text, &project, Some(data)).expect("a study")
+        });
+        assert_ne!(camvid[0], kitti[0]);
+        assert_eq!(camvid[1], kitti[1]);
+        Ok(())
     }
 }

@@ -15,7 +15,7 @@ use super::results::{self, Objects};
 use super::settings::Settings;
 use crate::args::DataArgs;
 use crate::start::Start;
-use crate::{CliError, Project, checkpoint, projects};
+use crate::{CliError, Project, checkpoint};
 
 /// Trains and judges the runs of a study.
 pub(super) struct Training<'a> {
@@ -53,11 +53,6 @@ impl<'a> Training<'a> {
         let named = settings.project()?;
         let project = match &named {
             Some(project) => project,
-            None if self.project.is_without_data() => {
-                return Err(CliError::NoData {
-                    expected: projects::known(),
-                });
-            }
             None => self.project,
         };
         let recipe = settings.recipe(project, run.seed)?;
@@ -124,7 +119,8 @@ impl<'a> Training<'a> {
             root: settings.root.clone(),
             variant: settings.variant.clone(),
             synthetic: settings.synthetic,
-            out: Some(self.out.clone()),
+            // Where made-up data lie: those of another project are others.
+            out: Some(self.out.join(&project.name)),
         };
         let train = project.split(&args, Split::Train)?;
         let [train, val] = match fold {
