@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use burn::tensor::{Device, Distribution, FloatDType, Tensor};
 use clap::{Args, ValueEnum};
 use decoupled_seg::DecoupledSegNet;
+use decoupled_seg::datasets::BandImage;
 use decoupled_seg::datasets::augment::Normalization;
-use decoupled_seg::engine::{EngineError, Inference, Progress, Protocol, Window};
+use decoupled_seg::engine::{EngineError, Inference, InputImage, Progress, Protocol, Window};
 use decoupled_seg::nn::SegmentationModel;
 use decoupled_seg_types::{Size, TextTable};
 use image::RgbImage;
@@ -90,6 +91,34 @@ impl NumberType {
 /// Predictions before the timed ones: the first ones compile kernels and take memory.
 const WARM_UP: u32 = 3;
 
+/// A picture that shows nothing, of as many channels as a network reads.
+enum Picture {
+    Rgb(RgbImage),
+    Bands(BandImage),
+}
+
+impl Picture {
+    fn new(size: Size, channels: usize) -> Self {
+        let Size { height, width } = size;
+        if channels == 3 {
+            return Self::Rgb(RgbImage::from_fn(width as u32, height as u32, |x, y| {
+                [7 * x + 3 * y, 5 * x, 11 * y]
+                    .map(|value| (value % 256) as u8)
+                    .into()
+            }));
+        }
+        let values = (0..size.pixels() * channels).map(|index| (251 * index % 65_536) as u16);
+        Self::Bands(BandImage::new(size, channels, values.collect()))
+    }
+
+    fn as_input(&self) -> InputImage<'_> {
+        match self {
+            Self::Rgb(image) => image.into(),
+            Self::Bands(image) => image.into(),
+        }
+    }
+}
+
 /// The times of one form of the network, sorted.
 struct Times {
     form: String,
@@ -168,7 +197,8 @@ impl BenchArgs {
         kind: NumberType,
         device: &Device,
     ) -> Times {
-        let shape = [self.batch as usize, 3, self.size.height, self.size.width];
+        let Size { height, width } = self.size;
+        let shape = [self.batch as usize, network.in_channels(), height, width];
         let images = Tensor::<4>::random(shape, Distribution::Default, device).cast(kind.dtype());
         let predict = || {
             let labels = network.predict(images.clone()).argmax(1);
@@ -201,17 +231,19 @@ impl BenchArgs {
         protocol: &Protocol,
         device: &Device,
     ) -> Times {
-        let normalization = Normalization::default();
+        let channels = network.in_channels();
+        let normalization = match channels {
+            3 => Normalization::default(),
+            bands => Normalization {
+                mean: vec![0.5; bands],
+                std: vec![0.5; bands],
+            },
+        };
         let mut inference = Inference::new(protocol.clone(), normalization, device);
-        let Size { height, width } = self.size;
-        let image = RgbImage::from_fn(width as u32, height as u32, |x, y| {
-            [7 * x + 3 * y, 5 * x, 11 * y]
-                .map(|value| (value % 256) as u8)
-                .into()
-        });
+        let picture = Picture::new(self.size, channels);
         let form = format!("{form}, tiles of {}", self.tile.unwrap_or_default());
         // The labels arrive on the host, so the device has finished.
-        let predict = || drop(inference.labels(network, &image));
+        let predict = || drop(inference.labels(network, picture.as_input()));
         self.times("in tiles", form, 1, predict)
     }
 

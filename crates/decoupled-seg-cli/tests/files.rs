@@ -242,6 +242,10 @@ fn summary_and_bench_need_no_data() {
     ];
     run(&join(&[&bench, &NETWORK])).expect("times");
     run(&join(&[&bench, &["--tile", "49"], &NETWORK])).expect("times tiles too");
+    for channels in ["1", "4", "13"] {
+        let bands = ["--tile", "49", "--channels-in", channels];
+        run(&join(&[&bench, &bands, &NETWORK])).expect("times images of other bands");
+    }
     let error = message(&join(&[&bench, &["--tile", "0"], &NETWORK]));
     assert!(error.contains("tile"), "{error}");
     let error = message(&join(&[&["bench", "--size", "16x64"], &NETWORK]));
