@@ -7,7 +7,7 @@ use decoupled_seg::engine::{Protocol, RecipeError, Window};
 #[derive(Args)]
 pub(crate) struct DataArgs {
     /// Folder of the data set.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "synthetic")]
     pub root: Option<PathBuf>,
     /// Another form of the data set; for a run that is there already, the one that it was trained on unless given.
     #[arg(long, value_name = "NAME")]

@@ -32,7 +32,8 @@ pub(crate) struct BenchArgs {
     #[command(flatten)]
     checkpoint: CheckpointArgs,
     /// Number of classes; a run knows its own.
-    #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u8).range(1..))]
+    #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u8).range(1..),
+        conflicts_with_all = ["out", "checkpoint"])]
     classes: u8,
     /// Size of the images, in pixels.
     #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "512x512")]
@@ -159,16 +160,17 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
             .into());
         }
         // In f32 the network as it was trained is beside its folded form.
-        let is_full = *kind == NumberType::F32;
-        if is_full {
+        if *kind == NumberType::F32 {
             times.push(args.time("f32, as trained", &network, *kind, &device));
         }
         let folded = network.for_inference(kind.dtype());
         let form = kind.folded();
         times.push(args.time(form, &folded, *kind, &device));
-        if let (true, Some(protocol)) = (is_full, &protocol) {
-            times.push(args.time_tiles(form, &folded, protocol, &device));
-        }
+    }
+    if let Some(protocol) = &protocol {
+        let kind = NumberType::F32;
+        let folded = network.for_inference(kind.dtype());
+        times.push(args.time_tiles(kind.folded(), &folded, protocol, &device));
     }
     let memory = peak_memory();
     match args.json {
@@ -180,13 +182,13 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
 
 impl BenchArgs {
     fn network(&self, device: &Device) -> Result<DecoupledSegNet, CliError> {
-        let Some(out) = &self.out else {
+        let Some(named) = self.checkpoint.open_named(self.out.as_deref()) else {
             return Ok(self.network.config(self.classes.into())?.init(device));
         };
         if self.network.says_anything() {
             return Err(CliError::NetworkOfRun);
         }
-        let (checkpoint, network) = self.checkpoint.open(out)?;
+        let (checkpoint, network) = named?;
         Ok(checkpoint.load(network.init(device))?)
     }
 

@@ -37,6 +37,18 @@ impl CheckpointArgs {
     }
 }
 
+impl CheckpointArgs {
+    /// As [`open`](Self::open), where a run or a checkpoint is named; `None` where neither is.
+    pub fn open_named(
+        &self,
+        out: Option<&Path>,
+    ) -> Option<Result<(Checkpoint, DecoupledSegNetConfig), CliError>> {
+        // A checkpoint says everything by itself.
+        let out = out.or(self.checkpoint.as_deref())?;
+        Some(self.open(out))
+    }
+}
+
 /// The best checkpoint of a run by the run's own measure, or the newest if none was validated.
 pub(crate) fn best(out: &Path) -> Result<Checkpoint, CliError> {
     let newest = newest(out)?;

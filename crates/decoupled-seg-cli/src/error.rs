@@ -129,6 +129,27 @@ pub enum CliError {
     /// The network of a run was to be another one.
     #[error("a run knows its network: --network and its like go with --weights FILE")]
     NetworkOfRun,
+    /// Corners of a warp that the network does not have.
+    #[error("only networks with the body/edge module have a warp: leave out --align-corners")]
+    NoWarp,
+    /// An argument for studies beside plain runs.
+    #[error("`{flag}` is for a study file (.toml): leave it out")]
+    StudyOnly {
+        /// The argument.
+        flag: &'static str,
+    },
+    /// Other data beside a study that names its own.
+    #[error("the study names its data: leave out `--data {found}`")]
+    DataOfStudy {
+        /// What was named.
+        found: String,
+    },
+    /// A data set for a command that reads none.
+    #[error("`{command}` reads no data set: leave out `--data`")]
+    ReadsNoData {
+        /// The command.
+        command: &'static str,
+    },
     /// A file of weights does not say of which network it is.
     #[error("`{path}`: of which network? --network NAME, or --backbone and --head")]
     NoNetwork {

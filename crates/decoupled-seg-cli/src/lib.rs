@@ -148,6 +148,9 @@ pub fn run_with_data<A: Into<OsString> + Clone>(
     };
     let mut matches = command.try_get_matches_from(args)?;
     let command = CliWithData::from_arg_matches_mut(&mut matches)?.command;
+    if let (Some(command), true) = (command.without_use_of_data(), data.is_some()) {
+        return Err(CliError::ReadsNoData { command });
+    }
     match project {
         Some(project) => command.run(&project, data),
         None if command.needs_data() => Err(CliError::NoData {
@@ -174,6 +177,17 @@ fn named_data(args: &[OsString]) -> Option<String> {
 }
 
 impl Command {
+    /// The command's name, if no data set changes what it does.
+    fn without_use_of_data(&self) -> Option<&'static str> {
+        match self {
+            Self::Weights(_) => Some("weights"),
+            Self::Summary(_) => Some("summary"),
+            Self::Bench(_) => Some("bench"),
+            Self::Serve(_) => Some("serve"),
+            _ => None,
+        }
+    }
+
     /// What a run or a file of weights knows by itself does not ask for the data.
     fn needs_data(&self) -> bool {
         let by_themselves = matches!(

@@ -5,7 +5,9 @@ use clap::{Args, ValueEnum};
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::backbones::{MobileNetV3Config, OutputStride, ResNetConfig, WideResNet38Config};
 use decoupled_seg::heads::{AsppConfig, DenseAsppConfig, FcnHeadConfig, PyramidPoolingConfig};
-use decoupled_seg::network::{BackboneConfig, ContextConfig, NetworkPreset, atrous_rates};
+use decoupled_seg::network::{
+    BackboneConfig, ContextConfig, DecoderConfig, NetworkPreset, atrous_rates,
+};
 
 use crate::CliError;
 
@@ -126,9 +128,13 @@ impl NetworkArgs {
         self.network.is_some() || self.parts_are_given()
     }
 
-    /// Whether anything is said of the network, its twin or its warp.
+    /// Whether anything is said of the network, its images, its twin or its warp.
     pub fn says_anything(&self) -> bool {
-        self.is_given() || self.plain || self.gated || self.align_corners.is_some()
+        self.is_given()
+            || self.channels_in.is_some()
+            || self.plain
+            || self.gated
+            || self.align_corners.is_some()
     }
 
     /// Whether the channels of the images are said: here or in a file.
@@ -159,18 +165,11 @@ impl NetworkArgs {
         })
     }
 
-    /// A network with the corners, the channels and the decoder that are asked for.
+    /// A network with the channels, the decoder and the corners that are asked for.
     pub fn changed(
         &self,
         network: DecoupledSegNetConfig,
     ) -> Result<DecoupledSegNetConfig, CliError> {
-        let network = match self.align_corners {
-            Some(aligned) => network.map_head(|mut head| {
-                head.body_edge.warp = head.body_edge.warp.with_align_corners(aligned);
-                head
-            }),
-            None => network,
-        };
         let network = match self.channels_in {
             Some(channels) => network.with_in_channels(channels.into()),
             None => network,
@@ -179,6 +178,10 @@ impl NetworkArgs {
             (true, _) => network.plain(),
             (false, true) => network.gated(),
             (false, false) => network,
+        };
+        let network = match self.align_corners {
+            Some(aligned) => aligned_corners(network, aligned)?,
+            None => network,
         };
         network.validate()?;
         Ok(network)
@@ -233,6 +236,20 @@ impl NetworkArgs {
         let stride = stride.unwrap_or(resnet.output_stride);
         resnet.with_width(width).with_output_stride(stride).into()
     }
+}
+
+/// The network with another corner convention of its warp.
+fn aligned_corners(
+    network: DecoupledSegNetConfig,
+    aligned: bool,
+) -> Result<DecoupledSegNetConfig, CliError> {
+    let DecoderConfig::Decoupled(_) = network.decoder else {
+        return Err(CliError::NoWarp);
+    };
+    Ok(network.map_head(|mut head| {
+        head.body_edge.warp = head.body_edge.warp.with_align_corners(aligned);
+        head
+    }))
 }
 
 /// A network by its name, or from the file that describes it.
@@ -379,6 +396,10 @@ mod tests {
         assert!(message("--backbone vgg").contains("resnet18"));
         assert!(message("--width 0 --backbone resnet18").contains("above 0"));
         assert!(message("--network tiny --backbone resnet18").contains("cannot be used with"));
+        for without_warp in ["--plain", "--gated", "--network gscnn-resnet50"] {
+            let error = message(&format!("{without_warp} --align-corners false"));
+            assert!(error.contains("leave out --align-corners"), "{error}");
+        }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("net.toml");
         std::fs::write(&path, "backbone = 3").expect("writable");

@@ -23,7 +23,8 @@ pub(crate) struct SummaryArgs {
     #[command(flatten)]
     checkpoint: CheckpointArgs,
     /// Number of classes; a run knows its own.
-    #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u8).range(1..))]
+    #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u8).range(1..),
+        conflicts_with_all = ["out", "checkpoint"])]
     classes: u8,
     /// Size of the image, in pixels.
     #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "512x512")]
@@ -63,13 +64,13 @@ pub(crate) fn run(args: &SummaryArgs) -> Result<(), CliError> {
 
 impl SummaryArgs {
     fn network(&self) -> Result<DecoupledSegNetConfig, CliError> {
-        let Some(out) = &self.out else {
+        let Some(named) = self.checkpoint.open_named(self.out.as_deref()) else {
             return self.network.config(self.classes.into());
         };
         if self.network.says_anything() {
             return Err(CliError::NetworkOfRun);
         }
-        Ok(self.checkpoint.open(out)?.1)
+        Ok(named?.1)
     }
 }
 

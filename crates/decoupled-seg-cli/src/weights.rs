@@ -11,6 +11,9 @@ use decoupled_seg::weights::{LoadPolicy, Mismatch, WeightsError, WeightsFile, co
 use crate::network_args::{self, NetworkArgs};
 use crate::{CliError, pretrained};
 
+/// Classes of a network whose classes are not told: those of Cityscapes.
+const CLASSES: u8 = 19;
+
 #[derive(Args)]
 pub(crate) struct WeightsArgs {
     #[command(subcommand)]
@@ -26,9 +29,9 @@ enum Command {
         /// The network to compare with, if one is named.
         #[command(flatten)]
         network: NetworkArgs,
-        /// Its number of classes.
-        #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u8).range(1..))]
-        classes: u8,
+        /// Its number of classes; 19 unless given.
+        #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+        classes: Option<u8>,
     },
     /// Writes an untrained network, to see the names or to try them in PyTorch.
     New {
@@ -40,7 +43,7 @@ enum Command {
         #[arg(long)]
         plain: bool,
         /// Its number of classes.
-        #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(u8).range(1..))]
+        #[arg(long, default_value_t = CLASSES, value_parser = clap::value_parser!(u8).range(1..))]
         classes: u8,
     },
     /// Lists the published weights that are known by name.
@@ -69,12 +72,16 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
             network,
             classes,
         } => {
+            if !network.is_given() && (network.says_anything() || classes.is_some()) {
+                return Err(CliError::NoNetwork { path: file });
+            }
             let file = WeightsFile::open(file)?;
             list(&file);
-            match network.is_given() {
-                true => compare(&file, &network.config(classes.into())?.with_stem_of(&file)),
-                false => Ok(()),
+            if !network.is_given() {
+                return Ok(());
             }
+            let config = network.config(classes.unwrap_or(CLASSES).into())?;
+            compare(&file, &config.with_stem_of(&file))
         }
         Command::New {
             network,

@@ -253,6 +253,58 @@ fn summary_and_bench_need_no_data() {
 }
 
 #[test]
+fn no_argument_is_passed_over_in_silence() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let weights = new_weights(folder.path());
+    let (out, nowhere) = ("no/such/run", "no/such/checkpoint");
+    for (args, expected) in [
+        (&["bench", "--checkpoint", nowhere][..], nowhere),
+        (&["summary", "--checkpoint", nowhere], nowhere),
+        (
+            &["bench", "--checkpoint", nowhere, "--plain"],
+            "a run knows its network",
+        ),
+        (&["bench", "--out", out, "--classes", "5"], "cannot be used"),
+        (
+            &["summary", "--checkpoint", nowhere, "--classes", "5"],
+            "cannot be used",
+        ),
+        (
+            &["eval", "--synthetic", "--root", out],
+            "cannot be used with",
+        ),
+        (
+            &["weights", "inspect", &weights, "--plain"],
+            "of which network?",
+        ),
+        (
+            &["weights", "inspect", &weights, "--classes", "11"],
+            "of which network?",
+        ),
+    ] {
+        let error = message(args);
+        assert!(error.contains(expected), "{args:?}: {error}");
+    }
+    for command in [
+        &["bench", "--out", out][..],
+        &["summary", "--out", out],
+        &["predict", &weights, "--out", out],
+    ] {
+        let error = message(&[command, &["--channels-in", "4"]].concat());
+        assert!(
+            error.contains("a run knows its network"),
+            "{command:?}: {error}"
+        );
+    }
+    let error = cli::run_with_data(["decoupled-seg", "summary", "--data", "camvid"]);
+    let error = error.expect_err("no use for data").to_string();
+    assert_eq!(error, "`summary` reads no data set: leave out `--data`");
+    // In f32, whatever else is timed.
+    let tiles = ["bench", "--types", "bf16", "--tile", "0"];
+    assert!(message(&tiles).contains("tile"));
+}
+
+#[test]
 fn published_weights_are_listed_and_told_where_to_get() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     run(&["weights", "list"]).expect("prints");

@@ -141,6 +141,7 @@ fn report(program: OfProgram<'_>, args: &ReportArgs) -> Result<(), CliError> {
             write_report(study_report(&study)?, to)
         }
         runs => {
+            args.place.refuse()?;
             let to = args.to.as_deref().unwrap_or(Path::new("runs/report"));
             write_report(plain_runs::report(runs)?, to)
         }
@@ -174,6 +175,18 @@ fn write_report(report: StudyReport, folder: &Path) -> Result<(), CliError> {
 }
 
 impl Place {
+    /// Refuses what plain runs have no use for.
+    fn refuse(&self) -> Result<(), CliError> {
+        let given = [
+            ("--out", self.out.is_some()),
+            ("--folds", !self.folds.is_empty()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(CliError::StudyOnly { flag }),
+            None => Ok(()),
+        }
+    }
+
     /// The study in a file, and its folder.
     fn open(&self, file: &Path, program: OfProgram<'_>) -> Result<(Study, PathBuf), CliError> {
         let mut content = StudyFile::read(file)?;
@@ -194,9 +207,15 @@ impl OfProgram<'_> {
     /// Makes the data of the program a part of what a run is, where the file leaves them open: runs on other data are other
     /// runs. Returns what does not fit into the file.
     fn take_over(self, content: &mut StudyFile) -> Result<Table, CliError> {
-        let is_open = |variant: &Variant| !content.settings(variant).contains_key(DATA);
-        if !content.variants.iter().any(is_open) {
-            return Ok(Table::new());
+        let named = |variant: &Variant| content.settings(variant).get(DATA).cloned();
+        let named: Vec<_> = content.variants.iter().map(named).collect();
+        if named.iter().all(Option::is_some) {
+            return match self.data {
+                Some(data) if !named.contains(&Some(data.into())) => Err(CliError::DataOfStudy {
+                    found: data.to_string(),
+                }),
+                _ => Ok(Table::new()),
+            };
         }
         if let Some(data) = self.data {
             content.base.insert(DATA.to_string(), data.into());
@@ -257,7 +276,9 @@ mod tests {
         assert!(of_camvid.iter().all(|run| !of_kitti.contains(run)));
         // As if the file named it.
         let named = format!("{STUDY}[base]\ndata = 'camvid'\n");
-        assert_eq!(folders(&named, &kitti, Some("kitti"))?, of_camvid);
+        assert_eq!(folders(&named, &camvid, Some("camvid"))?, of_camvid);
+        let error = folders(&named, &kitti, Some("kitti")).expect_err("two data sets");
+        assert!(matches!(error, CliError::DataOfStudy { .. }), "{error}");
         assert_eq!(folders(&named, &Project::without_data(), None)?, of_camvid);
 
         // Projects that no name finds.
@@ -289,5 +310,17 @@ mod tests {
         assert_ne!(camvid[0], kitti[0]);
         assert_eq!(camvid[1], kitti[1]);
         Ok(())
+    }
+
+    #[test]
+    fn plain_runs_have_no_folds_and_no_folder_of_a_study() {
+        for (flag, value) in [("--folds", "a_*"), ("--out", "runs/study")] {
+            let args = ["decoupled-seg", "study", "report", "runs/a", flag, value];
+            let error = crate::run_with_data(args).expect_err(flag).to_string();
+            assert_eq!(
+                error,
+                format!("`{flag}` is for a study file (.toml): leave it out")
+            );
+        }
     }
 }
