@@ -79,19 +79,12 @@ pub(crate) struct TrainArgs {
     #[arg(long)]
     validate_every: Option<usize>,
     /// Train on the images at this scale, made once and kept on disk. Pixels in the recipe are then those.
-    #[arg(long, value_name = "SCALE", value_parser = positive)]
+    #[arg(long, value_name = "SCALE")]
     resized: Option<f64>,
     /// Where resized images and the index of class-uniform sampling are kept; beside the data, or in the run's folder,
     /// unless given.
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(number) if f64::is_finite(number) && number > 0.0 => Ok(number),
-        _ => Err("expected a number above 0".to_string()),
-    }
 }
 
 fn presets() -> impl TypedValueParser<Value = RecipePreset> {
@@ -106,7 +99,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         variant_file::read(&mut args.data, &out)?;
     }
     let train = project.split(&args.data, Split::Train)?;
-    let resized = args.resized(&train, &out).map(Arc::new);
+    let resized = args.resized(&train, &out)?.map(Arc::new);
     let train = match &resized {
         Some(resized) => Arc::clone(resized) as Arc<dyn SegmentationDataset>,
         None => train,
@@ -202,13 +195,16 @@ impl TrainArgs {
         &self,
         images: &Arc<dyn SegmentationDataset>,
         out: &Path,
-    ) -> Option<ResizedCache<Arc<dyn SegmentationDataset>>> {
-        let scale = self.resized?;
+    ) -> Result<Option<ResizedCache<Arc<dyn SegmentationDataset>>>, CliError> {
+        let Some(scale) = self.resized else {
+            return Ok(None);
+        };
         let folder = self.cache.clone().or_else(|| images.cache_folder());
         let folder = folder.unwrap_or_else(|| out.to_path_buf()).join("resized");
         let config = ResizedCacheConfig::new(folder, ResizedTo::Scale(scale))
             .with_fallback(out.join("resized"));
-        Some(config.init(Arc::clone(images)))
+        config.validate()?;
+        Ok(Some(config.init(Arc::clone(images))))
     }
 
     /// Lets a trial (`--short`) run on a data set of one image: its norms need the pixels that a second one would bring.

@@ -21,6 +21,15 @@ pub enum DatasetError {
         /// The layout that was expected, in words.
         looked_for: String,
     },
+    /// Images cannot be resized so.
+    #[error(
+        "images cannot be resized to {found}, expected a scale above 0, at most 16, or a size of 1 to {} pixels",
+        crate::MAX_PIXELS
+    )]
+    NoSuchSize {
+        /// The scale or the size.
+        found: String,
+    },
     /// A folder lacks a file of the layout.
     #[error("`{folder}`: looked for {looked_for}, which is not there")]
     MissingFile {

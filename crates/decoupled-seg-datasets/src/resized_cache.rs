@@ -13,7 +13,9 @@ use crate::files::{
 };
 use crate::hash::Fnv;
 use crate::item_check::ItemCheck;
-use crate::{ClassTable, DatasetError, InstanceMap, LabelMap, Sample, SegmentationDataset};
+use crate::{
+    ClassTable, DatasetError, InstanceMap, LabelMap, MAX_PIXELS, Sample, SegmentationDataset,
+};
 
 /// Version of the cache's format, raised when the meaning of a cached file changes.
 const VERSION: u64 = 2;
@@ -45,6 +47,9 @@ pub struct ResizedCacheConfig {
 }
 
 impl ResizedCacheConfig {
+    /// Largest factor of a side.
+    pub const MAX_SCALE: f64 = 16.0;
+
     /// A cache in `folder` of items of `size`, with bicubic images.
     pub fn new(folder: impl Into<PathBuf>, size: ResizedTo) -> Self {
         Self {
@@ -67,22 +72,39 @@ impl ResizedCacheConfig {
         self
     }
 
+    /// Checks that images can be resized so.
+    ///
+    /// # Errors
+    ///
+    /// [`DatasetError::NoSuchSize`] if the scale is not above 0 and at most [`MAX_SCALE`](Self::MAX_SCALE), or the size has no
+    /// pixels or more than [`MAX_PIXELS`].
+    pub fn validate(&self) -> Result<(), DatasetError> {
+        let (found, possible) = match self.size {
+            ResizedTo::Scale(scale) => (
+                format!("a scale of {scale}"),
+                scale > 0.0 && scale <= Self::MAX_SCALE,
+            ),
+            ResizedTo::Exactly(size) => {
+                let [height, width] = size.to_array().map(|side| side as u64);
+                let pixels = height.checked_mul(width);
+                let possible = pixels.is_some_and(|pixels| (1..=MAX_PIXELS).contains(&pixels));
+                (format!("a size of {size}"), possible)
+            }
+        };
+        match possible {
+            true => Ok(()),
+            false => Err(DatasetError::NoSuchSize { found }),
+        }
+    }
+
     /// Wraps a data set.
     ///
     /// # Panics
     ///
-    /// Panics if the scale is not positive or the size has no pixels.
+    /// Panics if the configuration is not [valid](Self::validate).
     pub fn init<D: SegmentationDataset>(&self, dataset: D) -> ResizedCache<D> {
-        match self.size {
-            ResizedTo::Scale(scale) => {
-                assert!(
-                    scale > 0.0 && scale.is_finite(),
-                    "a scale is positive, got {scale}"
-                );
-            }
-            ResizedTo::Exactly(size) => {
-                assert!(size.pixels() > 0, "a size has pixels, got {size}");
-            }
+        if let Err(error) = self.validate() {
+            panic!("{error}");
         }
         ResizedCache {
             dataset,

@@ -354,12 +354,19 @@ fn nothing_is_kept_of_what_has_no_key() {
 }
 
 #[rstest]
-#[case(ResizedTo::Scale(0.0), "a scale is positive, got 0")]
-#[case(ResizedTo::Exactly(Size::new(0, 4)), "a size has pixels, got 0x4")]
+#[case(ResizedTo::Scale(0.0), "a scale of 0")]
+#[case(ResizedTo::Scale(f64::NAN), "a scale of NaN")]
+#[case(ResizedTo::Scale(1e6), "a scale of 1000000")]
+#[case(ResizedTo::Exactly(Size::new(0, 4)), "a size of 0x4")]
+#[case(ResizedTo::Exactly(Size::new(1 << 40, 1 << 40)), "a size of 1099511627776x1099511627776")]
 fn refuses_a_size_without_pixels(#[case] size: ResizedTo, #[case] message: &str) {
     let (root, train) = cityscapes();
     let config = ResizedCacheConfig::new(root.path(), size);
     let panic = std::panic::catch_unwind(|| config.init(train)).expect_err("refused");
     let found = panic.downcast_ref::<String>().expect("a message");
-    assert_eq!(found, message);
+    let expected = "expected a scale above 0, at most 16, or a size of 1 to 67108864 pixels";
+    assert_eq!(
+        *found,
+        format!("images cannot be resized to {message}, {expected}")
+    );
 }

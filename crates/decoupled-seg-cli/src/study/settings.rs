@@ -1,6 +1,7 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use decoupled_seg::DecoupledSegNetConfig;
+use decoupled_seg::datasets::{ResizedCacheConfig, ResizedTo};
 use decoupled_seg::engine::{Recipe, RecipeError, overlay};
 use decoupled_seg::network::{DecoderConfig, NetworkPreset};
 use decoupled_seg::nn::ConfigError;
@@ -27,7 +28,7 @@ pub(super) struct Settings {
     /// How many street scenes and how large, for `data = "street_scenes"`.
     scenes: Option<Scenes>,
     /// Train on the images at this scale, made once and kept on disk.
-    pub resized: Option<f64>,
+    resized: Option<f64>,
     /// The network.
     #[serde(default)]
     network: NetworkSettings,
@@ -84,11 +85,21 @@ impl Default for NetworkSettings {
 
 impl Settings {
     pub fn of(run: &PlannedRun) -> Result<Self, CliError> {
-        let settings = run.settings.clone();
-        settings.try_into().map_err(|source| CliError::Settings {
+        let settings: Table = run.settings.clone();
+        let settings: Self = settings.try_into().map_err(|source| CliError::Settings {
             variant: run.variant.clone(),
             source: Box::new(source),
-        })
+        })?;
+        if let Some(resized) = settings.resized(Path::new("")) {
+            resized.validate()?;
+        }
+        Ok(settings)
+    }
+
+    /// How the training images are resized into a folder, if they are.
+    pub fn resized(&self, folder: &Path) -> Option<ResizedCacheConfig> {
+        let scale = ResizedTo::Scale(self.resized?);
+        Some(ResizedCacheConfig::new(folder, scale))
     }
 
     /// The project that is named, if one is.
@@ -156,7 +167,6 @@ fn json(table: &Table) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-    use std::path::Path;
 
     use decoupled_seg::cost::Outputs;
     use decoupled_seg::types::Size;
@@ -226,6 +236,29 @@ mod tests {
                 assert!(kinds.insert(kind), "{variant} is another variant's twin");
             }
         }
+    }
+
+    #[test]
+    fn images_are_resized_to_what_is_possible() {
+        let of = |scale: &str| {
+            let text = format!(
+                "title = 't'\nbaseline = 'a'\nseeds = [1]\nbase = {{ resized = {scale} }}\n[[variants]]\nname = 'a'\n"
+            );
+            let file = StudyFile::parse(&text).expect("a study");
+            let plan = Study::new(file, Path::new("no such folder")).expect("a study");
+            let plan = plan.plan().expect("nothing is there");
+            Settings::of(&plan.runs[0].0)
+        };
+        for scale in ["0.0", "-1.0", "nan", "inf", "1e300"] {
+            let error = of(scale).expect_err(scale).to_string();
+            assert!(
+                error.starts_with("images cannot be resized to a scale of "),
+                "{error}"
+            );
+        }
+        let settings = of("0.5").expect("half the size");
+        let resized = settings.resized(Path::new("half")).expect("resized");
+        assert_eq!(resized.size, ResizedTo::Scale(0.5));
     }
 
     #[test]

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::tensor::Device;
 use decoupled_seg::DecoupledSegNet;
-use decoupled_seg::datasets::{
-    Dataset, ResizedCacheConfig, ResizedTo, SegmentationDataset, Split, Subset,
-};
+use decoupled_seg::datasets::{Dataset, SegmentationDataset, Split, Subset};
 use decoupled_seg::engine::{Evaluator, Interrupt, Progress, Resume, Stop, Trainer};
 use decoupled_seg_study::{Fold, PlannedRun, RunResult};
 
@@ -127,16 +125,11 @@ impl<'a> Training<'a> {
             None => [train, project.split(&args, Split::Val)?],
             Some(fold) => parts(train, fold)?,
         };
-        let train = match settings.resized {
+        let own = self.out.join("resized");
+        let folder = train.cache_folder().map(|folder| folder.join("resized"));
+        let train = match settings.resized(folder.as_deref().unwrap_or(&own)) {
             None => train,
-            Some(scale) => {
-                let own = self.out.join("resized");
-                let folder = train.cache_folder().map(|folder| folder.join("resized"));
-                let folder = folder.unwrap_or_else(|| own.clone());
-                let config =
-                    ResizedCacheConfig::new(folder, ResizedTo::Scale(scale)).with_fallback(own);
-                Arc::new(config.init(train))
-            }
+            Some(config) => Arc::new(config.with_fallback(own).init(train)),
         };
         Ok([train, val])
     }
