@@ -156,6 +156,10 @@ impl StudyFile {
         let folds: Vec<&str> = self.folds.iter().map(|fold| &*fold.name).collect();
         check_names("variants", &variants)?;
         check_names("folds", &folds)?;
+        let patterns: Vec<&str> = self.folds.iter().map(|fold| &*fold.validate).collect();
+        if patterns.iter().collect::<HashSet<_>>().len() < patterns.len() {
+            return Err(invalid("folds", &patterns, "each pattern once"));
+        }
         if self.seeds.is_empty() {
             return Err(invalid("seeds", &self.seeds, "at least one"));
         }

@@ -192,7 +192,7 @@ impl Place {
         let mut content = StudyFile::read(file)?;
         let context = program.take_over(&mut content)?;
         if !self.folds.is_empty() {
-            content.folds = self.folds.iter().map(|pattern| fold(pattern)).collect();
+            content.folds = folds(&self.folds);
         }
         let name = file.file_stem().unwrap_or(file.as_os_str());
         let out = match &self.out {
@@ -236,13 +236,24 @@ impl OfProgram<'_> {
     }
 }
 
-/// A fold named as its pattern, without what no name may have.
-fn fold(pattern: &str) -> Fold {
-    let letters = pattern.chars().filter(|c| c.is_ascii_alphanumeric());
-    Fold {
-        name: letters.collect(),
-        validate: pattern.to_string(),
+/// Folds named as their patterns, without what no name may have. Where nothing is left of a pattern, or another fold has the
+/// name, its number stands behind the name.
+fn folds(patterns: &[String]) -> Vec<Fold> {
+    let mut folds: Vec<Fold> = Vec::with_capacity(patterns.len());
+    for (index, pattern) in patterns.iter().enumerate() {
+        let letters = pattern.chars().filter(|c| c.is_ascii_alphanumeric());
+        let mut name: String = letters.collect();
+        if name.is_empty() {
+            name = format!("fold-{}", index + 1);
+        } else if folds.iter().any(|it| it.name.eq_ignore_ascii_case(&name)) {
+            name = format!("{name}-{}", index + 1);
+        }
+        folds.push(Fold {
+            name,
+            validate: pattern.clone(),
+        });
     }
+    folds
 }
 
 #[cfg(test)]
@@ -322,5 +333,34 @@ mod tests {
                 format!("`{flag}` is for a study file (.toml): leave it out")
             );
         }
+    }
+
+    #[test]
+    fn folds_have_names_of_their_own_whatever_the_patterns() -> Result<(), CliError> {
+        let patterns =
+            ["0001TP_*", "0001TP-*", "???", "*", "0001tp*", "0006R0_*"].map(String::from);
+        let folds = folds(&patterns);
+        let names: Vec<&str> = folds.iter().map(|fold| &*fold.name).collect();
+        assert_eq!(
+            names,
+            [
+                "0001TP", "0001TP-2", "fold-3", "fold-4", "0001tp-5", "0006R0"
+            ]
+        );
+        let mut study = StudyFile::parse(STUDY)?;
+        study.folds = folds;
+        study.check()?;
+        Ok(())
+    }
+
+    #[test]
+    fn the_same_fold_twice_is_refused() {
+        let mut study = StudyFile::parse(STUDY).expect("a study");
+        study.folds = folds(&["a_*", "a_*"].map(String::from));
+        let error = study.check().expect_err("twice").to_string();
+        assert!(
+            error.contains("a_*") && error.contains("each pattern once"),
+            "{error}"
+        );
     }
 }
