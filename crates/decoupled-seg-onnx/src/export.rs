@@ -116,7 +116,8 @@ impl OnnxExport {
             .with_metadata("class_colors", json!(colors).to_string())
     }
 
-    /// Writes a text into the file, for whoever looks it up by its key. A key that is there already gets the new text.
+    /// Writes a text into the file, for whoever looks it up by its key. A key that is there already gets the new text; `input`
+    /// is the file's own, whatever is given.
     pub fn with_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let key = key.into();
         self.metadata.retain(|(known, _)| *known != key);
@@ -159,11 +160,9 @@ impl OnnxExport {
         }
         self.name_outputs(&mut builder, &outputs);
 
-        let mut metadata = self.metadata.clone();
-        metadata.push(("input".to_string(), self.input_note().to_string()));
         OnnxFile::new(Model {
             graph: builder.graph,
-            metadata,
+            metadata: self.texts(),
             doc: format!("Semantic segmentation into {classes} classes."),
         })
     }
@@ -218,6 +217,12 @@ impl OnnxExport {
             dims,
             doc: doc.to_string(),
         }
+    }
+
+    /// The texts of the file: those that were given, and its own.
+    fn texts(&self) -> Vec<(String, String)> {
+        let note = self.input_note().to_string();
+        self.clone().with_metadata(INPUT_KEY, note).metadata
     }
 
     /// What a program has to know to feed the file.
@@ -300,6 +305,8 @@ impl OnnxExport {
     }
 }
 
+/// The key under which the file says how it is fed.
+const INPUT_KEY: &str = "input";
 const IMAGE: &str = "image";
 const LABELS: &str = "labels";
 
@@ -325,4 +332,22 @@ fn describe(builder: &mut Builder, name: &str, element: Element, dims: &[Dim], d
         dims: dims.to_vec(),
         doc: doc.to_string(),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_stands_in_the_file_once() {
+        let export = OnnxExport::new(Size::new(4, 6))
+            .with_metadata("input", "mine")
+            .with_metadata("note", "old")
+            .with_metadata("note", "new");
+        let texts = export.texts();
+        let keys: Vec<&str> = texts.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["note", "input"]);
+        assert_eq!(texts[0].1, "new");
+        assert!(texts[1].1.contains("\"layout\":\"NHWC\""), "{texts:?}");
+    }
 }
