@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::FloatDType;
 use clap::Args;
 use decoupled_seg::DecoupledSegNet;
-use decoupled_seg::datasets::files::read_image;
+use decoupled_seg::datasets::files::read_image_size;
 use decoupled_seg::engine::{CheckpointState, Protocol, Window};
 use decoupled_seg::nn::{SegmentationModel, Size};
 use decoupled_seg::onnx::{OnnxExport, OnnxFile, OnnxInput};
@@ -50,11 +50,7 @@ impl OnnxArgs {
     fn size(&self) -> Result<Size, CliError> {
         match (self.size, &self.check) {
             (Some(size), _) => Ok(size),
-            (None, Some(picture)) => {
-                let picture = read_image(picture)?;
-                let (height, width) = (picture.height() as usize, picture.width() as usize);
-                Ok(Size::new(height, width))
-            }
+            (None, Some(picture)) => Ok(read_image_size(picture)?),
             (None, None) => Err(CliError::NoSize),
         }
     }
@@ -153,7 +149,7 @@ fn check(
     picture: &Path,
 ) -> Result<(), CliError> {
     use decoupled_seg::datasets::augment::{ResizeFilter, resize_bands, resize_image};
-    use decoupled_seg::datasets::files::read_bands;
+    use decoupled_seg::datasets::files::{read_bands, read_image};
 
     let size = args.size()?;
     let bytes = match network.in_channels() {
@@ -203,6 +199,29 @@ mod tests {
         assert_eq!(padded(Size::new(30, 65), 97, &protocol), Size::square(128));
         let size = Size::new(80, 65);
         assert_eq!(padded(size, 49, &Protocol::default()), size);
+    }
+
+    #[test]
+    fn the_size_of_a_picture_stands_in_its_header() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let picture = folder.path().join("street.png");
+        let noise = |x: u32, y: u32| {
+            [7 * x + 3 * y, x * y, 11 * y]
+                .map(|value| value as u8)
+                .into()
+        };
+        let image = image::RgbImage::from_fn(40, 30, noise);
+        image.save(&picture).expect("writable");
+        let whole = std::fs::read(&picture).expect("written");
+        // Nothing behind the header is decoded.
+        std::fs::write(&picture, &whole[..whole.len() / 2]).expect("writable");
+        let args = OnnxArgs {
+            size: None,
+            raw: false,
+            inspect: false,
+            check: Some(picture),
+        };
+        assert_eq!(args.size().expect("a whole header"), Size::new(30, 40));
     }
 
     #[test]
