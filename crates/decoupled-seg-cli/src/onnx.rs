@@ -21,7 +21,8 @@ pub(crate) struct OnnxArgs {
     /// Height and width of the pictures, in pixels; those of the picture of `--check` unless given.
     #[arg(long, value_name = "HEIGHTxWIDTH")]
     size: Option<Size>,
-    /// Take normalised numbers, `f32` [batch, 3, height, width], instead of pictures as bytes [batch, height, width, 3].
+    /// Take normalised numbers, `f32` [batch, channels, height, width], instead of pictures as bytes [batch, height, width,
+    /// channels]. Bands of 16 bits are less exact as bytes.
     #[arg(long)]
     raw: bool,
     /// Put out edge, body and flow as well.

@@ -11,12 +11,15 @@ use crate::{OnnxError, OnnxFile, OnnxInput};
 ///
 /// | | name | type | shape |
 /// |---|---|---|---|
-/// | input | `image` | `u8`, or `f32` for [`OnnxInput::Normalised`] | `[batch, height, width, 3]`, or `[batch, 3, height, width]` |
+/// | input | `image` | `u8`, or `f32` for [`OnnxInput::Normalised`] | `[batch, height, width, channels]`, or `[batch, channels, height, width]`, with those of the [`OnnxInput`] |
 /// | output | `labels` | `u8` | `[batch, height, width]`: the class of each pixel |
 /// | | `logits` | `f32` | `[batch, classes, height, width]` |
 /// | [inspected](Self::with_inspection) | `edge` | `f32` | `[batch, 1, height, width]`: probability of an edge |
 /// | | `body` | `u8` | `[batch, height, width]`: the class as the body alone sees it |
 /// | | `flow` | `f32` | `[batch, 2, feature_height, feature_width]`, channel 0 along the width, in the unit of the network's warp |
+///
+/// Bands of 16 bits go into the file as bytes, which is less than the network was trained on; as [`OnnxInput::Normalised`] they
+/// go in whole.
 ///
 /// The number of pictures in a batch is free. Height and width are fixed: pooling over bins, padding and the places that
 /// a warp reads are calculated for one size.

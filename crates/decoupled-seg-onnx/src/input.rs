@@ -2,7 +2,7 @@
 #[derive(Debug, Clone, PartialEq)]
 pub enum OnnxInput {
     /// Pictures as they are read: bytes `[batch, height, width, channels]`. The file normalises them,
-    /// `(value / 255 - mean) / std`, with a mean and a deviation for each channel.
+    /// `(value / 255 - mean) / std`, with a mean and a deviation for each channel. Values of 16 bits are rounded to 8.
     Bytes {
         /// Means, in `0..=1`.
         mean: Vec<f32>,
