@@ -16,3 +16,5 @@ mod scores;
 mod survival;
 #[path = "engine/training.rs"]
 mod training;
+#[path = "engine/unreadable.rs"]
+mod unreadable;

@@ -10,12 +10,13 @@ use decoupled_seg_nn::KeyMap;
 use decoupled_seg_weights::{LoadPolicy, WeightsFile, load, save};
 
 use super::parameters::{FiniteCheck, Parameters, RestoreIds};
+use super::replace::replace;
 use super::state::FORMAT;
 use super::{CheckpointState, FileDigest};
 use crate::files::{self, at};
 use crate::{EngineError, check_class_names};
 
-const STATE: &str = "state.json";
+pub(super) const STATE: &str = "state.json";
 const MODEL: &str = "model.safetensors";
 const EMA: &str = "ema.safetensors";
 const OPTIMIZER: &str = "optimizer.bpk";
@@ -39,7 +40,8 @@ pub(crate) struct Snapshot<'a, M> {
 /// optimizer.bpk        the momentum buffers, as burn-optim writes them
 /// ```
 ///
-/// The folder is written under another name, synced to the disk and renamed, so a checkpoint is whole or not there.
+/// The folder is written under another name, synced to the disk and renamed, so a checkpoint is whole or not there. One of
+/// the same step that it replaces is moved aside for that moment; after a kill the next start of the run puts it back.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     folder: PathBuf,
@@ -77,10 +79,8 @@ impl Checkpoint {
     ) -> Result<Self, EngineError> {
         let temporary = files::temporary_sibling(target);
         let written = Self::write_to(&temporary, snapshot).and_then(|state| {
-            // A checkpoint of the same step can only be there if it was damaged: whole ones are resumed from.
-            remove_folder(target)?;
-            fs::rename(&temporary, target).map_err(at(target, "renaming into place"))?;
-            files::sync_parent(target)?;
+            // One of the same step is there if the run was stopped before the validation of its epoch, or it was damaged.
+            replace(&temporary, target)?;
             Ok(state)
         });
         match written {

@@ -3,6 +3,7 @@
 mod digest;
 mod folder;
 mod parameters;
+mod replace;
 mod state;
 mod store;
 

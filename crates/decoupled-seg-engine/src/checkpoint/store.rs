@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 
-use super::folder::{read_state, remove_folder};
+use super::folder::{STATE, read_state, remove_folder};
+use super::replace::{ASIDE, put_back};
 use super::{Checkpoint, CheckpointState, Snapshot};
 use crate::EngineError;
 use crate::files::{self, TEMPORARY, at};
@@ -20,7 +21,8 @@ pub struct CheckpointStore {
 const PREFIX: &str = "step-";
 
 impl CheckpointStore {
-    /// Opens a folder of checkpoints for writing: makes it, and sweeps what a killed run left unfinished.
+    /// Opens a folder of checkpoints for writing: makes it, sweeps what a killed run left unfinished, and puts back what it
+    /// was about to replace.
     ///
     /// # Errors
     ///
@@ -28,16 +30,28 @@ impl CheckpointStore {
     pub fn create(folder: impl AsRef<Path>, recipe: CheckpointRecipe) -> Result<Self, EngineError> {
         let store = Self::open(folder, recipe);
         files::create_dir(&store.folder)?;
-        for path in entries(&store.folder)? {
+        store.sweep()?;
+        Ok(store)
+    }
+
+    fn sweep(&self) -> Result<(), EngineError> {
+        let mut folders = entries(&self.folder)?;
+        folders.retain(|path| path.is_dir());
+        for path in &folders {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let unfinished = name.starts_with(TEMPORARY)
-                || (name.starts_with(PREFIX) && !path.join("state.json").exists());
-            if unfinished && path.is_dir() {
-                fs::remove_dir_all(&path)
-                    .map_err(at(&path, "sweeping an unfinished checkpoint"))?;
+                || (name.starts_with(PREFIX) && !path.join(STATE).exists());
+            if unfinished {
+                fs::remove_dir_all(path).map_err(at(path, "sweeping an unfinished checkpoint"))?;
             }
         }
-        Ok(store)
+        for path in &folders {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if let Some(name) = name.strip_prefix(ASIDE) {
+                put_back(path, &self.folder.join(name))?;
+            }
+        }
+        Ok(())
     }
 
     /// Opens a folder of checkpoints for reading only.

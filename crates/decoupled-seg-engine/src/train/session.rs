@@ -37,6 +37,8 @@ pub(super) struct Session<'a, M: SegmentationModel> {
     clock: Clock,
     /// Steps that were done when the session began.
     first_step: usize,
+    /// Steps that were done when the run was last saved, by this session or the one before it.
+    saved_step: usize,
     on_epoch: Option<EpochHook<M>>,
 }
 
@@ -143,6 +145,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             model,
             position,
             first_step: position.step,
+            saved_step: position.step,
             running,
             history,
             folder,
@@ -190,7 +193,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         let result = self.epochs();
         if let Err(EngineError::Dataset(_)) = &result {
             // A file that cannot be read says nothing against what was trained. Best effort: the first error matters.
-            let _ = self.checkpoint(None);
+            let _ = self.save_progress();
         }
         let end = LogEntry::End {
             position: self.position,
@@ -221,7 +224,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             }
             self.epoch()?;
             if self.interrupt.is_requested() {
-                self.checkpoint(None)?;
+                self.save_progress()?;
                 return Ok(Stop::Interrupted);
             }
             self.end_epoch()?;
@@ -425,6 +428,15 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         Ok(report.scores())
     }
 
+    /// Saves what was trained since the last checkpoint. Without a step since then there is nothing to save, and the
+    /// checkpoint that is there may have the scores of its epoch, which another one would not have.
+    fn save_progress(&mut self) -> Result<(), EngineError> {
+        match self.position.step > self.saved_step {
+            true => self.checkpoint(None),
+            false => Ok(()),
+        }
+    }
+
     fn checkpoint(&mut self, scores: Option<Scores>) -> Result<(), EngineError> {
         // A checkpoint is only written once every step before it is known to be sound.
         self.read_losses()?;
@@ -446,6 +458,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             ..state
         };
         let written = self.model.write(state, |snapshot| folder.save(snapshot))?;
+        self.saved_step = self.position.step;
         let entry = LogEntry::Checkpoint {
             position: self.position,
             folder: written,

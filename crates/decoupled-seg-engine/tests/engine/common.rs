@@ -91,6 +91,8 @@ pub struct Rectangles {
     pub classes: ClassTable,
     /// Makes a request when so many samples were read.
     pub interrupt_at: Option<(usize, Interrupt)>,
+    /// So many samples can be read, the others cannot.
+    pub readable: usize,
     reads: AtomicUsize,
 }
 
@@ -115,6 +117,7 @@ impl Rectangles {
             size,
             classes: classes(),
             interrupt_at: None,
+            readable: usize::MAX,
             reads: AtomicUsize::new(0),
         }
     }
@@ -158,6 +161,12 @@ impl Dataset<Sample, DatasetError> for Rectangles {
             && reads == *at
         {
             interrupt.request();
+        }
+        if reads > self.readable {
+            return Err(DatasetError::Io {
+                path: self.name(index).into(),
+                source: std::io::ErrorKind::NotFound.into(),
+            });
         }
         Ok(self.sample(index))
     }

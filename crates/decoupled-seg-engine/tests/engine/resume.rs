@@ -12,9 +12,9 @@ use decoupled_seg_losses::{ClassWeights, DecoupledLossConfig};
 use super::common::*;
 
 /// Every number of a run: the losses of each step as bits, and the weights it ends with.
-type Run = (Vec<(usize, LossValues)>, Vec<u32>);
+pub type Run = (Vec<(usize, LossValues)>, Vec<u32>);
 
-fn whole_run(recipe: &Recipe, folder: &Path) -> Run {
+pub fn whole_run(recipe: &Recipe, folder: &Path) -> Run {
     let trained = trainer(recipe.clone(), Some(folder))
         .fit(train_set(), Some(&Rectangles::new(2, 24)))
         .expect("trains");
@@ -44,7 +44,7 @@ fn interrupted_run(recipe: &Recipe, folder: &Path, at: &[usize]) -> Run {
     (logged_losses(folder), bits(&trained.model))
 }
 
-fn assert_same(whole: Run, interrupted: Run) {
+pub fn assert_same(whole: Run, interrupted: Run) {
     assert_eq!(whole.0.len(), interrupted.0.len(), "steps");
     for ((step, a), (other, b)) in whole.0.iter().zip(&interrupted.0) {
         assert_eq!(step, other);
