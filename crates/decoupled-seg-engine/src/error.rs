@@ -10,7 +10,7 @@ use decoupled_seg_weights::WeightsError;
 
 use crate::files::FileError;
 use crate::recipe::RecipeError;
-use crate::record::LossTerm;
+use crate::record::{LossTerm, Position};
 
 /// Why training, evaluation or prediction stopped.
 ///
@@ -126,7 +126,7 @@ pub enum EngineError {
         /// The newest checkpoint before it.
         last_checkpoint: Option<PathBuf>,
     },
-    /// The losses cannot be read from the device: the connection to one of another machine broke, or a card failed.
+    /// Training cannot read from the device: the connection to one of another machine broke, or a card failed.
     #[error("step {step}: the device does not answer: {source}; {}", after_loss_of_device(.last_checkpoint))]
     DeviceLost {
         /// The optimizer step, from 1, that was asked about.
@@ -262,7 +262,13 @@ pub enum EngineError {
         taken: usize,
     },
 
-    // Evaluation.
+    // Evaluation and prediction.
+    /// Nothing can be read from the device: the connection to one of another machine broke, or a card failed.
+    #[error("the device does not answer: {source}; start again once it does")]
+    Device {
+        /// What came in place of an answer.
+        source: Box<TensorReadError>,
+    },
     /// A data set without images.
     #[error("there are no images to evaluate")]
     NoImages,
@@ -340,7 +346,28 @@ pub enum EngineError {
     },
 }
 
+impl From<TensorReadError> for EngineError {
+    /// The tensors that are read here have the shape and the type that is read, so that only the device can fail.
+    fn from(source: TensorReadError) -> Self {
+        Self::Device {
+            source: Box::new(source),
+        }
+    }
+}
+
 impl EngineError {
+    /// The error as a run tells it: where it was, and what to go on from.
+    pub(crate) fn in_run(self, position: Position, last_checkpoint: Option<PathBuf>) -> Self {
+        match self {
+            Self::Device { source } => Self::DeviceLost {
+                step: position.step,
+                source,
+                last_checkpoint,
+            },
+            other => other,
+        }
+    }
+
     /// An error of writing weights. A full disk or a folder that cannot be written is told as for every other file.
     pub(crate) fn writing_weights(error: WeightsError) -> Self {
         match error {
@@ -402,5 +429,44 @@ fn quoted(name: &Option<String>) -> String {
     match name {
         Some(name) => format!("`{name}`"),
         None => "none".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::ExecutionError;
+
+    use super::*;
+
+    #[test]
+    fn a_lost_device_is_told_with_what_to_go_on_from() {
+        let lost = || {
+            let reason = ExecutionError::WithContext {
+                reason: "the socket is closed".to_string(),
+            };
+            EngineError::from(TensorReadError::from(reason))
+        };
+        let position = Position {
+            epoch: 1,
+            batch: 2,
+            step: 8,
+        };
+        let alone = lost().to_string();
+        assert!(alone.starts_with("the device does not answer: "), "{alone}");
+        for part in ["the socket is closed", "start again"] {
+            assert!(alone.contains(part), "{alone}");
+        }
+        let checkpoint = PathBuf::from("run/checkpoints/step-000000006");
+        for (last, advice) in [
+            (None, "start anew"),
+            (Some(checkpoint), "step-000000006` with --resume"),
+        ] {
+            let told = lost().in_run(position, last).to_string();
+            assert!(
+                told.starts_with("step 8: the device does not answer"),
+                "{told}"
+            );
+            assert!(told.contains(advice), "{told}");
+        }
     }
 }

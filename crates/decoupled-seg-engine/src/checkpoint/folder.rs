@@ -100,7 +100,7 @@ impl Checkpoint {
         folder: &Path,
         snapshot: Snapshot<'_, M>,
     ) -> Result<CheckpointState, EngineError> {
-        if let Some(parameter) = FiniteCheck::first_offender(snapshot.model) {
+        if let Some(parameter) = FiniteCheck::first_offender(snapshot.model)? {
             return Err(EngineError::NotFiniteWeights { parameter });
         }
         remove_folder(folder)?;

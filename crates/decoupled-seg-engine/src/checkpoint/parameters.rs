@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::{Bool, Int, Tensor, TensorReadError};
 
 /// What the network's tensors are called, in its own order.
 #[derive(Default)]
@@ -107,18 +107,16 @@ pub(crate) struct FiniteCheck {
 }
 
 impl FiniteCheck {
-    /// The path of the first parameter with a value that is not finite.
-    pub fn first_offender<M: Module>(module: &M) -> Option<String> {
+    /// The path of the first parameter with a value that is not finite. `Err` if the device does not answer.
+    pub fn first_offender<M: Module>(module: &M) -> Result<Option<String>, TensorReadError> {
         let mut check = Self::default();
         module.visit(&mut check);
         if check.sums.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let sums: Vec<f32> = Tensor::cat(check.sums, 0)
-            .try_into_vec_as::<f32>()
-            .expect("converted to f32");
-        let offender = sums.iter().position(|sum| !sum.is_finite())?;
-        Some(check.names.swap_remove(offender))
+        let sums: Vec<f32> = Tensor::cat(check.sums, 0).try_into_vec_as()?;
+        let offender = sums.iter().position(|sum| !sum.is_finite());
+        Ok(offender.map(|offender| check.names.swap_remove(offender)))
     }
 }
 

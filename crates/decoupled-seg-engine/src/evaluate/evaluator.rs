@@ -66,8 +66,8 @@ impl Evaluator {
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no image, an image or its labels cannot be read or scored, or the network predicts
-    /// other classes than the data set has.
+    /// Returns an error if there is no image, an image or its labels cannot be read or scored, the network predicts other
+    /// classes than the data set has, or the device does not answer.
     pub fn evaluate<M: SegmentationModel, D: SegmentationDataset + ?Sized>(
         &mut self,
         model: &M,
@@ -136,7 +136,13 @@ impl Evaluator {
                         break;
                     }
                 };
-                let prediction = inference.labels(&model, &scene.sample);
+                let prediction = match inference.try_labels(&model, (&scene.sample).into()) {
+                    Ok(prediction) => prediction,
+                    Err(error) => {
+                        outcome = Err(error.into());
+                        break;
+                    }
+                };
                 look(&scene.sample, &prediction);
                 if send_scene.send((scene, prediction)).is_err() {
                     // The scorer stopped; its error is below.

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Tensor, TensorData, s};
+use burn::tensor::{Device, Tensor, TensorData, TensorReadError, s};
 use decoupled_seg_datasets::LabelMap;
 use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_nn::{Inspection, SegmentationModel, Size, resize};
@@ -115,37 +115,59 @@ impl Inference {
         &self.protocol
     }
 
-    /// The class of every pixel of `image`, which has as many channels as `model` and the normalisation. `model` is out of training and on the device of this.
+    /// The class of every pixel of `image`, which has as many channels as `model` and the normalisation. `model` is out of
+    /// training and on the device of the inference.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the device does not answer.
     pub fn labels<'a, M: SegmentationModel>(
         &mut self,
         model: &M,
         image: impl Into<InputImage<'a>>,
     ) -> LabelMap {
-        let mut labels = self.labels_of_batch(model, &[image.into()]);
-        labels.pop().expect("a map for an image")
+        answered(self.try_labels(model, image.into()))
+    }
+
+    pub(super) fn try_labels<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        image: InputImage<'_>,
+    ) -> Result<LabelMap, TensorReadError> {
+        let mut labels = self.try_labels_of_batch(model, &[image])?;
+        Ok(labels.pop().expect("a map for an image"))
     }
 
     /// [`labels`](Self::labels) of several images in one batch, the same as one by one.
     ///
     /// # Panics
     ///
-    /// Panics without an image, or if they are not of one size.
+    /// Panics without an image, if they are not of one size, or if the device does not answer.
     pub fn labels_of_batch<M: SegmentationModel>(
         &mut self,
         model: &M,
         images: &[InputImage<'_>],
     ) -> Vec<LabelMap> {
-        let merged = self.merged_of_batch(model, images);
-        let start = self.tick();
-        let labels = merged
-            .argmax(1)
-            .try_into_vec_as::<u8>()
-            .expect("converted to u8");
-        self.timings.resizing += self.since(start);
-        label_maps(images[0].size(), &labels)
+        answered(self.try_labels_of_batch(model, images))
+    }
+
+    pub(crate) fn try_labels_of_batch<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        images: &[InputImage<'_>],
+    ) -> Result<Vec<LabelMap>, TensorReadError> {
+        let merged = self.merged_of_batch(model, images)?;
+        let start = self.tick()?;
+        let labels = merged.argmax(1).try_into_vec_as::<u8>()?;
+        self.timings.resizing += self.since(start)?;
+        Ok(label_maps(images[0].size(), &labels))
     }
 
     /// The class of every pixel of `image`, and its probability. Where logits are merged, their softmax is taken.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the device does not answer.
     pub fn labels_with_confidence<'a, M: SegmentationModel>(
         &mut self,
         model: &M,
@@ -165,51 +187,60 @@ impl Inference {
         model: &M,
         images: &[InputImage<'_>],
     ) -> Vec<(LabelMap, Vec<f32>)> {
-        let merged = self.merged_of_batch(model, images);
+        answered(self.try_labels_with_confidence_of_batch(model, images))
+    }
+
+    pub(crate) fn try_labels_with_confidence_of_batch<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        images: &[InputImage<'_>],
+    ) -> Result<Vec<(LabelMap, Vec<f32>)>, TensorReadError> {
+        let merged = self.merged_of_batch(model, images)?;
         let probs = match self.protocol.merge {
             Merge::Logits => softmax(merged, 1),
             Merge::Probabilities => merged,
         };
         let (confidence, labels) = probs.max_dim_with_indices(1);
-        let labels = labels.try_into_vec_as::<u8>().expect("converted to u8");
-        let confidence = confidence
-            .try_into_vec_as::<f32>()
-            .expect("converted to f32");
+        let labels = labels.try_into_vec_as::<u8>()?;
+        let confidence = confidence.try_into_vec_as::<f32>()?;
         let size = images[0].size();
         let confidence = confidence.chunks_exact(size.pixels()).map(<[f32]>::to_vec);
-        label_maps(size, &labels)
-            .into_iter()
-            .zip(confidence)
-            .collect()
+        let maps = label_maps(size, &labels).into_iter();
+        Ok(maps.zip(confidence).collect())
     }
 
     /// The merged logits of `image`, or probabilities if the protocol merges those: `[1, classes, height, width]`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if [times are measured](Self::timed) and the device does not answer.
     pub fn merged<'a, M: SegmentationModel>(
         &mut self,
         model: &M,
         image: impl Into<InputImage<'a>>,
     ) -> Tensor<4> {
-        self.merged_of_batch(model, &[image.into()])
+        answered(self.merged_of_batch(model, &[image.into()]))
     }
 
-    /// [`merged`](Self::merged) of several images of one size, `[batch, classes, height, width]`.
+    /// [`merged`](Self::merged) of several images of one size, `[batch, classes, height, width]`. `Err` only where the
+    /// device is waited for.
     fn merged_of_batch<M: SegmentationModel>(
         &mut self,
         model: &M,
         images: &[InputImage<'_>],
-    ) -> Tensor<4> {
+    ) -> Result<Tensor<4>, TensorReadError> {
         let size = size_of_all(images);
         let size = [size.height, size.width];
         let scales = self.protocol.scales.clone();
         let mut sum: Option<Tensor<4>> = None;
         for &scale in &scales {
-            let start = self.tick();
+            let start = self.tick()?;
             let images = self.normalised(images, scale);
-            self.timings.resizing += self.since(start);
+            self.timings.resizing += self.since(start)?;
 
-            let map = self.at_scale(model, images, scale);
+            let map = self.at_scale(model, images, scale)?;
 
-            let start = self.tick();
+            let start = self.tick()?;
             let map = if map.dims()[2..] == size {
                 map
             } else {
@@ -221,10 +252,10 @@ impl Inference {
                 Some(sum) => sum + map,
                 None => map,
             });
-            self.timings.resizing += self.since(start);
+            self.timings.resizing += self.since(start)?;
         }
-        sum.expect("a valid protocol has a scale")
-            .div_scalar(scales.len() as f64)
+        let sum = sum.expect("a valid protocol has a scale");
+        Ok(sum.div_scalar(scales.len() as f64))
     }
 
     /// What happens inside the network on the whole image at scale 1; `None` if it has nothing to show. A small image is
@@ -276,16 +307,16 @@ impl Inference {
         model: &M,
         images: Tensor<4>,
         scale: f64,
-    ) -> Tensor<4> {
-        let map = self.windowed(model, images.clone(), scale);
+    ) -> Result<Tensor<4>, TensorReadError> {
+        let map = self.windowed(model, images.clone(), scale)?;
         if !self.protocol.flip {
-            return map;
+            return Ok(map);
         }
-        let mirrored = self.windowed(model, images.flip([3]), scale);
-        let start = self.tick();
+        let mirrored = self.windowed(model, images.flip([3]), scale)?;
+        let start = self.tick()?;
         let mean = (map + mirrored.flip([3])).div_scalar(2.0);
-        self.timings.resizing += self.since(start);
-        mean
+        self.timings.resizing += self.since(start)?;
+        Ok(mean)
     }
 
     fn windowed<M: SegmentationModel>(
@@ -293,9 +324,9 @@ impl Inference {
         model: &M,
         images: Tensor<4>,
         scale: f64,
-    ) -> Tensor<4> {
+    ) -> Result<Tensor<4>, TensorReadError> {
         let logits = match self.protocol.window {
-            Window::Whole => self.forward(model, images),
+            Window::Whole => self.forward(model, images)?,
             Window::Sliding {
                 tile,
                 overlap,
@@ -306,16 +337,16 @@ impl Inference {
                 let tile = tile.map(|side| (side as f64 * growth) as usize);
                 let [_, _, height, width] = images.dims();
                 let tiles = tiles(height, width, tile, overlap);
-                self.tiled(model, images, &tiles)
+                self.tiled(model, images, &tiles)?
             }
         };
         match self.protocol.merge {
-            Merge::Logits => logits,
+            Merge::Logits => Ok(logits),
             Merge::Probabilities => {
-                let start = self.tick();
+                let start = self.tick()?;
                 let probabilities = softmax(logits, 1);
-                self.timings.resizing += self.since(start);
-                probabilities
+                self.timings.resizing += self.since(start)?;
+                Ok(probabilities)
             }
         }
     }
@@ -326,7 +357,7 @@ impl Inference {
         model: &M,
         images: Tensor<4>,
         tiles: &[Tile],
-    ) -> Tensor<4> {
+    ) -> Result<Tensor<4>, TensorReadError> {
         let Window::Sliding { count, .. } = self.protocol.window else {
             unreachable!("only sliding windows have tiles");
         };
@@ -342,8 +373,8 @@ impl Inference {
                 .iter()
                 .map(|t| images.clone().slice(s![.., .., t.y1..t.y2, t.x1..t.x2]))
                 .collect();
-            let logits = self.forward(model, Tensor::cat(crops, 0));
-            let start = self.tick();
+            let logits = self.forward(model, Tensor::cat(crops, 0))?;
+            let start = self.tick()?;
             for (i, t) in group.iter().enumerate() {
                 let place = s![.., .., t.y1..t.y2, t.x1..t.x2];
                 let images = i * batch..(i + 1) * batch;
@@ -352,9 +383,9 @@ impl Inference {
                 let both = sum.clone().slice(place) + tile;
                 sum = sum.slice_assign(place, both);
             }
-            self.timings.resizing += self.since(start);
+            self.timings.resizing += self.since(start)?;
         }
-        let start = self.tick();
+        let start = self.tick()?;
         let divisor = count.divisor(tiles, classes, height, width);
         let [channels, rows, columns] = divisor.shape;
         let divisor = Tensor::<4>::from_data(
@@ -362,13 +393,17 @@ impl Inference {
             &self.device,
         );
         let mean = sum / divisor;
-        self.timings.resizing += self.since(start);
-        mean
+        self.timings.resizing += self.since(start)?;
+        Ok(mean)
     }
 
     /// The network on images of one size, padded where it needs more pixels, the logits cut back.
-    fn forward<M: SegmentationModel>(&mut self, model: &M, images: Tensor<4>) -> Tensor<4> {
-        let start = self.tick();
+    fn forward<M: SegmentationModel>(
+        &mut self,
+        model: &M,
+        images: Tensor<4>,
+    ) -> Result<Tensor<4>, TensorReadError> {
+        let start = self.tick()?;
         let [_, _, height, width] = images.dims();
         let logits = model.predict(self.padded(images, model.min_image_side()));
         let logits = if logits.dims()[2..] == [height, width] {
@@ -376,8 +411,8 @@ impl Inference {
         } else {
             logits.slice(s![.., .., 0..height, 0..width])
         };
-        self.timings.network += self.since(start);
-        logits
+        self.timings.network += self.since(start)?;
+        Ok(logits)
     }
 
     /// Images with as many pixels as the protocol asks for, and the network, which takes `least` a side.
@@ -417,25 +452,26 @@ impl Inference {
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
 
-    fn tick(&self) -> Option<Instant> {
-        self.timed.then(|| {
-            self.wait();
-            Instant::now()
-        })
+    fn tick(&self) -> Result<Option<Instant>, TensorReadError> {
+        if !self.timed {
+            return Ok(None);
+        }
+        self.device.sync()?;
+        Ok(Some(Instant::now()))
     }
 
-    fn since(&self, start: Option<Instant>) -> Duration {
-        start.map_or(Duration::ZERO, |start| {
-            self.wait();
-            start.elapsed()
-        })
+    fn since(&self, start: Option<Instant>) -> Result<Duration, TensorReadError> {
+        let Some(start) = start else {
+            return Ok(Duration::ZERO);
+        };
+        self.device.sync()?;
+        Ok(start.elapsed())
     }
+}
 
-    fn wait(&self) {
-        self.device
-            .sync()
-            .expect("the device finishes what it was given");
-    }
+/// For callers that have nothing to do about a lost device.
+pub(crate) fn answered<T>(read: Result<T, TensorReadError>) -> T {
+    read.unwrap_or_else(|error| panic!("the device does not answer: {error}"))
 }
 
 /// The size of images that share a batch.

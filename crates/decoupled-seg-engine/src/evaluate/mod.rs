@@ -11,6 +11,7 @@ mod tiling;
 pub use benchmark_report::{BenchmarkReport, BenchmarkRow};
 pub use evaluator::Evaluator;
 pub(crate) use evaluator::same_channels;
+pub(crate) use inference::answered;
 pub use inference::{Inference, Timings};
 pub use input_image::InputImage;
 pub use report::EvaluationReport;

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, TensorReadError};
 use decoupled_seg_datasets::augment::Normalization;
 use decoupled_seg_datasets::files::{read_bands, read_image};
 use decoupled_seg_datasets::{BandImage, ClassTable, DatasetError, LabelMap};
@@ -15,7 +15,7 @@ use super::output::Output;
 use super::{PredictionKind, Protected, find_images};
 use crate::EngineError;
 use crate::checkpoint::Checkpoint;
-use crate::evaluate::{Inference, InputImage};
+use crate::evaluate::{Inference, InputImage, answered};
 use crate::files::{self, write_atomic, write_png};
 use crate::recipe::Protocol;
 
@@ -167,7 +167,7 @@ impl<M: SegmentationModel> Predictor<M> {
     ///
     /// # Panics
     ///
-    /// Panics if the image has other channels than the network reads.
+    /// Panics if the image has other channels than the network reads, or the device does not answer.
     pub fn predict<'a>(&mut self, image: impl Into<InputImage<'a>>) -> Prediction {
         let mut predictions = self.predict_batch(&[image.into()]);
         predictions.pop().expect("a prediction for an image")
@@ -177,17 +177,25 @@ impl<M: SegmentationModel> Predictor<M> {
     ///
     /// # Panics
     ///
-    /// Panics without an image, if they are not of one size, or if they have other channels than the network reads.
+    /// Panics without an image, if they are not of one size, if they have other channels than the network reads, or if the
+    /// device does not answer.
     pub fn predict_batch(&mut self, images: &[InputImage<'_>]) -> Vec<Prediction> {
+        answered(self.try_predict_batch(images))
+    }
+
+    pub(super) fn try_predict_batch(
+        &mut self,
+        images: &[InputImage<'_>],
+    ) -> Result<Vec<Prediction>, TensorReadError> {
         let (inference, model) = (&mut self.inference, &self.model);
         let labels: Vec<(LabelMap, Option<Vec<f32>>)> =
             match self.kinds.contains(&PredictionKind::Confidence) {
                 false => {
-                    let labels = inference.labels_of_batch(model, images).into_iter();
+                    let labels = inference.try_labels_of_batch(model, images)?.into_iter();
                     labels.map(|labels| (labels, None)).collect()
                 }
                 true => {
-                    let found = inference.labels_with_confidence_of_batch(model, images);
+                    let found = inference.try_labels_with_confidence_of_batch(model, images)?;
                     let found = found.into_iter();
                     found.map(|(labels, it)| (labels, Some(it))).collect()
                 }
@@ -211,8 +219,8 @@ impl<M: SegmentationModel> Predictor<M> {
         if let Some(inspection) = inspection {
             let size = images[0].size();
             let body = inspection.body_logits.argmax(1);
-            let body = body.try_into_vec_as::<u8>().expect("converted to u8");
-            let edge_probs = values(sigmoid(inspection.edge_logits));
+            let body = body.try_into_vec_as::<u8>()?;
+            let edge_probs = sigmoid(inspection.edge_logits).try_into_vec_as::<f32>()?;
             let parts = body
                 .chunks_exact(size.pixels())
                 .zip(edge_probs.chunks_exact(size.pixels()));
@@ -223,14 +231,14 @@ impl<M: SegmentationModel> Predictor<M> {
             if let Some(flow) = inspection.flow {
                 let [_, _, height, width] = flow.dims();
                 let size = Size::new(height, width);
-                let flows = values(flow);
+                let flows = flow.try_into_vec_as::<f32>()?;
                 let flows = flows.chunks_exact(2 * size.pixels());
                 for (prediction, flow) in predictions.iter_mut().zip(flows) {
                     prediction.flow = Some(FlowField::new(flow.to_vec(), size));
                 }
             }
         }
-        predictions
+        Ok(predictions)
     }
 
     /// The picture of a kind, of what was predicted for `image`; `None` if the network does not predict this, or the kind
@@ -265,7 +273,8 @@ impl<M: SegmentationModel> Predictor<M> {
     /// # Errors
     ///
     /// Returns an error before anything is written if two inputs have the same name or a picture would be written over
-    /// an input, and if a picture cannot be written. What was written before stays; no picture is ever half-written.
+    /// an input, and if a picture cannot be written or the device does not answer. What was written before stays; no
+    /// picture is ever half-written.
     pub fn predict_files<P: AsRef<Path>>(
         &mut self,
         inputs: &[P],
@@ -313,7 +322,7 @@ impl<M: SegmentationModel> Predictor<M> {
             return Ok(());
         }
         let images: Vec<_> = batch.iter().map(ReadImage::input).collect();
-        let predictions = self.predict_batch(&images);
+        let predictions = self.try_predict_batch(&images)?;
         for (image, prediction) in batch.drain(..).zip(predictions) {
             self.write(&image.picture, &prediction, &image.path, output)?;
             predicted.images.push(image.path);
@@ -409,8 +418,4 @@ fn stem(path: &Path) -> String {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned()
-}
-
-fn values(tensor: Tensor<4>) -> Vec<f32> {
-    tensor.try_into_vec_as::<f32>().expect("converted to f32")
 }

@@ -38,7 +38,7 @@ impl Submission {
     /// # Errors
     ///
     /// Returns an error before anything is written if a file would be written over one of the data set or two images
-    /// have one name, and if a prediction cannot be written.
+    /// have one name, and if a prediction cannot be written or the device does not answer.
     pub fn write<M: SegmentationModel, D: SegmentationDataset + ?Sized>(
         self,
         predictor: &mut Predictor<M>,
@@ -60,7 +60,8 @@ impl Submission {
                     continue;
                 }
             };
-            let labels = predictor.predict(&sample).labels;
+            let mut predictions = predictor.try_predict_batch(&[(&sample).into()])?;
+            let labels = predictions.pop().expect("a prediction for an image").labels;
             let labels = match self {
                 Self::Cityscapes | Self::Kitti => label_ids(&labels, predictor.classes()),
                 Self::Bdd100k => labels,

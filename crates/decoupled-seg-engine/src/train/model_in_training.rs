@@ -1,5 +1,5 @@
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
-use burn::tensor::Device;
+use burn::tensor::{Device, TensorReadError};
 use decoupled_seg_datasets::loader::Batch;
 use decoupled_seg_losses::LossTerms;
 use decoupled_seg_nn::SegmentationModel;
@@ -47,7 +47,7 @@ impl<M: SegmentationModel> ModelInTraining<M> {
         };
         // Burn draws initial weights when they are first looked at: here, from the recipe's seed.
         device.seed(recipe.seed);
-        if let Some(parameter) = FiniteCheck::first_offender(&model) {
+        if let Some(parameter) = FiniteCheck::first_offender(&model)? {
             return Err(EngineError::NotFiniteWeights { parameter });
         }
         let optimizer = recipe.optimizer.init();
@@ -126,11 +126,9 @@ impl<M: SegmentationModel> ModelInTraining<M> {
         })
     }
 
-    /// Waits for the device to finish what was enqueued.
-    pub fn wait(&self) {
-        self.device
-            .sync()
-            .expect("the device finishes what it was given");
+    /// Waits for the device to finish what was enqueued. `Err` if it does not answer.
+    pub fn wait(&self) -> Result<(), TensorReadError> {
+        Ok(self.device.sync()?)
     }
 
     /// Whether the device runs kernels that are compiled for it, as GPUs do: Burn's compiled backends are those that
@@ -143,8 +141,8 @@ impl<M: SegmentationModel> ModelInTraining<M> {
         &self.device
     }
 
-    /// The path of the first weight or running statistic that is not finite.
-    pub fn first_not_finite(&self) -> Option<String> {
+    /// The path of the first weight or running statistic that is not finite. `Err` if the device does not answer.
+    pub fn first_not_finite(&self) -> Result<Option<String>, TensorReadError> {
         FiniteCheck::first_offender(&self.model().valid())
     }
 

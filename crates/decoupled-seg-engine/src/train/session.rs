@@ -191,6 +191,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
 
     pub fn run(mut self) -> Result<Trained<M>, EngineError> {
         let result = self.epochs();
+        let result = result.map_err(|error| error.in_run(self.position, self.last_checkpoint()));
         if let Err(EngineError::Dataset(_)) = &result {
             // A file that cannot be read says nothing against what was trained. Best effort: the first error matters.
             let _ = self.save_progress();
@@ -280,7 +281,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             };
             self.pending.push(losses, tag);
             if self.position.step == self.first_step + 1 {
-                self.note_warm_up(start);
+                self.note_warm_up(start)?;
             }
             self.reporter.step(epoch);
             if self.pending.len() >= self.recipe.log_every {
@@ -307,8 +308,8 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         }
     }
 
-    fn note_warm_up(&mut self, start: Instant) {
-        self.model.wait();
+    fn note_warm_up(&mut self, start: Instant) -> Result<(), EngineError> {
+        self.model.wait()?;
         let taken = start.elapsed();
         if taken > NOTEWORTHY {
             self.reporter.note(&format!(
@@ -318,18 +319,12 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         }
         // The rate is that of the steps that follow.
         self.clock.last_reading = (Instant::now(), self.position.step);
+        Ok(())
     }
 
     /// Reads the losses of the last steps back, logs them, and stops at one that is not finite.
     fn read_losses(&mut self) -> Result<(), EngineError> {
-        let read = self
-            .pending
-            .read()
-            .map_err(|source| EngineError::DeviceLost {
-                step: self.position.step,
-                source: Box::new(source),
-                last_checkpoint: self.last_checkpoint(),
-            })?;
+        let read = self.pending.read()?;
         let Some((last, last_values)) = read.last() else {
             return Ok(());
         };
@@ -408,7 +403,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
 
     /// Losses are looked at for every step; running statistics that only validation uses may overflow unseen.
     fn check_weights(&self) -> Result<(), EngineError> {
-        match self.model.first_not_finite() {
+        match self.model.first_not_finite()? {
             None => Ok(()),
             Some(parameter) => Err(EngineError::Diverged {
                 step: self.position.step,
