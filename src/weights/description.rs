@@ -84,7 +84,10 @@ impl NetworkDescription {
 
     /// The names of the classes, by index.
     pub fn class_names(&self) -> Vec<&str> {
-        self.classes.iter().map(|class| class.name.as_str()).collect()
+        self.classes
+            .iter()
+            .map(|class| class.name.as_str())
+            .collect()
     }
 
     /// Writes the description beside the tensors.

@@ -19,6 +19,7 @@ use crate::CliError;
 use crate::checkpoint::CheckpointArgs;
 use crate::device::DeviceArgs;
 use crate::network_args::NetworkArgs;
+use crate::say::say;
 
 #[derive(Args)]
 pub(crate) struct BenchArgs {
@@ -174,7 +175,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), CliError> {
     }
     let memory = peak_memory();
     match args.json {
-        true => println!("{:#}", args.as_json(&times, memory, &device)),
+        true => say!("{:#}", args.as_json(&times, memory, &device)),
         false => args.print(&times, memory, &device),
     }
     Ok(())
@@ -276,7 +277,7 @@ impl BenchArgs {
     }
 
     fn print(&self, times: &[Times], memory: Option<u64>, device: &Device) {
-        println!(
+        say!(
             "{} image{} of {} (height x width) on {device:?}, {} predictions with arg-max, milliseconds\n",
             self.batch,
             if self.batch == 1 { "" } else { "s" },
@@ -290,9 +291,9 @@ impl BenchArgs {
             let speed = format!("{:.2}", times.images_per_second());
             table.with_row([times.form.clone(), p50, p90, p99, speed])
         });
-        println!("{table}");
+        say!("{table}");
         if let Some(bytes) = memory {
-            println!("peak memory of the process: {} MiB", bytes >> 20);
+            say!("peak memory of the process: {} MiB", bytes >> 20);
         }
     }
 

@@ -3,6 +3,7 @@ use decoupled_seg::datasets::{Split, check};
 use decoupled_seg::engine::{EngineError, Progress, write_label_overlays};
 
 use crate::args::DataArgs;
+use crate::say::{say, tell};
 use crate::{CliError, Project};
 
 #[derive(Args)]
@@ -30,13 +31,13 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
                 0 => String::new(),
                 more => format!(" (and {more} more)"),
             };
-            eprintln!("{name}: {first}{more}; reading the others");
+            tell!("{name}: {first}{more}; reading the others");
         }
     }
     let counter = Progress::Auto.count("images read", images);
     let report = check::check_splits(splits.into(), |done, _| counter.at(done));
     counter.finish();
-    println!("{report}");
+    say!("{report}");
     let one_class = readable
         .iter()
         .find_map(|(_, split)| match split.classes().names()[..] {
@@ -45,14 +46,14 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
         });
     if let Some(class) = &one_class {
         let class = class.clone();
-        println!("{}", EngineError::OneClass { class });
+        say!("{}", EngineError::OneClass { class });
     }
     let folder = project.out(args.data.out.as_deref()).join("check");
     for (name, split) in readable.iter().filter(|(_, split)| split.is_labelled()) {
         let folder = folder.join(name.as_str());
         let written = write_label_overlays(&**split, &folder, args.overlays)?;
         if !written.is_empty() {
-            println!(
+            say!(
                 "{}: labels drawn on {} pictures",
                 folder.display(),
                 written.len()

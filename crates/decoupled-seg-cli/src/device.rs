@@ -1,5 +1,6 @@
 //! The device that a command calculates on.
 
+use std::env::VarError;
 use std::fmt;
 use std::str::FromStr;
 
@@ -25,10 +26,43 @@ impl DeviceArgs {
     /// The device; one of another machine is connected.
     pub fn open(&self) -> Result<Device, CliError> {
         match &self.device {
-            None => Ok(Device::default()),
+            None => default(),
             Some(name) => name.open(),
         }
     }
+}
+
+/// The device that BURN_DEVICE names, or the first of those that the program was built with.
+pub(crate) fn default() -> Result<Device, CliError> {
+    match std::env::var("BURN_DEVICE") {
+        Ok(value) if !value.is_empty() => named_by_variable(&value),
+        Ok(_) => first_built(),
+        Err(VarError::NotPresent) => Ok(Device::default()),
+        Err(VarError::NotUnicode(value)) => named_by_variable(&value.to_string_lossy()),
+    }
+}
+
+/// Burn knows more names, and panics where it was not built with what the variable names.
+fn named_by_variable(value: &str) -> Result<Device, CliError> {
+    let error = |reason: String| CliError::BurnDevice {
+        value: value.to_string(),
+        reason,
+    };
+    let name: DeviceName = value.to_lowercase().parse().map_err(error)?;
+    name.open().map_err(|reason| error(reason.to_string()))
+}
+
+/// In the order in which Burn chooses.
+fn first_built() -> Result<Device, CliError> {
+    let names = [
+        DeviceName::Cuda(0),
+        DeviceName::Metal,
+        DeviceName::Vulkan,
+        DeviceName::Webgpu,
+        DeviceName::Wgpu,
+    ];
+    let built = names.iter().find_map(|name| name.open().ok());
+    built.map_or_else(|| DeviceName::Flex.open(), Ok)
 }
 
 /// What `--device` may say.
@@ -173,6 +207,23 @@ mod tests {
     fn other_names_are_refused(#[case] text: &str, #[case] expected: &str) {
         let error = text.parse::<DeviceName>().expect_err("no device");
         assert!(error.starts_with(expected), "{error}");
+    }
+
+    #[rstest]
+    #[case("gpu", "expected flex, cuda")]
+    #[case("tch", "expected flex, cuda")]
+    #[cfg_attr(not(feature = "metal"), case("metal", "--features metal"))]
+    fn other_values_of_the_variable_are_refused(#[case] value: &str, #[case] expected: &str) {
+        let error = named_by_variable(value).expect_err("no device").to_string();
+        let told = format!("BURN_DEVICE is `{value}`");
+        assert!(error.contains(&told) && error.contains(expected), "{error}");
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn a_device_is_found_without_the_variable() {
+        first_built().expect("the CPU at least");
+        named_by_variable("FLEX").expect("the CPU");
     }
 
     #[cfg(not(feature = "remote"))]

@@ -178,6 +178,50 @@ pub enum CliError {
         /// The number that is wrong.
         source: ConfigError,
     },
+    /// Two variants of a study are the same.
+    #[error(
+        "the variants `{first}` and `{second}` have the same settings: one of them lacks its `changes`"
+    )]
+    TwinVariants {
+        /// The variant that stands first.
+        first: String,
+        /// The other one.
+        second: String,
+    },
+    /// A report was to count a run twice.
+    #[error("`{second}` is the run of `{first}`, or a copy of it: name each run once")]
+    SameRun {
+        /// The run that was read.
+        first: PathBuf,
+        /// The one that is the same.
+        second: PathBuf,
+    },
+    /// Predictions would lie among the data.
+    #[error("`{to}` is the folder of the data: name another one for the pictures (--to)")]
+    AmongData {
+        /// Where the pictures were to go.
+        to: PathBuf,
+    },
+    /// A file was to be written into a checkpoint, which knows its files by their checksums.
+    #[error("`{path}` lies in a checkpoint, which it would damage: write it elsewhere")]
+    IntoCheckpoint {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A description of a network was to be written over something else.
+    #[error("`{path}` is there already and describes no network: name another file")]
+    OtherFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// `BURN_DEVICE` names no device.
+    #[error("the variable BURN_DEVICE is `{value}`: {reason}")]
+    BurnDevice {
+        /// What the variable holds.
+        value: String,
+        /// What it may hold.
+        reason: String,
+    },
     /// What a file of weights tells of its network cannot be read.
     #[error(
         "`{path}`: what the file tells of its network cannot be read: {source}; export it again"

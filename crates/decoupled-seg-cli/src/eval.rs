@@ -2,6 +2,7 @@ use clap::Args;
 use decoupled_seg::engine::Evaluator;
 
 use crate::args::{DataArgs, ProtocolArgs, SplitName};
+use crate::say::say;
 use crate::source::SourceArgs;
 use crate::{CliError, Project, variant_file};
 
@@ -46,6 +47,6 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
     let report = evaluator.evaluate(&source.model, &*images)?;
     // Before it is said: nobody may be there to hear it.
     report.write(out.join("evaluation"))?;
-    println!("{}\n{report}", source.path.display());
+    say!("{}\n{report}", source.path.display());
     Ok(())
 }

@@ -1,13 +1,14 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, FloatDType};
+use burn::tensor::FloatDType;
 use clap::Args;
 use decoupled_seg::engine::Protected;
 use decoupled_seg::weights::{NamedClass, NetworkDescription};
 
 use crate::checkpoint::CheckpointArgs;
 use crate::onnx::{self, OnnxArgs};
-use crate::{CliError, Project};
+use crate::say::say;
+use crate::{CliError, Project, device};
 
 #[derive(Args)]
 pub(crate) struct ExportArgs {
@@ -42,9 +43,14 @@ pub(crate) fn run(project: &Project, args: &ExportArgs) -> Result<(), CliError> 
     };
     let out = project.out(args.out.as_deref());
     let (checkpoint, network) = args.checkpoint.open(&out)?;
-    // A checkpoint knows its files by their checksums.
     Protected::new([checkpoint.model_path(), checkpoint.weights_path()]).check(&args.to)?;
-    let model = checkpoint.load(network.init(&Device::default()))?;
+    let folder = args.to.parent().unwrap_or(Path::new(""));
+    if folder.join("state.json").exists() {
+        return Err(CliError::IntoCheckpoint {
+            path: args.to.clone(),
+        });
+    }
+    let model = checkpoint.load(network.init(&device::default()?))?;
     if onnx {
         return onnx::write(&model, checkpoint.state(), &args.onnx, &args.to);
     }
@@ -70,6 +76,6 @@ pub(crate) fn run(project: &Project, args: &ExportArgs) -> Result<(), CliError> 
         false => description.options(),
     };
     model.save_weights_with(&args.to, &options)?;
-    println!("{}", args.to.display());
+    say!("{}", args.to.display());
     Ok(())
 }

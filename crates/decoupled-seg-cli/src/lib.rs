@@ -17,6 +17,7 @@ mod predict_video;
 mod pretrained;
 mod project;
 mod projects;
+mod say;
 mod score;
 mod serve;
 mod source;
@@ -32,6 +33,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use say::tell;
 
 pub use error::CliError;
 pub use project::{OpenSplit, Project, Variant};
@@ -102,10 +105,16 @@ pub fn main_with_data() -> ExitCode {
 fn exit(run: impl FnOnce() -> Result<(), CliError>) -> ExitCode {
     decoupled_seg::keep_freed_memory();
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => match say::lost() {
+            None => ExitCode::SUCCESS,
+            Some(error) => {
+                tell!("error: cannot write to the standard output: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Err(CliError::Arguments(error)) => error.exit(),
         Err(error) => {
-            eprintln!("error: {error}");
+            tell!("error: {error}");
             ExitCode::FAILURE
         }
     }

@@ -290,6 +290,13 @@ pub(crate) fn write(network: &DecoupledSegNetConfig, path: &Path) -> Result<Path
             path: path.to_path_buf(),
         });
     }
+    if let Ok(there) = fs::read_to_string(path)
+        && toml::from_str::<DecoupledSegNetConfig>(&there).is_err()
+    {
+        return Err(CliError::OtherFile {
+            path: path.to_path_buf(),
+        });
+    }
     let text = toml::to_string_pretty(network).expect("a network's config is plain data");
     decoupled_seg_types::write_atomic(path, |file| file.write_all(text.as_bytes())).map_err(
         |source| CliError::Io {

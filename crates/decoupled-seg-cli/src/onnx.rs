@@ -14,6 +14,7 @@ use decoupled_seg::types::IGNORE_LABEL;
 use sha2::{Digest, Sha256};
 
 use crate::CliError;
+use crate::say::say;
 
 #[derive(Args)]
 #[command(next_help_heading = "Options of an .onnx file")]
@@ -68,9 +69,9 @@ pub(crate) fn write(
     let export = settings(network.min_image_side(), state, args)?;
     let file = export.export(&network)?;
     file.save(to)?;
-    println!("{}", to.display());
+    say!("{}", to.display());
     if let Some(difference) = not_in_the_file(&state.recipe.validation.protocol) {
-        println!("the run was validated {difference}, the file takes whole pictures at one scale");
+        say!("the run was validated {difference}, the file takes whole pictures at one scale");
     }
     match &args.check {
         Some(picture) => check(&export, &network, &file, args, picture),
@@ -167,7 +168,7 @@ fn check(
         }
     };
     let parity = export.compare(network, file, &bytes)?;
-    print!("{parity}");
+    say!("{}", parity.to_string().trim_end());
     match parity.holds() {
         true => Ok(()),
         false => Err(CliError::NotTheSame),

@@ -7,6 +7,7 @@ use decoupled_seg::engine::{PredictionKind, find_images};
 
 use crate::args::ProtocolArgs;
 use crate::left_out::LeftOut;
+use crate::say::{say, tell};
 use crate::source::SourceArgs;
 use crate::{CliError, Project, predict_video};
 
@@ -89,7 +90,7 @@ fn run_images(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
     images.sort();
     images.dedup();
     if !left_out.is_empty() {
-        println!("{left_out}");
+        say!("{left_out}");
     }
     let out = project.out(args.out.as_deref());
     let source = args.source.open(project, &out, || project.class_table())?;
@@ -101,12 +102,16 @@ fn run_images(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
         args.kinds.clone()
     };
     let to = args.to.clone().unwrap_or_else(|| out.join("predictions"));
+    let real = |path: &Path| path.canonicalize().ok();
+    if real(&to).is_some_and(|to| Some(to) == real(&project.root)) {
+        return Err(CliError::AmongData { to });
+    }
     let predicted = predictor
         .with_protocol(args.protocol.apply(protocol)?)
         .with_kinds(kinds)
         .with_batch(args.batch as usize)
         .predict_files(&images, &to)?;
-    println!(
+    say!(
         "{} images predicted into {}",
         predicted.images.len(),
         to.display()
@@ -124,7 +129,7 @@ pub(crate) fn not_predicted<'a>(
 ) -> Result<(), CliError> {
     let mut count = 0;
     for error in failed {
-        eprintln!("error: {error}");
+        tell!("error: {error}");
         count += 1;
     }
     match count {

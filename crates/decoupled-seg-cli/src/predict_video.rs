@@ -14,6 +14,7 @@ use image::imageops::FilterType;
 use image::{DynamicImage, RgbImage};
 
 use crate::CliError;
+use crate::say::tell;
 
 /// Frames that wait for the network, and as many that wait to be written.
 const IN_FLIGHT: usize = 2;
@@ -57,7 +58,7 @@ pub(crate) fn run(
         ) if to != Path::new("-") => FileError::new(to, "writing the video", source).into(),
         (error, _) => error,
     })?;
-    eprintln!("{frames} frames predicted");
+    tell!("{frames} frames predicted");
     Ok(())
 }
 
@@ -105,7 +106,7 @@ fn stream(
             done += 1;
             if done % TOLD_EVERY == 0 {
                 let seconds = begin.elapsed().as_secs_f64();
-                eprintln!("{done} frames, {:.1} a second", done as f64 / seconds);
+                tell!("{done} frames, {:.1} a second", done as f64 / seconds);
             }
         }
         drop(to_writer);

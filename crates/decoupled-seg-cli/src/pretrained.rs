@@ -7,6 +7,7 @@ use decoupled_seg_pretrained::{PretrainedWeights, TABLE, default_cache_folder, f
 use decoupled_seg_types::TextTable;
 
 use crate::CliError;
+use crate::say::say;
 
 const MEGABYTE: u64 = 1_000_000;
 
@@ -17,12 +18,12 @@ pub(crate) fn list() {
         let megabytes = format!("{:.1}", weights.bytes as f64 / MEGABYTE as f64);
         table.with_row([weights.name, &megabytes, weights.licence, weights.origin])
     });
-    println!("{table}");
+    say!("{table}");
     for weights in &TABLE {
-        println!("{}: {}", weights.name, weights.url);
-        println!("  SHA-256 {}", weights.sha256);
+        say!("{}: {}", weights.name, weights.url);
+        say!("  SHA-256 {}", weights.sha256);
         if !weights.remark.is_empty() {
-            println!("  {}", weights.remark);
+            say!("  {}", weights.remark);
         }
     }
 }

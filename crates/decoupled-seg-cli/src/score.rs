@@ -5,6 +5,7 @@ use decoupled_seg::engine::{FileError, Submission, score_cityscapes};
 use decoupled_seg_types::write_atomic;
 
 use crate::args::SplitName;
+use crate::say::say;
 use crate::{CliError, Project};
 
 #[derive(Args)]
@@ -29,7 +30,7 @@ pub(crate) fn run(project: &Project, args: &ScoreArgs) -> Result<(), CliError> {
     }
     let root = args.root.as_ref().unwrap_or(&project.root);
     let report = score_cityscapes(root, args.split.into(), &args.predictions)?;
-    println!("{report}\n{} images", report.images);
+    say!("{report}\n{} images", report.images);
     if let Some(path) = &args.json {
         let text = serde_json::to_vec_pretty(&report).expect("scores are plain data");
         write_atomic(path, |file| file.write_all(&text))

@@ -29,12 +29,12 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), CliError> {
     use std::net::TcpListener;
 
     use burn::server::{TokenAuthorizer, WebSocketTransport};
-    use burn::tensor::Device;
 
     use crate::device::TOKEN;
+    use crate::say::say;
 
     let devices = match &args.device[..] {
-        [] => vec![Device::default()],
+        [] => vec![crate::device::default()?],
         names => names
             .iter()
             .map(|name| match name {
@@ -54,13 +54,13 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), CliError> {
     let given = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
     let token = given.clone().unwrap_or_else(new_token);
     for (index, device) in devices.iter().enumerate() {
-        println!("lending {device:?} as remote:{address}/{index}");
+        say!("lending {device:?} as remote:{address}/{index}");
     }
     if given.is_none() {
-        println!("clients need the variable {TOKEN}={token}");
+        say!("clients need the variable {TOKEN}={token}");
     }
     if !address.ip().is_loopback() {
-        println!("nothing is encrypted, the token neither: only for a network that you trust");
+        say!("nothing is encrypted, the token neither: only for a network that you trust");
     }
     let authorizer = TokenAuthorizer::new(token).expect("the token is not empty");
     decoupled_seg::nn::remote::server(devices)

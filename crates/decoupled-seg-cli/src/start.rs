@@ -7,6 +7,7 @@ use decoupled_seg::network::DecoderConfig;
 use decoupled_seg::weights::{LoadPolicy, NetworkDescription, WeightsFile, load};
 use decoupled_seg::{DecoupledSegNet, DecoupledSegNetConfig};
 
+use crate::say::{say, tell};
 use crate::{CliError, checkpoint};
 
 /// A file of weights to start from, opened.
@@ -48,10 +49,10 @@ impl Start {
         let keys = model.config().official_keys();
         let report = load(model, &keys, &self.file, LoadPolicy::Complete)?;
         if let Some(fitted) = report.fitted {
-            println!("{}: {fitted}", self.file.path().display());
+            say!("{}: {fitted}", self.file.path().display());
         }
         if !report.prefix.is_empty() {
-            eprintln!(
+            tell!(
                 "note: the weights taken are those behind `{}`",
                 report.prefix
             );
@@ -64,7 +65,7 @@ impl Start {
         if let DecoderConfig::Decoupled(head) = &network.decoder
             && !self.of_run
         {
-            eprintln!(
+            tell!(
                 "note: no file says which corners its warp was trained with; `align_corners` is {} here. Weights that the \
                  authors' code trained on PyTorch 1.3 or later need --align-corners false: the wrong one moves the body by up \
                  to half a pixel of the feature map",
@@ -84,25 +85,27 @@ impl Start {
             "" => String::new(),
             prefix => format!(", names behind `{prefix}`"),
         };
-        println!(
+        say!(
             "{}: a {}{behind}; {} tensors loaded",
             self.file.path().display(),
             self.file.format(),
             report.loaded.len()
         );
         for part in &report.parts {
-            println!("  {}: {} of {}", part.name, part.loaded, part.tensors);
+            say!("  {}: {} of {}", part.name, part.loaded, part.tensors);
         }
         if let Some(fitted) = &report.fitted {
-            println!("  {fitted}");
+            say!("  {fitted}");
         }
         if !report.left_out.is_empty() {
-            println!("  {}", report.left_out);
+            say!("  {}", report.left_out);
         }
         for part in report.parts.iter().filter(|part| part.is_patchy()) {
-            eprintln!(
+            tell!(
                 "warning: the file has only {} of the {} tensors of `{}`: is it of another network?",
-                part.loaded, part.tensors, part.name
+                part.loaded,
+                part.tensors,
+                part.name
             );
         }
         Ok(())

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::args::{DataArgs, ProtocolArgs, SplitName};
 use crate::predict::not_predicted;
+use crate::say::say;
 use crate::source::SourceArgs;
 use crate::{CliError, Project, variant_file};
 
@@ -42,6 +43,6 @@ pub(crate) fn run(project: &Project, mut args: SubmitArgs) -> Result<(), CliErro
     let mut predictor = source.predictor().with_protocol(protocol);
     let to = args.to.clone().unwrap_or_else(|| out.join("submission"));
     let submitted = submission.write(&mut predictor, &*images, &to)?;
-    println!("{} files in {}", submitted.written.len(), to.display());
+    say!("{} files in {}", submitted.written.len(), to.display());
     not_predicted(&submitted.failed, images.len())
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::CliError;
 use crate::checkpoint::CheckpointArgs;
 use crate::network_args::{self, NetworkArgs};
+use crate::say::{say, tell};
 
 #[derive(Args)]
 pub(crate) struct SummaryArgs {
@@ -52,12 +53,12 @@ pub(crate) fn run(args: &SummaryArgs) -> Result<(), CliError> {
     }
     let cost = network.cost(size, outputs);
     match args.json {
-        true => println!("{:#}", as_json(&cost)),
-        false => println!("one image of {} (height x width)\n\n{cost}", args.size),
+        true => say!("{:#}", as_json(&cost)),
+        false => say!("one image of {} (height x width)\n\n{cost}", args.size),
     }
     if let Some(path) = &args.write {
         let path = network_args::write(&network, path)?;
-        eprintln!("{}", path.display());
+        tell!("{}", path.display());
     }
     Ok(())
 }

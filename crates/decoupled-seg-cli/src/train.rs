@@ -15,6 +15,7 @@ use decoupled_seg_types::Size;
 use crate::args::DataArgs;
 use crate::device::DeviceArgs;
 use crate::network_args::NetworkArgs;
+use crate::say::{say, tell};
 use crate::start::Start;
 use crate::{CliError, Project, checkpoint, pretrained, variant_file};
 
@@ -109,7 +110,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     }
     let validation = match project.split(&args.data, Split::Val) {
         Err(CliError::Dataset(error @ DatasetError::UnknownSplit { .. })) => {
-            println!("no validation, the last weights are the best: {error}");
+            say!("no validation, the last weights are the best: {error}");
             None
         }
         validation => Some(validation?),
@@ -135,21 +136,32 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     let device = args.device.open()?;
     device.seed(recipe.seed);
     let mut model = network.init(&device);
-    if let Some(start) = &start {
-        start.load(&mut model, args.network.says_corners())?;
+    let is_new = checkpoint::is_new(&out);
+    match &start {
+        Some(_) if args.resume && !is_new => {
+            tell!("note: the run goes on from its checkpoint, not from what it started from");
+        }
+        Some(start) => start.load(&mut model, args.network.says_corners())?,
+        None => {}
+    }
+    if args.resume && is_new {
+        tell!(
+            "note: there is no checkpoint in `{}` yet: starting from the beginning",
+            out.display()
+        );
     }
     let images = match train.extra_from() {
         Some(first) => format!("{first} and {} extra images", train.len() - first),
         None => format!("{} images", train.len()),
     };
-    println!(
+    say!(
         "{}: {images} to train on, {} to validate; {} parameters on {device:?}",
         project.name,
         validation.as_ref().map_or(0, |it| it.len()),
         model.num_params()
     );
     // Another run's folder is refused below, and left as it is here.
-    if args.resume || checkpoint::is_new(&out) {
+    if args.resume || is_new {
         variant_file::write(&args.data, &out)?;
     }
     let description = serde_json::to_value(&network).expect("a network's config is plain data");
@@ -169,18 +181,18 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     }
     let trained = trainer.fit(train, validation.as_deref())?;
     if let Some(resized) = resized {
-        println!("{}", resized.state());
+        say!("{}", resized.state());
     }
     match trained.stop {
-        Stop::Interrupted => println!(
+        Stop::Interrupted => say!(
             "stopped at step {}; go on with --resume",
             trained.position.step
         ),
-        Stop::Finished => println!(
+        Stop::Finished => say!(
             "finished; `eval` judges the best checkpoint of {}",
             out.display()
         ),
-        Stop::NoImprovement => println!(
+        Stop::NoImprovement => say!(
             "stopped in epoch {}, since no validation was better for so long; `eval` judges the best checkpoint of {}",
             trained.position.epoch,
             out.display()

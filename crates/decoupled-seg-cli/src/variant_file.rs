@@ -9,6 +9,7 @@ use decoupled_seg_types::write_atomic;
 
 use crate::CliError;
 use crate::args::DataArgs;
+use crate::say::say;
 
 const NAME: &str = "variant.txt";
 
@@ -37,7 +38,7 @@ pub(crate) fn read(args: &mut DataArgs, out: &Path) -> Result<(), CliError> {
     let path = out.join(NAME);
     match fs::read_to_string(&path) {
         Ok(name) => {
-            println!("--variant {name}, as the run was trained");
+            say!("--variant {name}, as the run was trained");
             args.variant = Some(name);
             Ok(())
         }

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
 use clap::{Args, Subcommand};
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::engine::Protected;
 use decoupled_seg::weights::{LoadPolicy, Mismatch, WeightsError, WeightsFile, convert, load};
 
 use crate::network_args::{self, NetworkArgs};
-use crate::{CliError, pretrained};
+use crate::say::say;
+use crate::{CliError, device, pretrained};
 
 /// Classes of a network whose classes are not told: those of Cityscapes.
 const CLASSES: u8 = 19;
@@ -94,7 +94,7 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
                 true => config.plain(),
                 false => config,
             };
-            config.init(&Device::default()).save_weights(to)?;
+            config.init(&device::default()?).save_weights(to)?;
             Ok(())
         }
         Command::List => {
@@ -102,14 +102,14 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
             Ok(())
         }
         Command::Fetch { name, folder } => {
-            println!("{}", pretrained::get(&name, folder.as_deref())?.display());
+            say!("{}", pretrained::get(&name, folder.as_deref())?.display());
             Ok(())
         }
         Command::Convert { from, to } => {
             let file = WeightsFile::open(from)?;
             Protected::new([file.path()]).check(&to)?;
             convert(&file, &to)?;
-            println!("{} tensors in {}", file.entries().count(), to.display());
+            say!("{} tensors in {}", file.entries().count(), to.display());
             Ok(())
         }
     }
@@ -119,9 +119,9 @@ fn list(file: &WeightsFile) {
     let mut numbers = 0;
     for entry in file.entries() {
         numbers += entry.shape.iter().product::<usize>();
-        println!("{:<56} {:>5?} {:?}", entry.key, entry.dtype, entry.shape);
+        say!("{:<56} {:>5?} {:?}", entry.key, entry.dtype, entry.shape);
     }
-    println!(
+    say!(
         "{}: {:?}, {} tensors, {numbers} numbers",
         name(file.path()),
         file.format(),
@@ -130,38 +130,38 @@ fn list(file: &WeightsFile) {
 }
 
 fn compare(file: &WeightsFile, config: &DecoupledSegNetConfig) -> Result<(), CliError> {
-    let mut network = config.init(&Device::default());
+    let mut network = config.init(&device::default()?);
     let keys = config.official_keys();
     let report = match load(&mut network, &keys, file, LoadPolicy::Partial) {
         Ok(report) => report,
         Err(error) => {
             if let WeightsError::Mismatch { mismatch, .. } = &error {
                 print(mismatch);
-                println!("nothing fits the network");
+                say!("nothing fits the network");
             }
             return Err(error.into());
         }
     };
     print(&report.left_out);
     match report.left_out.is_empty() {
-        true => println!(
+        true => say!(
             "the file fits the network, all {} tensors",
             report.loaded.len()
         ),
-        false => println!("{} tensors fit the network", report.loaded.len()),
+        false => say!("{} tensors fit the network", report.loaded.len()),
     }
     Ok(())
 }
 
 fn print(mismatch: &Mismatch) {
     for key in &mismatch.missing {
-        println!("missing     {key}");
+        say!("missing     {key}");
     }
     for key in &mismatch.unexpected {
-        println!("unexpected  {key}");
+        say!("unexpected  {key}");
     }
     for tensor in &mismatch.misshaped {
-        println!("misshaped   {tensor}");
+        say!("misshaped   {tensor}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a file of `export` knows: its network, its classes, how images were normalised.
+//! What a file of `export` knows: its network, its classes, how images were normalised. And what commands must not write
+//! over, or count twice.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -164,4 +165,104 @@ fn classes_of_other_names_are_refused() {
         "{told}"
     );
     assert!(!Path::new(&to).exists());
+}
+
+#[test]
+fn nothing_is_written_over_and_no_run_counts_twice() {
+    let folder = Folder::new();
+    let classes = CamVid::classes();
+    let data = folder.describe("dataset.toml", "", &classes.names());
+    let [run, copy] = ["run", "copy"].map(|name| text_of(&folder.path(name)));
+    let set = ["--set", "class_uniform=null"];
+    let train = [
+        "train", "--data", &data, "--short", "--plain", "--out", &run,
+    ];
+    folder.run(&[&train[..], &set].concat()).expect("trains");
+    let message = |args: &[&str]| folder.run(args).expect_err("refused").to_string();
+
+    // The folder of the data holds masks, and may hold more that is named as a kind of picture.
+    let pictures = text_of(&folder.path("val"));
+    let root = text_of(&folder.path("."));
+    let told = message(&[
+        "predict", &pictures, "--data", &data, "--out", &run, "--to", &root,
+    ]);
+    assert!(told.contains("is the folder of the data"), "{told}");
+
+    let checkpoints = fs::read_dir(folder.path("run/checkpoints")).expect("a run");
+    let checkpoint = checkpoints
+        .map(|entry| entry.expect("readable").path())
+        .next()
+        .expect("one");
+    for name in ["model.safetensors", "mine.safetensors"] {
+        let to = text_of(&checkpoint.join(name));
+        let told = message(&["export", &to, "--data", &data, "--out", &run]);
+        assert!(told.contains(name), "{told}");
+    }
+    assert!(!checkpoint.join("mine.safetensors").exists());
+
+    let before = fs::read(&data).expect("there");
+    let told = message(&["summary", "--data", &data, "--write", &data]);
+    assert!(told.contains("describes no network"), "{told}");
+    assert_eq!(fs::read(&data).expect("there"), before);
+
+    copy_folder(Path::new(&run), Path::new(&copy));
+    let report = text_of(&folder.path("report"));
+    let same = text_of(&folder.path("./run"));
+    for again in [&copy, &same, &run] {
+        let told = message(&["study", "report", &run, again, "--to", &report]);
+        assert!(told.contains("or a copy of it"), "{told}");
+    }
+    folder
+        .run(&["study", "report", &run, "--to", &report])
+        .expect("one run");
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("writable");
+    for entry in fs::read_dir(from).expect("readable") {
+        let path = entry.expect("readable").path();
+        let to = to.join(path.file_name().expect("a name"));
+        match path.is_dir() {
+            true => copy_folder(&path, &to),
+            false => drop(fs::copy(&path, &to).expect("writable")),
+        }
+    }
+}
+
+/// A reader that is gone, or a full disk behind the output, ends no command.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_output_is_no_panic() {
+    use std::process::{Command, Stdio};
+
+    let program = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_decoupled-seg"));
+        command.args(["summary", "--classes", "5"]);
+        command
+    };
+    let mut child = program()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && told.is_empty(), "{told}");
+
+    let full = fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has it");
+    let output = program()
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("it ends");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("cannot write to the standard output"),
+        "{told}"
+    );
 }

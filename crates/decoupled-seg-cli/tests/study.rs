@@ -298,6 +298,22 @@ fn mistakes_in_a_study_are_named() {
             "unknown key `epoch`, expected one of",
         ),
         ("seeds = [1, 2]", "seeds = []", "seeds is [], expected"),
+        // In the last variant: nothing is trained before it is read.
+        (
+            "network = { module = true }",
+            "recipe = { optimizer = { lr = 0.1 } }",
+            "unknown key `optimizer.lr`",
+        ),
+        (
+            "network = { module = true }",
+            "network = { backbone = { resnet = { width = 0 } } }",
+            "`backbone.resnet.width` is 0",
+        ),
+        (
+            "network = { module = true }",
+            "network = { module = false }",
+            "`plain` and `module` have the same settings",
+        ),
     ] {
         place.write(&STUDY.replace(from, to));
         let (file, out) = (place.path("study.toml"), place.path("out"));
@@ -311,5 +327,6 @@ fn mistakes_in_a_study_are_named() {
         ];
         let error = cli::run_with_data(args).expect_err(to).to_string();
         assert!(error.contains(expected), "{to}: {error}");
+        assert!(!out.join("runs").exists(), "{to}");
     }
 }

@@ -10,8 +10,8 @@ mod recipe;
 mod record;
 mod train;
 
-pub use class_names::check_class_names;
 pub use checkpoint::{Checkpoint, CheckpointState, CheckpointStore, FileDigest};
+pub use class_names::check_class_names;
 pub use error::EngineError;
 pub use evaluate::{
     BenchmarkReport, BenchmarkRow, EvaluationReport, Evaluator, Inference, InputImage, Tile,

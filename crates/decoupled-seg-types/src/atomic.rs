@@ -1,11 +1,12 @@
+use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 use atomic_write_file::AtomicWriteFile;
 
 /// Writes a file so that `path` holds either its old content or all of its new content. `write` fills a temporary file
-/// in the same folder, which is then synced and renamed.
+/// in the same folder, which is then synced and renamed. A symbolic link stays one: the file behind it is written.
 ///
 /// # Errors
 ///
@@ -29,7 +30,23 @@ pub fn write_atomic(
     if path.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    replace(path, write)
+    replace(&behind_links(path), write)
+}
+
+/// The file that a symbolic link leads to, whether it is there or not; `path` itself, where it is no link.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut file = path.to_path_buf();
+    // As many as Linux follows.
+    for _ in 0..40 {
+        let Ok(target) = fs::read_link(&file) else {
+            break;
+        };
+        file = match file.parent() {
+            Some(folder) => folder.join(target),
+            None => target,
+        };
+    }
+    file
 }
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
@@ -48,8 +65,6 @@ fn replace(_: &Path, _: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Re
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -66,6 +81,35 @@ mod tests {
         assert_eq!(error.expect_err("it failed").to_string(), "no more");
         assert_eq!(fs::read_to_string(&path).expect("still there"), "old");
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_one_and_its_file_is_written() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("v1"), "old").expect("writable");
+        fs::set_permissions(path("v1"), fs::Permissions::from_mode(0o640)).expect("ours");
+        symlink("v1", path("current")).expect("writable");
+        symlink("current", path("latest")).expect("writable");
+        symlink("v2", path("next")).expect("writable");
+
+        for name in ["latest", "next"] {
+            write_atomic(&path(name), |file| file.write_all(b"new")).expect("writable");
+            assert!(path(name).is_symlink());
+        }
+
+        for name in ["v1", "v2"] {
+            assert_eq!(fs::read_to_string(path(name)).expect("there"), "new");
+        }
+        let mode = fs::metadata(path("v1"))
+            .expect("there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o640, "{mode:o}");
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 5);
     }
 
     #[test]

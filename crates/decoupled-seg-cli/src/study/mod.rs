@@ -9,12 +9,16 @@ mod training;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use decoupled_seg_study::{Fold, Study, StudyEnd, StudyEvent, StudyFile, StudyReport, Variant};
+use decoupled_seg_study::{
+    Fold, Plan, PlannedRun, Study, StudyEnd, StudyEvent, StudyFile, StudyReport, Variant,
+};
 use decoupled_seg_types::write_atomic;
 use toml::Table;
 
 use crate::device::DeviceArgs;
+use crate::say::{say, tell};
 use crate::{CliError, Project, projects};
+use settings::Settings;
 use training::Training;
 
 /// The key of the data set's name in `base` and `changes`.
@@ -94,6 +98,7 @@ pub(crate) fn run(project: &Project, data: Option<&str>, args: StudyArgs) -> Res
 
 fn run_study(program: OfProgram<'_>, args: &RunArgs) -> Result<(), CliError> {
     let (study, out) = args.place.open(&args.file, program)?;
+    check(&study.plan()?, program.project)?;
     if args.plan {
         return show_plan(&study);
     }
@@ -102,15 +107,42 @@ fn run_study(program: OfProgram<'_>, args: &RunArgs) -> Result<(), CliError> {
         |run| training.run(run),
         |event| match event {
             StudyEvent::Begin { run, done, total } => {
-                eprintln!("run {} of {total}: {}", done + 1, run.name());
+                tell!("run {} of {total}: {}", done + 1, run.name());
             }
-            StudyEvent::End { run, .. } => eprintln!("{} is done", run.name()),
+            StudyEvent::End { run, .. } => tell!("{} is done", run.name()),
         },
     )?;
     write_report(study_report(&study)?, &out)?;
     match end {
-        StudyEnd::Finished => println!("all runs have their results"),
-        StudyEnd::Stopped => println!("stopped; the same command goes on"),
+        StudyEnd::Finished => say!("all runs have their results"),
+        StudyEnd::Stopped => say!("stopped; the same command goes on"),
+    }
+    Ok(())
+}
+
+/// Finds what is wrong with a variant before others are trained for hours.
+fn check(plan: &Plan, project: &Project) -> Result<(), CliError> {
+    let runs: Vec<&PlannedRun> = plan.runs.iter().map(|(run, _)| run).collect();
+    for (at, run) in runs.iter().copied().enumerate() {
+        let same = |other: &&&PlannedRun| {
+            other.variant != run.variant
+                && (other.seed, &other.fold) == (run.seed, &run.fold)
+                && (&other.settings, &other.context) == (&run.settings, &run.context)
+        };
+        if let Some(twin) = runs[..at].iter().find(same) {
+            return Err(CliError::TwinVariants {
+                first: twin.variant.clone(),
+                second: run.variant.clone(),
+            });
+        }
+        let settings = Settings::of(run)?;
+        let named = settings.project()?;
+        let project = named.as_ref().unwrap_or(project);
+        settings.recipe(project, run.seed)?;
+        // Where classes are known from the data only, the training names what is wrong with those.
+        if let Ok(classes) = project.class_table() {
+            settings.network(classes.num_classes())?;
+        }
     }
     Ok(())
 }
@@ -118,16 +150,16 @@ fn run_study(program: OfProgram<'_>, args: &RunArgs) -> Result<(), CliError> {
 fn show_plan(study: &Study) -> Result<(), CliError> {
     let plan = study.plan()?;
     let missing: Vec<_> = plan.missing().collect();
-    println!(
+    say!(
         "{} of {} runs have their results",
         plan.runs.len() - missing.len(),
         plan.runs.len()
     );
     for run in missing {
-        println!("missing: {}", run.name());
+        say!("missing: {}", run.name());
     }
     for folder in &plan.outdated {
-        println!("of other settings, not used: {}", folder.display());
+        say!("of other settings, not used: {}", folder.display());
     }
     Ok(())
 }
@@ -169,7 +201,7 @@ fn write_report(report: StudyReport, folder: &Path) -> Result<(), CliError> {
     ] {
         let path = folder.join(name);
         write_atomic(&path, |file| file.write_all(text.as_bytes())).map_err(io(&path))?;
-        println!("{}", path.display());
+        say!("{}", path.display());
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Reports of runs that no study made.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::cost::Outputs;
-use decoupled_seg::engine::{CheckpointState, Protocol};
+use decoupled_seg::engine::{CheckpointState, FileDigest, Protocol};
 use decoupled_seg::types::Size;
 use decoupled_seg_study::{ReportedRun, RunResult, StudyReport, VariantReport};
 
@@ -15,8 +16,17 @@ use crate::{CliError, checkpoint};
 pub(super) fn report(folders: &[PathBuf]) -> Result<StudyReport, CliError> {
     // What a run is apart from its seed, and the variant.
     let mut variants: Vec<(serde_json::Value, VariantReport)> = Vec::new();
+    // Sizes and checksums of the files of those that were read.
+    let mut files: Vec<BTreeMap<String, FileDigest>> = Vec::new();
     for folder in folders {
         let best = checkpoint::best(folder)?;
+        if let Some(first) = files.iter().position(|files| *files == best.state().files) {
+            return Err(CliError::SameRun {
+                first: folders[first].clone(),
+                second: folder.clone(),
+            });
+        }
+        files.push(best.state().files.clone());
         // The last checkpoint has the whole history.
         let last = checkpoint::newest(folder)?;
         let state = best.state();

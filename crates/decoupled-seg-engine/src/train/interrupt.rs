@@ -19,7 +19,8 @@ impl Interrupt {
         Self::default()
     }
 
-    /// The request that Ctrl-C makes, and SIGTERM, which `docker stop`, SLURM, Kubernetes and spot instances send.
+    /// The request that Ctrl-C makes, and SIGTERM, which `docker stop`, SLURM, Kubernetes and spot instances send. Under Linux
+    /// also SIGHUP, which a lost connection sends, unless it was ignored when the process began, as `nohup` does.
     ///
     /// The first signal asks to stop, the third ends the process at once. A process has one such listener, however often
     /// this is called; all calls return the same request. Programs with a listener of their own use
@@ -58,11 +59,14 @@ impl Interrupt {
 /// Calls `heard` for each signal, with the status by which a process says that this signal ended it.
 #[cfg(unix)]
 fn listen(heard: impl Fn(i32) + Send + 'static) -> io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    // Not SIGHUP: a run under `nohup` goes on when its terminal is closed.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    // A run under `nohup` goes on when its terminal is closed.
+    if !ignores_hangups(&std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+        signals.handle().add_signal(SIGHUP)?;
+    }
     std::thread::Builder::new()
         .name("signals".to_string())
         .spawn(move || {
@@ -71,6 +75,14 @@ fn listen(heard: impl Fn(i32) + Send + 'static) -> io::Result<()> {
             }
         })?;
     Ok(())
+}
+
+/// Whether a process of this status ignores SIGHUP; yes where the system does not tell.
+#[cfg(unix)]
+fn ignores_hangups(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask & 1 != 0)
 }
 
 /// Elsewhere Ctrl-C is the only one.
@@ -90,5 +102,15 @@ mod tests {
         assert!(!other.is_requested());
         interrupt.request();
         assert!(other.is_requested());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_nohup_does_is_seen() {
+        let status = |mask: &str| format!("Name:\tx\nSigBlk:\t0\nSigIgn:\t{mask}\n");
+        assert!(ignores_hangups(&status("0000000000000001")));
+        assert!(ignores_hangups(&status("0000000000001003")));
+        assert!(!ignores_hangups(&status("0000000000001002")));
+        assert!(ignores_hangups(""));
     }
 }

@@ -1,4 +1,5 @@
-use std::io::IsTerminal;
+use std::fmt::Arguments;
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,11 @@ pub enum Progress {
     Lines,
     /// Nothing.
     Silent,
+}
+
+/// As `eprintln!`, but a standard error that is gone does not end the run.
+fn tell(text: Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Between two lines.
@@ -56,7 +62,7 @@ impl Progress {
     /// Whether to draw a bar; `None`: to say nothing.
     fn wants_bar(self) -> Option<bool> {
         match self {
-            Self::Auto => Some(std::io::stderr().is_terminal()),
+            Self::Auto => Some(io::stderr().is_terminal()),
             Self::Bar => Some(true),
             Self::Lines => Some(false),
             Self::Silent => None,
@@ -80,7 +86,7 @@ impl Progress {
     /// Something worth a line of its own.
     pub(crate) fn note(self, text: &str) {
         if self != Self::Silent {
-            eprintln!("{text}");
+            tell(format_args!("{text}"));
         }
     }
 
@@ -112,7 +118,7 @@ impl Counter {
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if last.elapsed() >= LINE_INTERVAL {
                     *last = Instant::now();
-                    eprintln!("{}: {done} of {}", self.what, self.total);
+                    tell(format_args!("{}: {done} of {}", self.what, self.total));
                 }
             }
         }
@@ -161,14 +167,14 @@ impl Reporter {
                     let rate = (self.done - self.done_before) as f64
                         / self.started.elapsed().as_secs_f64().max(1e-9);
                     let left = (self.total - self.done) as f64 / rate.max(1e-9);
-                    eprintln!(
+                    tell(format_args!(
                         "epoch {}/{} step {}/{} {rate:.2} steps/s eta {} {text}",
                         epoch + 1,
                         self.epochs,
                         self.done,
                         self.total,
                         duration(left),
-                    );
+                    ));
                 }
             }
             Kind::Silent => {}
@@ -178,8 +184,8 @@ impl Reporter {
     /// Something worth a line of its own.
     pub fn note(&self, text: &str) {
         match &self.kind {
-            Kind::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
-            Kind::Lines { .. } => eprintln!("{text}"),
+            Kind::Bar(bar) => bar.suspend(|| tell(format_args!("{text}"))),
+            Kind::Lines { .. } => tell(format_args!("{text}")),
             Kind::Silent => {}
         }
     }
