@@ -30,11 +30,16 @@ impl CheckpointStore {
     pub fn create(folder: impl AsRef<Path>, recipe: CheckpointRecipe) -> Result<Self, EngineError> {
         let store = Self::open(folder, recipe);
         files::create_dir(&store.folder)?;
-        store.sweep()?;
+        store.tidy()?;
         Ok(store)
     }
 
-    fn sweep(&self) -> Result<(), EngineError> {
+    /// Sweeps what a killed run left unfinished, and puts back what it was about to replace. Nobody else writes to the folder
+    /// then.
+    pub(crate) fn tidy(&self) -> Result<(), EngineError> {
+        if !self.folder.exists() {
+            return Ok(());
+        }
         let mut folders = entries(&self.folder)?;
         folders.retain(|path| path.is_dir());
         for path in &folders {

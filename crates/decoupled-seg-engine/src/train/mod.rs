@@ -7,6 +7,7 @@
 //! | `session` | the loop over epochs and steps, between two starts of the process |
 //! | `feed` | batches, and their targets on the device |
 //! | `model_in_training` | one optimizer step: forward, `criterion`, backward, `gradients`, `rates`, `ema` |
+//! | `claimed_folder` | the run's folder before the run: its lock, and the checkpoint to go on from |
 //! | `run_folder` | log, curves, events and checkpoints on the disk |
 //!
 //! A plain loop on burn-optim rather than burn-train's `Learner`: the loss has up to five terms that are watched one by
@@ -15,6 +16,7 @@
 //! knows a single loss.
 
 mod batch_norm;
+mod claimed_folder;
 mod criterion;
 mod curves;
 mod ema;
@@ -36,9 +38,9 @@ mod sampling;
 mod session;
 mod trainer;
 
+pub use claimed_folder::Resume;
 pub use interrupt::Interrupt;
 pub use log::{LogEntry, read_log};
 pub use outcome::{Stop, Trained};
 pub use progress::{Counter, Progress};
-pub use run_folder::Resume;
 pub use trainer::Trainer;

@@ -7,11 +7,10 @@ use decoupled_seg_datasets::loader::Sampling;
 use decoupled_seg_nn::SegmentationModel;
 use decoupled_seg_types::Size;
 
-use super::run_folder::RunFolder;
+use super::claimed_folder::ClaimedFolder;
 use super::sampling::class_uniform;
 use super::{Interrupt, Progress, Resume};
 use crate::EngineError;
-use crate::checkpoint::Checkpoint;
 use crate::evaluate::same_channels;
 use crate::recipe::{BatchNormMode, Recipe};
 use crate::record::EpochRecord;
@@ -64,12 +63,11 @@ impl<M: SegmentationModel> Plan<M> {
         }
     }
 
-    /// The checkpoint to go on from, if there is one and that is wanted.
-    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, EngineError> {
-        match &self.run_folder {
-            Some(folder) => RunFolder::find(folder, &self.recipe, self.resume),
-            None => Ok(None),
-        }
+    /// The run's folder, if there is to be one, kept from other processes from here on.
+    pub fn claim(&self) -> Result<Option<ClaimedFolder>, EngineError> {
+        let claim =
+            |folder: &PathBuf| ClaimedFolder::claim(folder, self.recipe.checkpoints, self.resume);
+        self.run_folder.as_ref().map(claim).transpose()
     }
 
     /// The rule by which images are drawn, if it is not each once.

@@ -3,29 +3,17 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 
 use super::LogEntry;
+use super::claimed_folder::{CHECKPOINTS, ClaimedFolder};
 use super::curves::write_curves;
 use super::events::Events;
 use super::log::Log;
 use super::run_lock::RunLock;
+use crate::EngineError;
 use crate::checkpoint::{Checkpoint, CheckpointStore, Snapshot};
 use crate::recipe::Recipe;
 use crate::record::{EpochRecord, Position};
-use crate::{EngineError, files};
 
-const CHECKPOINTS: &str = "checkpoints";
 const EVENTS: &str = "tensorboard";
-
-/// What a run does with the checkpoints in its folder.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Resume {
-    /// A folder with checkpoints is refused, so that no run is overwritten by mistake.
-    #[default]
-    Never,
-    /// Goes on from the newest whole checkpoint, or starts anew if there is none.
-    IfPresent,
-    /// Goes on from the newest whole checkpoint, of which there must be one.
-    Must,
-}
 
 /// What a run keeps on the disk.
 pub(super) struct RunFolder {
@@ -38,49 +26,14 @@ pub(super) struct RunFolder {
 }
 
 impl RunFolder {
-    /// The checkpoint to go on from, if there is one and that is wanted.
-    pub fn find(
-        path: &Path,
-        recipe: &Recipe,
-        resume: Resume,
-    ) -> Result<Option<Checkpoint>, EngineError> {
-        let store = CheckpointStore::open(path.join(CHECKPOINTS), recipe.checkpoints);
-        let nothing_there = |error: &EngineError| matches!(error, EngineError::NoCheckpoint { skipped, .. } if skipped.is_empty());
-        let checkpoint = match (resume, store.latest()) {
-            (Resume::Never | Resume::IfPresent, Err(error)) if nothing_there(&error) => {
-                return Ok(None);
-            }
-            (Resume::Never, _) => {
-                return Err(EngineError::RunExists {
-                    folder: path.to_path_buf(),
-                });
-            }
-            (_, latest) => latest?,
-        };
-        let run = &checkpoint.state().recipe;
-        let fields = recipe
-            .clone()
-            .with_weights_of_run(run)
-            .with_bands_of_run(run)
-            .differences(run);
-        if !fields.is_empty() {
-            return Err(EngineError::OtherRecipe {
-                path: checkpoint.folder().to_path_buf(),
-                fields,
-            });
-        }
-        Ok(Some(checkpoint))
-    }
-
     /// Opens the folder to go on at `position`, with events for TensorBoard if they are wanted.
     pub fn open(
-        path: &Path,
+        claimed: ClaimedFolder,
         recipe: &Recipe,
         position: Position,
         events: bool,
     ) -> Result<Self, EngineError> {
-        files::create_dir(path)?;
-        let lock = RunLock::take(path)?;
+        let ClaimedFolder { path, lock, .. } = claimed;
         recipe.write(path.join("recipe.toml"))?;
         let store = CheckpointStore::create(path.join(CHECKPOINTS), recipe.checkpoints)?;
         let log = Log::open(&path.join("log.jsonl"), position.step)?;
@@ -93,7 +46,7 @@ impl RunFolder {
             .ok()
             .map(|checkpoint| checkpoint.folder().to_path_buf());
         Ok(Self {
-            path: path.to_path_buf(),
+            path,
             log,
             events,
             store,

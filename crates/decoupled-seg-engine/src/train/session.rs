@@ -13,11 +13,11 @@ use super::plan::{EpochHook, Plan};
 use super::progress::Reporter;
 use super::run_folder::RunFolder;
 use super::{Interrupt, LogEntry, Stop, Trained};
+use crate::EngineError;
 use crate::checkpoint::CheckpointState;
 use crate::evaluate::Evaluator;
 use crate::recipe::Recipe;
 use crate::record::{EpochRecord, LossMeans, Position, Scores};
-use crate::{EngineError, files};
 
 /// A run between two starts of the process.
 pub(super) struct Session<'a, M: SegmentationModel> {
@@ -82,14 +82,19 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         validation: Option<&'a dyn SegmentationDataset>,
     ) -> Result<Self, EngineError> {
         plan.check(&*train, validation)?;
+        // Before the data are looked through, which may take minutes in which another process could begin.
+        let claimed = plan.claim()?;
+        let checkpoint = claimed.as_ref().and_then(|it| it.checkpoint.clone());
+        if let Some(claimed) = &claimed {
+            claimed.check_recipe(&plan.recipe)?;
+        }
+        if let Some(checkpoint) = &checkpoint {
+            checkpoint.check_classes(train.classes())?;
+        }
         // Told before the first step: hours later it would be a score of nothing.
         let unseen = unseen_classes(&*train, Split::Train)?;
         if let Some(validation) = validation {
             unseen_classes(validation, Split::Val)?;
-        }
-        let checkpoint = plan.checkpoint()?;
-        if let Some(checkpoint) = &checkpoint {
-            checkpoint.check_classes(train.classes())?;
         }
         plan.recipe = match &checkpoint {
             Some(checkpoint) => {
@@ -101,9 +106,6 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                 .with_weights_of(&*train)?
                 .with_bands_of(&*train)?,
         };
-        if let Some(folder) = &plan.run_folder {
-            files::create_dir(folder)?;
-        }
         let sampling = plan.sampling(&*train)?;
         let images = train.len();
         let classes = train.classes().clone();
@@ -121,13 +123,8 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             Some(state) => (state.position, state.running, state.history, state.seconds),
             None => Default::default(),
         };
-        let folder = match plan.run_folder {
-            Some(path) => {
-                let recipe = &plan.recipe;
-                Some(RunFolder::open(&path, recipe, position, plan.tensorboard)?)
-            }
-            None => None,
-        };
+        let open = |claimed| RunFolder::open(claimed, &plan.recipe, position, plan.tensorboard);
+        let folder = claimed.map(open).transpose()?;
         let total_steps = plan.recipe.epochs * steps_per_epoch;
         let mut session = Self {
             reporter: plan

@@ -93,6 +93,8 @@ pub struct Rectangles {
     pub interrupt_at: Option<(usize, Interrupt)>,
     /// So many samples can be read, the others cannot.
     pub readable: usize,
+    /// Called before each sample is read, with how many were asked for by then.
+    pub on_read: Option<Box<dyn Fn(usize) + Send + Sync>>,
     reads: AtomicUsize,
 }
 
@@ -118,6 +120,7 @@ impl Rectangles {
             classes: classes(),
             interrupt_at: None,
             readable: usize::MAX,
+            on_read: None,
             reads: AtomicUsize::new(0),
         }
     }
@@ -157,6 +160,9 @@ impl Rectangles {
 impl Dataset<Sample, DatasetError> for Rectangles {
     fn get(&self, index: usize) -> Result<Sample, DatasetError> {
         let reads = self.reads.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(on_read) = &self.on_read {
+            on_read(reads);
+        }
         if let Some((at, interrupt)) = &self.interrupt_at
             && reads == *at
         {

@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use burn::tensor::Device;
 use decoupled_seg_datasets::{Class, ClassTable};
@@ -300,6 +300,73 @@ fn a_folder_in_use_is_refused() {
     drop(other);
     fit(Resume::Never).expect("free again");
     fit(Resume::Must).expect("given back by the run before");
+}
+
+/// Looking through the data may take minutes. A run that begins in that time finds the folder taken.
+#[test]
+fn the_folder_is_taken_before_the_data_are_looked_at() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    let told = Arc::new(Mutex::new(None));
+    let mut images = Rectangles::new(12, 24);
+    images.on_read = Some({
+        let (recipe, run, told) = (recipe.clone(), folder.path().to_path_buf(), told.clone());
+        Box::new(move |reads| {
+            if reads == 1 {
+                let other = trainer(recipe.clone(), Some(&run)).fit(train_set(), None);
+                *told.lock().expect("one writer") = other.err();
+            }
+        })
+    });
+    trainer(recipe, Some(folder.path()))
+        .fit(Arc::new(images), None)
+        .expect("it came first");
+    let error = told.lock().expect("one writer").take();
+    assert!(
+        matches!(error, Some(EngineError::RunInUse { .. })),
+        "{error:?}"
+    );
+}
+
+/// A kill while a checkpoint is replaced leaves it aside. It may be the only one.
+#[test]
+fn a_checkpoint_left_aside_is_gone_on_from() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    whole_run(&recipe, folder.path());
+    let checkpoints = folder.path().join("checkpoints");
+    let name = "step-000000006";
+    std::fs::rename(
+        checkpoints.join(name),
+        checkpoints.join(format!(".old-{name}")),
+    )
+    .expect("the only checkpoint");
+    let trained = trainer(recipe, Some(folder.path()))
+        .with_resume(Resume::Must)
+        .fit(train_set(), None)
+        .expect("put back");
+    assert_eq!((trained.position.step, trained.history.len()), (6, 1));
+    assert!(checkpoints.join(name).exists());
+}
+
+#[test]
+fn a_folder_to_go_on_in_is_not_made() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = folder.path().join("a_slip");
+    let error = trainer(recipe(), Some(&run))
+        .with_resume(Resume::Must)
+        .fit(train_set(), None)
+        .expect_err("nothing to resume");
+    assert!(
+        matches!(error, EngineError::NoCheckpoint { .. }),
+        "{error:?}"
+    );
+    assert!(!run.exists());
 }
 
 #[test]

@@ -1,0 +1,90 @@
+use std::path::{Path, PathBuf};
+
+use super::run_lock::RunLock;
+use crate::checkpoint::{Checkpoint, CheckpointStore};
+use crate::recipe::{CheckpointRecipe, Recipe};
+use crate::{EngineError, files};
+
+pub(super) const CHECKPOINTS: &str = "checkpoints";
+
+/// What a run does with the checkpoints in its folder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Resume {
+    /// A folder with checkpoints is refused, so that no run is overwritten by mistake.
+    #[default]
+    Never,
+    /// Goes on from the newest whole checkpoint, or starts anew if there is none.
+    IfPresent,
+    /// Goes on from the newest whole checkpoint, of which there must be one.
+    Must,
+}
+
+/// A run's folder that no other process trains into, before anything is written to it but the lock.
+pub(super) struct ClaimedFolder {
+    pub path: PathBuf,
+    pub lock: RunLock,
+    /// What to go on from, if there is something and that is wanted.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+impl ClaimedFolder {
+    /// Takes the lock of the folder, and finds the checkpoint to go on from. The folder is made if need be, but not to go on
+    /// in it: a name with a slip in it leaves no folder.
+    pub fn claim(
+        path: &Path,
+        checkpoints: CheckpointRecipe,
+        resume: Resume,
+    ) -> Result<Self, EngineError> {
+        let store = CheckpointStore::open(path.join(CHECKPOINTS), checkpoints);
+        if resume == Resume::Must && !path.exists() {
+            return Err(EngineError::NoCheckpoint {
+                folder: store.folder().to_path_buf(),
+                skipped: Vec::new(),
+            });
+        }
+        files::create_dir(path)?;
+        let lock = RunLock::take(path)?;
+        // Under the lock: what a kill has left aside may be the only checkpoint there is.
+        store.tidy()?;
+        Ok(Self {
+            checkpoint: Self::find(path, &store, resume)?,
+            path: path.to_path_buf(),
+            lock,
+        })
+    }
+
+    fn find(
+        path: &Path,
+        store: &CheckpointStore,
+        resume: Resume,
+    ) -> Result<Option<Checkpoint>, EngineError> {
+        let nothing_there = |error: &EngineError| matches!(error, EngineError::NoCheckpoint { skipped, .. } if skipped.is_empty());
+        match (resume, store.latest()) {
+            (Resume::Never | Resume::IfPresent, Err(error)) if nothing_there(&error) => Ok(None),
+            (Resume::Never, _) => Err(EngineError::RunExists {
+                folder: path.to_path_buf(),
+            }),
+            (_, latest) => latest.map(Some),
+        }
+    }
+
+    /// Checks that the run to go on with was made by this recipe.
+    pub fn check_recipe(&self, recipe: &Recipe) -> Result<(), EngineError> {
+        let Some(checkpoint) = &self.checkpoint else {
+            return Ok(());
+        };
+        let run = &checkpoint.state().recipe;
+        let fields = recipe
+            .clone()
+            .with_weights_of_run(run)
+            .with_bands_of_run(run)
+            .differences(run);
+        match fields.is_empty() {
+            true => Ok(()),
+            false => Err(EngineError::OtherRecipe {
+                path: checkpoint.folder().to_path_buf(),
+                fields,
+            }),
+        }
+    }
+}
