@@ -183,6 +183,21 @@ pub enum EngineError {
         /// The fields that differ.
         fields: Vec<String>,
     },
+    /// The run to resume has another network. Its weights may fit all the same, but mean something else.
+    #[error(
+        "`{path}`: {key} is {run} in the run to resume, {new} in this network; make the network of the run, or choose \
+         another folder"
+    )]
+    OtherNetwork {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The first key of the description that differs, with those above it.
+        key: String,
+        /// What the run says there.
+        run: String,
+        /// What the network says there.
+        new: String,
+    },
 
     // Checkpoints.
     /// There is no whole checkpoint in the folder.

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use super::network_difference::NetworkDifference;
 use super::run_lock::RunLock;
 use crate::checkpoint::{Checkpoint, CheckpointStore};
 use crate::recipe::{CheckpointRecipe, Recipe};
@@ -65,6 +66,22 @@ impl ClaimedFolder {
                 folder: path.to_path_buf(),
             }),
             (_, latest) => latest.map(Some),
+        }
+    }
+
+    /// Checks that the run to go on with has the network of this description, as far as both are described.
+    pub fn check_network(&self, network: &serde_json::Value) -> Result<(), EngineError> {
+        let Some(checkpoint) = &self.checkpoint else {
+            return Ok(());
+        };
+        match NetworkDifference::find(&checkpoint.state().network, network) {
+            None => Ok(()),
+            Some(NetworkDifference { key, run, new }) => Err(EngineError::OtherNetwork {
+                path: checkpoint.folder().to_path_buf(),
+                key,
+                run,
+                new,
+            }),
         }
     }
 

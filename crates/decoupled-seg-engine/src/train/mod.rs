@@ -27,6 +27,7 @@ mod interrupt;
 mod log;
 mod losses;
 mod model_in_training;
+mod network_difference;
 mod outcome;
 mod plan;
 mod precision;

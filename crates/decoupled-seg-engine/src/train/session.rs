@@ -87,6 +87,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         let checkpoint = claimed.as_ref().and_then(|it| it.checkpoint.clone());
         if let Some(claimed) = &claimed {
             claimed.check_recipe(&plan.recipe)?;
+            claimed.check_network(&plan.network)?;
         }
         if let Some(checkpoint) = &checkpoint {
             checkpoint.check_classes(train.classes())?;

@@ -121,8 +121,8 @@ impl<M: SegmentationModel> Trainer<M> {
         self
     }
 
-    /// Writes into each checkpoint how to build the network again, in the caller's own words; the engine does not read
-    /// it.
+    /// Writes into each checkpoint how to build the network again, in the caller's own words. Of these the engine asks only
+    /// that a resumed run says the same.
     pub fn with_network(mut self, description: serde_json::Value) -> Self {
         self.plan.network = description;
         self

@@ -8,6 +8,7 @@ use decoupled_seg_engine::{
     Interrupt, LossValues, Recipe, Resume, Schedule, Stop, WarmUpRecipe, WeightedTerms,
 };
 use decoupled_seg_losses::{ClassWeights, DecoupledLossConfig};
+use serde_json::json;
 
 use super::common::*;
 
@@ -254,6 +255,31 @@ fn another_recipe_or_a_finished_folder_is_refused() {
     other.optimizer = recipe.optimizer;
     let trained = fit(&other, Resume::Must).expect("the same run");
     assert_eq!((trained.stop, trained.position.step), (Stop::Finished, 6));
+}
+
+/// The weights of the two fit each other all the same.
+#[test]
+fn another_network_is_refused() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    let fit = |network: serde_json::Value| {
+        trainer(recipe.clone(), Some(folder.path()))
+            .with_network(network)
+            .with_resume(Resume::IfPresent)
+            .fit(train_set(), None)
+    };
+    let network = |corners: bool| json!({ "width": 8, "warp": { "align_corners": corners } });
+    fit(network(true)).expect("a new run");
+    let error = fit(network(false)).expect_err("other corners");
+    assert!(
+        matches!(error, EngineError::OtherNetwork { .. }),
+        "{error:?}"
+    );
+    let told = "network.warp.align_corners is true in the run to resume, false in this network; ";
+    assert!(error.to_string().contains(told), "{error}");
+    fit(network(true)).expect("the same run");
 }
 
 /// The network's outputs stand for the classes of the run, whatever the data call them.
