@@ -5,7 +5,7 @@ use std::fs;
 use decoupled_seg::datasets::{Class, ClassTable};
 use decoupled_seg::engine::{
     Checkpoint, CheckpointState, EpochRecord, FileDigest, LossMeans, LossValues, Position, Recipe,
-    RecipePreset, Scores,
+    RecipePreset, Scores, TrainingImages,
 };
 use decoupled_seg_weights::WeightsFile;
 
@@ -137,6 +137,7 @@ fn state_seeds() -> Vec<Vec<u8>> {
         recipe: Recipe::default(),
         classes: classes(),
         network: serde_json::json!({ "kind": "tiny" }),
+        images: Some(TrainingImages { count: 4, names: 7 }),
         scores: Some(scores),
         running: LossMeans::default(),
         history: vec![record],

@@ -198,6 +198,35 @@ pub enum EngineError {
         /// What the network says there.
         new: String,
     },
+    /// The run to resume is trained on other images: its epochs would be others, and its schedule.
+    #[error(
+        "`{path}`: the run to resume is trained on {}; give it the same images in the same order, or begin another \
+         run with its weights (--start)",
+        other_images(*.run, *.data)
+    )]
+    OtherImages {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Images of the run.
+        run: usize,
+        /// Images of the data set.
+        data: usize,
+    },
+    /// The run to resume has epochs of another length.
+    #[error(
+        "`{path}`: the run to resume is at step {step} in epoch {epoch}, where epochs of {steps_per_epoch} steps, as of \
+         these images, are not; give it the same images, or begin another run with its weights (--start)"
+    )]
+    OtherSteps {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Optimizer steps that are done.
+        step: usize,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// Optimizer steps in an epoch of the images to go on with.
+        steps_per_epoch: usize,
+    },
 
     // Checkpoints.
     /// There is no whole checkpoint in the folder.
@@ -437,6 +466,13 @@ fn and_more(count: usize) -> String {
     match count {
         0 | 1 => String::new(),
         count => format!(" (and {} more images)", count - 1),
+    }
+}
+
+fn other_images(run: usize, data: usize) -> String {
+    match run == data {
+        true => format!("{run} images, and these are {data} others"),
+        false => format!("{run} images, and these are {data}"),
     }
 }
 

@@ -6,6 +6,7 @@ mod parameters;
 mod replace;
 mod state;
 mod store;
+mod training_images;
 
 pub use digest::FileDigest;
 pub use folder::Checkpoint;
@@ -13,3 +14,4 @@ pub(crate) use folder::Snapshot;
 pub(crate) use parameters::{FiniteCheck, Parameters};
 pub use state::CheckpointState;
 pub use store::CheckpointStore;
+pub use training_images::TrainingImages;

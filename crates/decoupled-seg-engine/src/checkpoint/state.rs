@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use decoupled_seg_datasets::ClassTable;
 use serde::{Deserialize, Serialize};
 
-use super::FileDigest;
+use super::{FileDigest, TrainingImages};
 use crate::recipe::Recipe;
 use crate::record::{EpochRecord, LossMeans, Position, Scores};
 
@@ -23,6 +23,9 @@ pub struct CheckpointState {
     /// (`Trainer::with_network`); null if not.
     #[serde(default)]
     pub network: serde_json::Value,
+    /// The images that it is trained on; `None` in checkpoints of before they were noted.
+    #[serde(default)]
+    pub images: Option<TrainingImages>,
     /// The validation at this position, if there was one.
     #[serde(default)]
     pub scores: Option<Scores>,
@@ -58,6 +61,7 @@ impl CheckpointState {
             recipe,
             classes,
             network,
+            images: None,
             scores: None,
             running: LossMeans::default(),
             history: Vec::new(),

@@ -2,8 +2,9 @@ use std::path::{Path, PathBuf};
 
 use super::network_difference::NetworkDifference;
 use super::run_lock::RunLock;
-use crate::checkpoint::{Checkpoint, CheckpointStore};
+use crate::checkpoint::{Checkpoint, CheckpointStore, TrainingImages};
 use crate::recipe::{CheckpointRecipe, Recipe};
+use crate::record::Position;
 use crate::{EngineError, files};
 
 pub(super) const CHECKPOINTS: &str = "checkpoints";
@@ -81,6 +82,44 @@ impl ClaimedFolder {
                 key,
                 run,
                 new,
+            }),
+        }
+    }
+
+    /// Checks that the run to go on with is trained on these images.
+    pub fn check_images(&self, images: TrainingImages) -> Result<(), EngineError> {
+        let Some(checkpoint) = &self.checkpoint else {
+            return Ok(());
+        };
+        match checkpoint.state().images {
+            Some(run) if run != images => Err(EngineError::OtherImages {
+                path: checkpoint.folder().to_path_buf(),
+                run: run.count,
+                data: images.count,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the run to go on with has epochs of as many optimizer steps. This finds other images where the checkpoint
+    /// does not say which it is trained on, and another rule by which they are drawn.
+    pub fn check_steps(&self, steps_per_epoch: usize) -> Result<(), EngineError> {
+        let Some(checkpoint) = &self.checkpoint else {
+            return Ok(());
+        };
+        let state = checkpoint.state();
+        let Position { epoch, batch, step } = state.position;
+        let within = batch / state.recipe.accumulate.max(1);
+        let expected = epoch
+            .checked_mul(steps_per_epoch)
+            .and_then(|before| before.checked_add(within));
+        match within <= steps_per_epoch && expected == Some(step) {
+            true => Ok(()),
+            false => Err(EngineError::OtherSteps {
+                path: checkpoint.folder().to_path_buf(),
+                step,
+                epoch: epoch + 1,
+                steps_per_epoch,
             }),
         }
     }

@@ -14,7 +14,7 @@ use super::progress::Reporter;
 use super::run_folder::RunFolder;
 use super::{Interrupt, LogEntry, Stop, Trained};
 use crate::EngineError;
-use crate::checkpoint::CheckpointState;
+use crate::checkpoint::{CheckpointState, TrainingImages};
 use crate::evaluate::Evaluator;
 use crate::recipe::Recipe;
 use crate::record::{EpochRecord, LossMeans, Position, Scores};
@@ -24,6 +24,7 @@ pub(super) struct Session<'a, M: SegmentationModel> {
     recipe: Recipe,
     network: serde_json::Value,
     interrupt: Interrupt,
+    images: TrainingImages,
     classes: ClassTable,
     feed: Feed,
     validation: Option<&'a dyn SegmentationDataset>,
@@ -84,10 +85,12 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         plan.check(&*train, validation)?;
         // Before the data are looked through, which may take minutes in which another process could begin.
         let claimed = plan.claim()?;
+        let images = TrainingImages::of(&*train);
         let checkpoint = claimed.as_ref().and_then(|it| it.checkpoint.clone());
         if let Some(claimed) = &claimed {
             claimed.check_recipe(&plan.recipe)?;
             claimed.check_network(&plan.network)?;
+            claimed.check_images(images)?;
         }
         if let Some(checkpoint) = &checkpoint {
             checkpoint.check_classes(train.classes())?;
@@ -108,10 +111,12 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                 .with_bands_of(&*train)?,
         };
         let sampling = plan.sampling(&*train)?;
-        let images = train.len();
         let classes = train.classes().clone();
         let feed = Feed::new(train, sampling, &plan.recipe)?;
         let steps_per_epoch = feed.steps_per_epoch();
+        if let Some(claimed) = &claimed {
+            claimed.check_steps(steps_per_epoch)?;
+        }
         let model = ModelInTraining::new(
             plan.model,
             plan.device,
@@ -137,6 +142,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             network: plan.network,
             interrupt: plan.interrupt,
             on_epoch: plan.on_epoch,
+            images,
             classes,
             feed,
             validation,
@@ -149,7 +155,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             folder,
         };
         session.warn_of(&unseen);
-        session.announce(images, total_steps)?;
+        session.announce(total_steps)?;
         Ok(session)
     }
 
@@ -170,12 +176,12 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
     }
 
     /// The first entry of the log.
-    fn announce(&mut self, images: usize, total_steps: usize) -> Result<(), EngineError> {
+    fn announce(&mut self, total_steps: usize) -> Result<(), EngineError> {
         self.log(&LogEntry::Start {
             position: self.position,
             version: env!("CARGO_PKG_VERSION").to_string(),
             parameters: self.model.num_params(),
-            images,
+            images: self.images.count,
             total_steps,
         })?;
         if self.position.step > 0 {
@@ -444,6 +450,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             self.network.clone(),
         );
         let state = CheckpointState {
+            images: Some(self.images),
             scores,
             running: self.running.clone(),
             history: self.history.clone(),

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use burn::tensor::Device;
-use decoupled_seg_datasets::{Class, ClassTable};
+use decoupled_seg_datasets::{Class, ClassTable, SegmentationDataset, Subset};
 use decoupled_seg_engine::{
     AdamWRecipe, BatchNormMode, CheckpointStore, ClassWeightsRecipe, EmaRecipe, EngineError,
     Interrupt, LossValues, Recipe, Resume, Schedule, Stop, WarmUpRecipe, WeightedTerms,
@@ -280,6 +280,65 @@ fn another_network_is_refused() {
     let told = "network.warp.align_corners is true in the run to resume, false in this network; ";
     assert!(error.to_string().contains(told), "{error}");
     fit(network(true)).expect("the same run");
+}
+
+/// Epochs would have another length, and the schedule with them.
+#[test]
+fn other_images_are_refused() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let recipe = recipe();
+    let fit = |images: Arc<dyn SegmentationDataset>, interrupt: Interrupt| {
+        trainer(recipe.clone(), Some(folder.path()))
+            .with_resume(Resume::IfPresent)
+            .with_interrupt(interrupt)
+            .fit(images, None)
+    };
+    let refused = |images: Arc<dyn SegmentationDataset>, told: &str| {
+        let error = fit(images, Interrupt::new()).expect_err("other images");
+        assert!(error.to_string().contains(told), "{error}");
+    };
+    let begin = |reads: usize| {
+        let interrupt = Interrupt::new();
+        let mut images = Rectangles::new(12, 24);
+        images.interrupt_at = Some((reads, interrupt.clone()));
+        let trained = fit(Arc::new(images), interrupt).expect("stops cleanly");
+        assert_eq!(trained.stop, Stop::Interrupted);
+        trained.position.step
+    };
+    // 12 labels for the check, then batches of 2 images; within the first epoch, of 6 steps.
+    let step = begin(12 + 11);
+    assert!((2..=6).contains(&step), "{step}");
+    for len in [2, 13, 14] {
+        let told = format!("trained on 12 images, and these are {len}; give it the same images");
+        refused(Arc::new(Rectangles::new(len, 24)), &told);
+    }
+    // As many, but not the same.
+    let others = Subset::by_name(Rectangles::new(13, 24), |name| name != "rectangles_0");
+    refused(
+        Arc::new(others),
+        "trained on 12 images, and these are 12 others; ",
+    );
+
+    // Checkpoints of before did not say which images. Their position does.
+    let store = CheckpointStore::open(folder.path().join("checkpoints"), recipe.checkpoints);
+    let forget = || {
+        let path = store.latest().expect("saved").folder().join("state.json");
+        let text = std::fs::read_to_string(&path).expect("written");
+        let mut state: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let images = state.as_object_mut().expect("a table").remove("images");
+        assert_eq!(images.expect("noted")["count"], 12);
+        std::fs::write(&path, state.to_string()).expect("writable");
+    };
+    forget();
+    refused(Arc::new(Rectangles::new(2, 24)), "epochs of 1 steps");
+    // Within the second epoch.
+    let step = begin(12 + 12);
+    assert!((7..=12).contains(&step), "{step}");
+    forget();
+    refused(Arc::new(Rectangles::new(14, 24)), "epochs of 7 steps");
+    let trained = fit(train_set(), Interrupt::new()).expect("the same run");
+    assert_eq!((trained.history.len(), trained.position.step), (3, 18));
 }
 
 /// The network's outputs stand for the classes of the run, whatever the data call them.
