@@ -42,6 +42,8 @@ pub(crate) struct Snapshot<'a, M> {
 ///
 /// The folder is written under another name, synced to the disk and renamed, so a checkpoint is whole or not there. One of
 /// the same step that it replaces is moved aside for that moment; after a kill the next start of the run puts it back.
+///
+/// That of an epoch's end is written before the validation. The scores come into its state after it.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     folder: PathBuf,
@@ -134,6 +136,23 @@ impl Checkpoint {
         files::write_synced(&folder.join(STATE), &text)?;
         files::sync_dir(folder)?;
         Ok(state)
+    }
+
+    /// Replaces the state of a checkpoint in one move; what it says of parameters and files stays.
+    pub(super) fn restate(folder: &Path, state: CheckpointState) -> Result<Self, EngineError> {
+        let written = read_state(folder)?;
+        let state = CheckpointState {
+            parameters: written.parameters,
+            files: written.files,
+            ..state
+        };
+        let text = serde_json::to_vec_pretty(&state).expect("the state is plain data");
+        files::write_atomic(&folder.join(STATE), &text)?;
+        files::sync_dir(folder)?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            state,
+        })
     }
 
     /// Its folder.

@@ -116,6 +116,14 @@ impl CheckpointStore {
         Ok(checkpoint)
     }
 
+    /// Replaces what the checkpoint of this step says about itself. Its weights stay.
+    pub(crate) fn restate(&self, state: CheckpointState) -> Result<Checkpoint, EngineError> {
+        let folder = self.path_of(state.position);
+        let checkpoint = Checkpoint::restate(&folder, state)?;
+        self.prune()?;
+        Ok(checkpoint)
+    }
+
     /// Names sort by age.
     fn path_of(&self, position: Position) -> PathBuf {
         self.folder.join(format!("{PREFIX}{:09}", position.step))

@@ -87,6 +87,20 @@ impl Evaluator {
         dataset: &D,
         mut look: impl FnMut(&Sample, &LabelMap),
     ) -> Result<EvaluationReport, EngineError> {
+        let report = self.evaluate_while(model, dataset, |sample, labels| {
+            look(sample, labels);
+            true
+        })?;
+        Ok(report.expect("nobody ended it"))
+    }
+
+    /// As [`evaluate_with`](Self::evaluate_with), for as long as `look` says to go on. `None` if it did not to the end.
+    pub(crate) fn evaluate_while<M: SegmentationModel, D: SegmentationDataset + ?Sized>(
+        &mut self,
+        model: &M,
+        dataset: &D,
+        mut look: impl FnMut(&Sample, &LabelMap) -> bool,
+    ) -> Result<Option<EvaluationReport>, EngineError> {
         let classes = dataset.classes().clone();
         if model.num_classes() != classes.num_classes() {
             return Err(EngineError::Classes {
@@ -106,7 +120,7 @@ impl Evaluator {
         let start = Instant::now();
         let before = self.inference.timings();
         let inference = &mut self.inference;
-        let scorer = thread::scope(|scope| {
+        let (scorer, ended) = thread::scope(|scope| {
             let (send_read, read) = mpsc::sync_channel(WAITING);
             let (send_scene, scenes) = mpsc::sync_channel::<(Scene, LabelMap)>(WAITING);
             let with_instances = scorer.instances.is_some();
@@ -128,6 +142,7 @@ impl Evaluator {
                 Ok::<_, EngineError>(scorer)
             });
             let mut outcome = Ok(());
+            let mut ended = false;
             for scene in read {
                 let scene = match scene {
                     Ok(scene) => scene,
@@ -143,7 +158,10 @@ impl Evaluator {
                         break;
                     }
                 };
-                look(&scene.sample, &prediction);
+                if !look(&scene.sample, &prediction) {
+                    ended = true;
+                    break;
+                }
                 if send_scene.send((scene, prediction)).is_err() {
                     // The scorer stopped; its error is below.
                     break;
@@ -151,14 +169,17 @@ impl Evaluator {
             }
             drop(send_scene);
             let scorer = scoring.join().expect("scoring does not panic");
-            outcome.and(scorer)
+            outcome.and(scorer).map(|scorer| (scorer, ended))
         })?;
+        if ended {
+            return Ok(None);
+        }
         let mut timings = self.inference.timings();
         timings.network -= before.network;
         timings.resizing -= before.resizing;
         timings.metrics = scorer.time;
         timings.total = start.elapsed();
-        Ok(EvaluationReport {
+        Ok(Some(EvaluationReport {
             classes,
             protocol: self.recipe.protocol.clone(),
             images,
@@ -166,7 +187,7 @@ impl Evaluator {
             boundary: scorer.boundary,
             instances: scorer.instances,
             timings,
-        })
+        }))
     }
 }
 

@@ -7,7 +7,8 @@ use crate::EngineError;
 /// A request to stop, shared between whoever asks and the training loop.
 ///
 /// The loop looks at it between steps: the running step is finished, a checkpoint is written, and
-/// [`Trainer::fit`](crate::Trainer::fit) returns with what it has.
+/// [`Trainer::fit`](crate::Trainer::fit) returns with what it has. A validation ends with the running image; the checkpoint
+/// of its epoch is there already, and a resumed run validates first.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     requests: Arc<AtomicUsize>,

@@ -9,7 +9,7 @@ use super::events::Events;
 use super::log::Log;
 use super::run_lock::RunLock;
 use crate::EngineError;
-use crate::checkpoint::{Checkpoint, CheckpointStore, Snapshot};
+use crate::checkpoint::{Checkpoint, CheckpointState, CheckpointStore, Snapshot};
 use crate::recipe::Recipe;
 use crate::record::{EpochRecord, Position};
 
@@ -74,6 +74,12 @@ impl RunFolder {
         let folder = checkpoint.folder().to_path_buf();
         self.last = Some(folder.clone());
         Ok(folder)
+    }
+
+    /// Says more in the checkpoint of the state's step, of the same weights. Returns its folder.
+    pub fn restate(&mut self, state: CheckpointState) -> Result<PathBuf, EngineError> {
+        let checkpoint = self.store.restate(state)?;
+        Ok(checkpoint.folder().to_path_buf())
     }
 
     pub fn curves(&self, history: &[EpochRecord]) -> Result<(), EngineError> {

@@ -232,7 +232,9 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                 self.save_progress()?;
                 return Ok(Stop::Interrupted);
             }
-            self.end_epoch()?;
+            if !self.end_epoch()? {
+                return Ok(Stop::Interrupted);
+            }
         }
         Ok(Stop::Finished)
     }
@@ -297,7 +299,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             let every = self.recipe.checkpoints.every_steps;
             let at_end = self.position.batch == self.feed.batches_per_epoch();
             if every.is_some_and(|every| self.position.step.is_multiple_of(every)) && !at_end {
-                self.checkpoint(None)?;
+                self.checkpoint()?;
             }
         }
         self.read_losses()
@@ -363,14 +365,22 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         self.flush_log()
     }
 
-    fn end_epoch(&mut self) -> Result<(), EngineError> {
+    /// Validates, if it is time to, and saves. `false` if an interrupt ended the validation: the next session validates.
+    fn end_epoch(&mut self) -> Result<bool, EngineError> {
         self.check_weights()?;
         let epoch = self.position.epoch;
         let every = self.recipe.validate_every;
         let last = epoch + 1 == self.recipe.epochs;
         let due = every > 0 && ((epoch + 1).is_multiple_of(every) || last);
         let scores = match (due, self.validation) {
-            (true, Some(validation)) => Some(self.validate(validation)?),
+            (true, Some(validation)) => {
+                // Validation may take longer than whoever ends the process waits.
+                self.save_progress()?;
+                match self.validate(validation)? {
+                    Some(scores) => Some(scores),
+                    None => return Ok(false),
+                }
+            }
             _ => None,
         };
         let record = EpochRecord {
@@ -396,13 +406,16 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             batch: 0,
             step: self.position.step,
         };
-        self.checkpoint(scores)?;
+        match scores {
+            Some(scores) => self.score_checkpoint(scores)?,
+            None => self.checkpoint()?,
+        }
         if let Some(folder) = &self.folder {
             folder.curves(&self.history)?;
         }
         // Validation is no training time as far as the rate is concerned.
         self.clock.last_reading = (Instant::now(), self.position.step);
-        Ok(())
+        Ok(true)
     }
 
     /// Losses are looked at for every step; running statistics that only validation uses may overflow unseen.
@@ -417,51 +430,71 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         }
     }
 
-    fn validate(&self, dataset: &dyn SegmentationDataset) -> Result<Scores, EngineError> {
+    /// `None` if an interrupt came before the last image.
+    fn validate(&self, dataset: &dyn SegmentationDataset) -> Result<Option<Scores>, EngineError> {
         let mut evaluator = Evaluator::new(
             self.recipe.validation.clone(),
             self.recipe.normalization.clone(),
             self.model.device(),
         );
-        let report = evaluator.evaluate(&self.model.judged_model(), dataset)?;
-        Ok(report.scores())
+        let go_on = |_: &_, _: &_| !self.interrupt.is_requested();
+        let report = evaluator.evaluate_while(&self.model.judged_model(), dataset, go_on)?;
+        Ok(report.map(|report| report.scores()))
     }
 
     /// Saves what was trained since the last checkpoint. Without a step since then there is nothing to save, and the
     /// checkpoint that is there may have the scores of its epoch, which another one would not have.
     fn save_progress(&mut self) -> Result<(), EngineError> {
         match self.position.step > self.saved_step {
-            true => self.checkpoint(None),
+            true => self.checkpoint(),
             false => Ok(()),
         }
     }
 
-    fn checkpoint(&mut self, scores: Option<Scores>) -> Result<(), EngineError> {
+    fn checkpoint(&mut self) -> Result<(), EngineError> {
         // A checkpoint is only written once every step before it is known to be sound.
         self.read_losses()?;
         self.check_weights()?;
+        let state = self.state(None);
         let Some(folder) = &mut self.folder else {
             return Ok(());
         };
+        let written = self.model.write(state, |snapshot| folder.save(snapshot))?;
+        self.saved_step = self.position.step;
+        self.log_checkpoint(written)
+    }
+
+    /// Adds the validation to the checkpoint that was written before it, of the same weights.
+    fn score_checkpoint(&mut self, scores: Scores) -> Result<(), EngineError> {
+        let state = self.state(Some(scores));
+        let Some(folder) = &mut self.folder else {
+            return Ok(());
+        };
+        let written = folder.restate(state)?;
+        self.log_checkpoint(written)
+    }
+
+    fn state(&self, scores: Option<Scores>) -> CheckpointState {
         let state = CheckpointState::new(
             self.position,
             self.recipe.clone(),
             self.classes.clone(),
             self.network.clone(),
         );
-        let state = CheckpointState {
+        CheckpointState {
             images: Some(self.images),
             scores,
             running: self.running.clone(),
             history: self.history.clone(),
             seconds: self.clock.seconds(),
             ..state
-        };
-        let written = self.model.write(state, |snapshot| folder.save(snapshot))?;
-        self.saved_step = self.position.step;
+        }
+    }
+
+    fn log_checkpoint(&mut self, folder: PathBuf) -> Result<(), EngineError> {
         let entry = LogEntry::Checkpoint {
             position: self.position,
-            folder: written,
+            folder,
             seconds: self.clock.seconds(),
         };
         self.log(&entry)?;

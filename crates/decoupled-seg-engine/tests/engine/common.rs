@@ -125,6 +125,11 @@ impl Rectangles {
         }
     }
 
+    /// Samples that were read so far.
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
+    }
+
     pub fn sample(&self, index: usize) -> Sample {
         let size = self.size;
         let mut state = index as u64 * 2_654_435_761 + 12_345;

@@ -67,6 +67,56 @@ fn a_resumed_run_is_the_uninterrupted_one_to_the_last_bit() {
     assert_same(whole, interrupted);
 }
 
+/// The epoch is saved before its validation, which may take longer than whoever ends the process waits.
+#[test]
+fn an_interrupt_in_a_validation_keeps_the_epoch() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    let recipe = recipe();
+    let expected = whole_run(&recipe, &whole);
+    let store = CheckpointStore::open(parts.join("checkpoints"), recipe.checkpoints);
+
+    // 2 labels for the check, then 40 images, of which the second asks to stop.
+    let interrupt = Interrupt::new();
+    let mut images = Rectangles::new(40, 24);
+    images.interrupt_at = Some((40 + 2, interrupt.clone()));
+    let trained = trainer(recipe.clone(), Some(&parts))
+        .with_interrupt(interrupt)
+        .fit(train_set(), Some(&images))
+        .expect("stops cleanly");
+    assert_eq!(trained.stop, Stop::Interrupted);
+    assert!(images.reads() < 40 + 10, "{} reads", images.reads());
+    let saved = store.latest().expect("before the validation");
+    let state = saved.state();
+    assert_eq!((state.position.step, state.position.batch), (6, 6));
+    assert!(state.scores.is_none() && state.history.is_empty());
+
+    // A kill in the validation leaves the same: it looks as whole from there on.
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let mut images = Rectangles::new(2, 24);
+    images.on_read = Some({
+        let (seen, store) = (seen.clone(), store.clone());
+        Box::new(move |_| {
+            let newest = store.latest().expect("saved");
+            seen.lock()
+                .expect("one writer")
+                .push(newest.state().position.step);
+        })
+    });
+    let trained = trainer(recipe, Some(&parts))
+        .with_resume(Resume::Must)
+        .fit(train_set(), Some(&images))
+        .expect("goes on");
+    assert_eq!(trained.stop, Stop::Finished);
+    // 2 labels for the check, and 2 images after each epoch.
+    assert_eq!(*seen.lock().expect("done"), [6, 6, 6, 6, 12, 12, 18, 18]);
+    assert_eq!(trained.history.len(), 3);
+    let best = trained.best.expect("validated");
+    assert!(best.state().scores.is_some());
+    assert_same(expected, (logged_losses(&parts), bits(&trained.model)));
+}
+
 #[test]
 fn so_is_one_with_averages_accumulation_and_clipping() {
     let _turn = alone();
