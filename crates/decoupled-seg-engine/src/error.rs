@@ -287,6 +287,15 @@ pub enum EngineError {
         /// CRC-32 now.
         found: u32,
     },
+    /// A checkpoint has its weights, but not the state of the optimizer.
+    #[error(
+        "`{path}`: no such file, which a run needs to go on; copy it from where the run was trained, or begin another run \
+         with the weights (--start)"
+    )]
+    NoOptimizer {
+        /// The file.
+        path: PathBuf,
+    },
     /// The state of the optimizer cannot be written or read.
     #[error("`{path}`: state of the optimizer: {source}")]
     OptimizerState {

@@ -51,7 +51,9 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens the checkpoint in a folder and checks that its files are the ones that were written.
+    /// Opens the checkpoint in a folder and checks that its files are the ones that were written. The state of the optimizer
+    /// may be missing, as in a copy of what is needed to judge and predict; [`check_optimizer`](Self::check_optimizer) and
+    /// [`load_optimizer`](Self::load_optimizer) say so then.
     ///
     /// # Errors
     ///
@@ -61,9 +63,25 @@ impl Checkpoint {
         let folder = folder.as_ref().to_path_buf();
         let state = read_state(&folder)?;
         for (name, digest) in &state.files {
-            digest.check(&folder.join(name))?;
+            let path = folder.join(name);
+            if name != OPTIMIZER || path.exists() {
+                digest.check(&path)?;
+            }
         }
         Ok(Self { folder, state })
+    }
+
+    /// Checks that the state of the optimizer is there, which a run needs to go on.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`EngineError::NoOptimizer`] if it is not.
+    pub fn check_optimizer(&self) -> Result<(), EngineError> {
+        let path = self.folder.join(OPTIMIZER);
+        match path.exists() {
+            true => Ok(()),
+            false => Err(EngineError::NoOptimizer { path }),
+        }
     }
 
     /// Checks that data of these classes mean the same by each index as the data of the run.
@@ -216,11 +234,12 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// Returns an error if the file is no optimizer state or not the one of these weights.
+    /// Returns an error if the file is missing, no optimizer state or not the one of these weights.
     pub fn load_optimizer(
         &self,
         optimizer: ModuleOptimizer,
     ) -> Result<ModuleOptimizer, EngineError> {
+        self.check_optimizer()?;
         let path = self.folder.join(OPTIMIZER);
         let bytes = Bytes::from_bytes_vec(files::read(&path)?);
         let record =

@@ -9,7 +9,7 @@ use super::{Checkpoint, CheckpointState, Snapshot};
 use crate::EngineError;
 use crate::files::{self, TEMPORARY, at};
 use crate::recipe::CheckpointRecipe;
-use crate::record::Position;
+use crate::record::EpochRecord;
 
 /// The checkpoints of one run, in one folder.
 #[derive(Debug, Clone)]
@@ -19,6 +19,17 @@ pub struct CheckpointStore {
 }
 
 const PREFIX: &str = "step-";
+
+/// Checkpoints by their scores.
+#[derive(Default)]
+struct Ranking {
+    /// The highest score, and the newest checkpoint that has it.
+    best: Option<(f64, PathBuf)>,
+    /// The newest one that can be read, and its history.
+    newest: Option<(PathBuf, Vec<EpochRecord>)>,
+    /// Those whose state cannot be read, with what is wrong.
+    unreadable: Vec<(PathBuf, EngineError)>,
+}
 
 impl CheckpointStore {
     /// Opens a folder of checkpoints for writing: makes it, sweeps what a killed run left unfinished, and puts back what it
@@ -72,16 +83,36 @@ impl CheckpointStore {
         &self.folder
     }
 
-    /// The newest whole checkpoint: what a resumed run goes on from. Damaged ones are passed over.
+    /// The newest whole checkpoint. Damaged ones are passed over; [`Checkpoint::open`] says what is whole.
     ///
     /// # Errors
     ///
     /// Returns [`EngineError::NoCheckpoint`] if there is none; it tells what is wrong with those that were passed over.
     pub fn latest(&self) -> Result<Checkpoint, EngineError> {
+        let (checkpoint, _) = self.newest(|_| Ok(()))?;
+        Ok(checkpoint)
+    }
+
+    /// What a resumed run goes on from: the newest whole checkpoint that has the state of the optimizer. The errors say what
+    /// is wrong with newer ones, which were passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`latest`](Self::latest).
+    pub fn resumable(&self) -> Result<(Checkpoint, Vec<EngineError>), EngineError> {
+        self.newest(Checkpoint::check_optimizer)
+    }
+
+    fn newest(
+        &self,
+        check: impl Fn(&Checkpoint) -> Result<(), EngineError>,
+    ) -> Result<(Checkpoint, Vec<EngineError>), EngineError> {
         let mut skipped = Vec::new();
         for path in self.paths()?.into_iter().rev() {
-            match Checkpoint::open(&path) {
-                Ok(checkpoint) => return Ok(checkpoint),
+            let opened = Checkpoint::open(&path);
+            let checked = opened.and_then(|checkpoint| check(&checkpoint).map(|()| checkpoint));
+            match checked {
+                Ok(checkpoint) => return Ok((checkpoint, skipped)),
                 Err(error) => skipped.push(error),
             }
         }
@@ -95,10 +126,18 @@ impl CheckpointStore {
     ///
     /// # Errors
     ///
-    /// Returns [`EngineError::NoCheckpoint`] if none was validated, and the error of the best one if it is damaged.
+    /// Returns [`EngineError::NoCheckpoint`] if none was validated, and the error of the best one if it is damaged. One whose
+    /// state cannot be read is taken for the best unless the history of a newer one knows that it is not.
     pub fn best(&self) -> Result<Checkpoint, EngineError> {
-        match self.best_path()? {
-            Some(path) => Checkpoint::open(path),
+        let mut ranking = self.ranking()?;
+        let unreadable = std::mem::take(&mut ranking.unreadable);
+        for (path, error) in unreadable {
+            if self.may_be_best(&path, &ranking) {
+                return Err(error);
+            }
+        }
+        match ranking.best {
+            Some((_, path)) => Checkpoint::open(path),
             None => Err(EngineError::NoCheckpoint {
                 folder: self.folder.clone(),
                 skipped: Vec::new(),
@@ -111,22 +150,22 @@ impl CheckpointStore {
         snapshot: Snapshot<'_, M>,
     ) -> Result<Checkpoint, EngineError> {
         let position = snapshot.state.position;
-        let checkpoint = Checkpoint::write(&self.path_of(position), snapshot)?;
+        let checkpoint = Checkpoint::write(&self.path_of(position.step), snapshot)?;
         self.prune()?;
         Ok(checkpoint)
     }
 
     /// Replaces what the checkpoint of this step says about itself. Its weights stay.
     pub(crate) fn restate(&self, state: CheckpointState) -> Result<Checkpoint, EngineError> {
-        let folder = self.path_of(state.position);
+        let folder = self.path_of(state.position.step);
         let checkpoint = Checkpoint::restate(&folder, state)?;
         self.prune()?;
         Ok(checkpoint)
     }
 
     /// Names sort by age.
-    fn path_of(&self, position: Position) -> PathBuf {
-        self.folder.join(format!("{PREFIX}{:09}", position.step))
+    fn path_of(&self, step: usize) -> PathBuf {
+        self.folder.join(format!("{PREFIX}{step:09}"))
     }
 
     fn prune(&self) -> Result<(), EngineError> {
@@ -142,23 +181,49 @@ impl CheckpointStore {
         Ok(())
     }
 
+    /// Checkpoints that cannot be read are as good as none, and must not keep a run from going on.
     fn best_path(&self) -> Result<Option<PathBuf>, EngineError> {
-        let score = |state: &CheckpointState| {
-            let scores = state.scores.as_ref()?;
-            scores.by(self.recipe.best_by)
-        };
-        let mut best: Option<(f64, PathBuf)> = None;
+        Ok(self.ranking()?.best.map(|(_, path)| path))
+    }
+
+    fn ranking(&self) -> Result<Ranking, EngineError> {
+        let mut ranking = Ranking::default();
         for path in self.paths()? {
-            let Ok(state) = read_state(&path) else {
-                continue;
+            let state = match read_state(&path) {
+                Ok(state) => state,
+                Err(error) => {
+                    ranking.unreadable.push((path, error));
+                    continue;
+                }
             };
-            if let Some(score) = score(&state)
-                && best.as_ref().is_none_or(|(highest, _)| score >= *highest)
+            let scores = state.scores.as_ref();
+            if let Some(score) = scores.and_then(|scores| scores.by(self.recipe.best_by))
+                && ranking
+                    .best
+                    .as_ref()
+                    .is_none_or(|(highest, _)| score >= *highest)
             {
-                best = Some((score, path));
+                ranking.best = Some((score, path.clone()));
             }
+            ranking.newest = Some((path, state.history));
         }
-        Ok(best.map(|(_, path)| path))
+        Ok(ranking)
+    }
+
+    /// Whether a checkpoint whose state cannot be read may be better than all that can be: unless a newer one, which has the
+    /// history up to itself, knows that it is not.
+    fn may_be_best(&self, path: &Path, ranking: &Ranking) -> bool {
+        let Some((newest, history)) = &ranking.newest else {
+            return true;
+        };
+        if newest.as_path() < path {
+            return true;
+        }
+        let is_it = |record: &&EpochRecord| self.path_of(record.step) == path;
+        let scores = history.iter().find(is_it).and_then(|it| it.scores.as_ref());
+        let score = scores.and_then(|scores| scores.by(self.recipe.best_by));
+        let highest = ranking.best.as_ref().map(|(score, _)| *score);
+        score.is_some_and(|score| highest.is_none_or(|highest| score >= highest))
     }
 
     /// Folders with a checkpoint's name, oldest first.

@@ -27,6 +27,8 @@ pub(super) struct ClaimedFolder {
     pub lock: RunLock,
     /// What to go on from, if there is something and that is wanted.
     pub checkpoint: Option<Checkpoint>,
+    /// What is wrong with newer ones.
+    pub damaged: Vec<EngineError>,
 }
 
 impl ClaimedFolder {
@@ -48,10 +50,12 @@ impl ClaimedFolder {
         let lock = RunLock::take(path)?;
         // Under the lock: what a kill has left aside may be the only checkpoint there is.
         store.tidy()?;
+        let (checkpoint, damaged) = Self::find(path, &store, resume)?;
         Ok(Self {
-            checkpoint: Self::find(path, &store, resume)?,
             path: path.to_path_buf(),
             lock,
+            checkpoint,
+            damaged,
         })
     }
 
@@ -59,14 +63,16 @@ impl ClaimedFolder {
         path: &Path,
         store: &CheckpointStore,
         resume: Resume,
-    ) -> Result<Option<Checkpoint>, EngineError> {
+    ) -> Result<(Option<Checkpoint>, Vec<EngineError>), EngineError> {
         let nothing_there = |error: &EngineError| matches!(error, EngineError::NoCheckpoint { skipped, .. } if skipped.is_empty());
-        match (resume, store.latest()) {
-            (Resume::Never | Resume::IfPresent, Err(error)) if nothing_there(&error) => Ok(None),
+        match (resume, store.resumable()) {
+            (Resume::Never | Resume::IfPresent, Err(error)) if nothing_there(&error) => {
+                Ok((None, Vec::new()))
+            }
             (Resume::Never, _) => Err(EngineError::RunExists {
                 folder: path.to_path_buf(),
             }),
-            (_, latest) => latest.map(Some),
+            (_, found) => found.map(|(checkpoint, damaged)| (Some(checkpoint), damaged)),
         }
     }
 

@@ -42,9 +42,9 @@ impl RunFolder {
             false => None,
         };
         let last = store
-            .latest()
+            .resumable()
             .ok()
-            .map(|checkpoint| checkpoint.folder().to_path_buf());
+            .map(|(checkpoint, _)| checkpoint.folder().to_path_buf());
         Ok(Self {
             path,
             log,

@@ -88,6 +88,11 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         let images = TrainingImages::of(&*train);
         let checkpoint = claimed.as_ref().and_then(|it| it.checkpoint.clone());
         if let Some(claimed) = &claimed {
+            for damaged in &claimed.damaged {
+                plan.progress.note(&format!(
+                    "warning: {damaged}; the run goes on from an older checkpoint"
+                ));
+            }
             claimed.check_recipe(&plan.recipe)?;
             claimed.check_network(&plan.network)?;
             claimed.check_images(images)?;

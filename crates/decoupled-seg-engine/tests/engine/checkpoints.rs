@@ -242,6 +242,113 @@ fn the_last_ones_and_the_best_are_kept() {
     assert_eq!(names, expected);
 }
 
+/// A validated run of two epochs that keeps all of its checkpoints, and its store.
+fn two_scored() -> (tempfile::TempDir, CheckpointStore) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 2;
+    trainer(recipe.clone(), Some(folder.path()))
+        .fit(train_set(), Some(&Rectangles::new(2, 24)))
+        .expect("trains");
+    let store = CheckpointStore::open(folder.path().join("checkpoints"), recipe.checkpoints);
+    (folder, store)
+}
+
+/// Sets the mean IoU of a checkpoint's history, and so its own, which is the last.
+fn set_scores(checkpoint: &Path, scores: &[f64]) {
+    let path = checkpoint.join("state.json");
+    let text = fs::read_to_string(&path).expect("written");
+    let mut state: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for (epoch, &score) in scores.iter().enumerate() {
+        state["history"][epoch]["scores"]["mean_iou"] = score.into();
+        state["scores"]["mean_iou"] = score.into();
+    }
+    fs::write(&path, state.to_string()).expect("writable");
+}
+
+fn cut(path: &Path) {
+    let bytes = fs::read(path).expect("written");
+    fs::write(path, &bytes[..bytes.len() / 2]).expect("writable");
+}
+
+#[test]
+fn a_best_checkpoint_that_cannot_be_read_is_named() {
+    let _turn = alone();
+    let (folder, store) = two_scored();
+    let [first, second] = ["step-000000006", "step-000000012"]
+        .map(|name| folder.path().join("checkpoints").join(name));
+    set_scores(&first, &[0.5]);
+    set_scores(&second, &[0.5, 0.75]);
+    assert_eq!(store.best().expect("whole").folder(), second);
+
+    // Nothing knows what the newest one scored.
+    let state = second.join("state.json");
+    let whole = fs::read(&state).expect("written");
+    cut(&state);
+    let error = store.best().expect_err("may be the best").to_string();
+    assert!(
+        error.contains("step-000000012/state.json` is not the state"),
+        "{error}"
+    );
+    fs::write(&state, whole).expect("writable");
+
+    // The newest one knows what the first scored: less, then more.
+    cut(&first.join("state.json"));
+    assert_eq!(
+        store.best().expect("the first is no better").folder(),
+        second
+    );
+    set_scores(&second, &[0.875, 0.75]);
+    let error = store.best().expect_err("the first is the best").to_string();
+    assert!(
+        error.contains("step-000000006/state.json` is not the state"),
+        "{error}"
+    );
+}
+
+/// A copy without it judges and predicts. To go on, an older checkpoint is taken, and said why.
+#[test]
+fn the_optimizer_may_be_missing_where_weights_are_enough() {
+    let _turn = alone();
+    let (folder, store) = two_scored();
+    let [first, second] = ["step-000000006", "step-000000012"]
+        .map(|name| folder.path().join("checkpoints").join(name));
+    set_scores(&first, &[0.5]);
+    set_scores(&second, &[0.5, 0.75]);
+    let (checkpoint, passed_over) = store.resumable().expect("whole");
+    assert_eq!((checkpoint.folder(), passed_over.len()), (&*second, 0));
+
+    fs::remove_file(second.join("optimizer.bpk")).expect("written");
+    for kept in [store.latest(), store.best()] {
+        let kept = kept.expect("its weights are there");
+        assert_eq!(kept.folder(), second);
+        kept.load(net(8, true)).expect("the same network");
+    }
+    let (checkpoint, passed_over) = store.resumable().expect("the first");
+    assert_eq!(checkpoint.folder(), first);
+    let [error] = &passed_over[..] else {
+        panic!("{passed_over:?}");
+    };
+    assert!(
+        matches!(error, EngineError::NoOptimizer { .. }),
+        "{error:?}"
+    );
+    let told = "step-000000012/optimizer.bpk`: no such file, which a run needs to go on";
+    assert!(error.to_string().contains(told), "{error}");
+
+    // Cut, it is damaged, as any other file.
+    cut(&first.join("optimizer.bpk"));
+    let error = store
+        .resumable()
+        .expect_err("none has an optimizer")
+        .to_string();
+    assert!(error.contains("no whole checkpoint; skipped: "), "{error}");
+    assert!(
+        error.contains(told) && error.contains("truncated"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_checkpoint_that_cannot_be_written_keeps_the_last_one() {
     let _turn = alone();
