@@ -10,6 +10,7 @@ mod error;
 mod evaluation;
 mod from_toml;
 mod groups;
+mod normalization;
 mod optimizer;
 mod overlay;
 mod precision;
@@ -364,6 +365,7 @@ impl Recipe {
                 return Err(refused("rate_groups.factor", group.factor, "at least 0"));
             }
         }
+        normalization::validate(&self.normalization)?;
         let augmentation = self.augmentation.validate();
         augmentation.map_err(|error| RecipeError::Augmentation(Box::new(error)))?;
         self.loss.validate().map_err(RecipeError::Loss)?;
@@ -376,6 +378,7 @@ impl Recipe {
         &self,
         dataset: &dyn SegmentationDataset,
     ) -> Result<(), RecipeError> {
+        normalization::validate_for(&self.normalization, dataset)?;
         let classes = dataset.classes().num_classes();
         let loss = self.loss.validate_for(classes);
         loss.map_err(RecipeError::Loss)?;
@@ -491,6 +494,30 @@ mod tests {
         "[targets]\nedge_radius = 0",
         "targets: edge_radius is 0, which makes no pixel an edge; set 1 or more"
     )]
+    #[case(
+        "[normalization]\nmean = [123.7, 116.3, 103.5]",
+        "normalization.mean: [123.7, 116.3, 103.5], expected means of images from 0 to 1; divide those of 0 to 255 by 255"
+    )]
+    #[case(
+        "[normalization]\nstd = [58.4, 57.1, 57.4]",
+        "normalization.std: [58.4, 57.1, 57.4], expected deviations above 0 of images from 0 to 1; divide those of"
+    )]
+    #[case(
+        "[normalization]\nstd = [0.2, 0.0, 0.2]",
+        "normalization.std: [0.2, 0.0, 0.2], expected deviations above 0"
+    )]
+    #[case(
+        "[normalization]\nstd = [0.2, -0.1, 0.2]",
+        "normalization.std: [0.2, -0.1, 0.2], expected deviations above 0"
+    )]
+    #[case(
+        "[normalization]\nstd = [0.2]",
+        "normalization: 3 means and 1 deviations, expected one of each a channel; set `mean` and `std` together"
+    )]
+    #[case(
+        "[normalization]\nmean = []\nstd = []",
+        "normalization: 0 means and 0 deviations, expected one of each a channel; set `mean` and `std` together"
+    )]
     #[case("epochs = \"many\"", "invalid type: string \"many\"")]
     #[case("epochs = ", "string values must be quoted")]
     fn mistakes_are_named(#[case] text: &str, #[case] expected: &str) {
@@ -518,6 +545,10 @@ mod tests {
         };
         assert_eq!(message(""), Ok(()));
         for (text, expected) in [
+            (
+                "[normalization]\nmean = [0.5]\nstd = [0.5]",
+                "normalization: numbers for 1 channels, expected those of red, green and blue",
+            ),
             (
                 "[targets]\nstrict_classes = [3, 11]",
                 "targets: strict class 11, but there are 11 classes; name indices below that",
