@@ -114,6 +114,12 @@ pub enum EngineError {
         /// The float type.
         dtype: String,
     },
+    /// All terms of the loss that the network gives rise to weigh nothing.
+    #[error(
+        "every term of the loss that this network has weighs 0, so that it learns nothing; set \
+         `loss.segmentation_weight` or another weight above 0"
+    )]
+    NothingToLearn,
     /// A loss is not finite. What the run had reached is in the last checkpoint.
     #[error("step {step}: the {term} loss is {value}; {}", after_divergence(.last_checkpoint))]
     NotFinite {

@@ -42,6 +42,9 @@ impl ClassWeights {
                     let weights = weights.clone();
                     return Err(LossConfigError::ClassWeights { weights });
                 }
+                if weights.iter().all(|&weight| weight == 0.0) {
+                    return Err(LossConfigError::NoClassWeight);
+                }
                 Ok(())
             }
             Self::ImageHistogram { upper_bound } | Self::BatchHistogram { upper_bound } => {

@@ -11,7 +11,7 @@ use crate::{
     BodyReduction, BorderWeights, BoundaryRelaxationLoss, BoundaryRelaxationLossConfig,
     DiceLossConfig, EdgeActivation, EdgeAttentionLoss, EdgeAttentionLossConfig, EdgeLoss,
     EdgeLossConfig, FocalLossConfig, GatedLossConfig, LossConfigError, LossTerms, LovaszLossConfig,
-    OhemCrossEntropyLossConfig, PixelMining, Targets,
+    OhemCrossEntropyLossConfig, PixelMining, Targets, Terms,
 };
 
 /// Which labels the segmentation, attention and auxiliary terms of a decoupled network are trained with.
@@ -196,6 +196,30 @@ impl DecoupledLossConfig {
         self.attention.validate()
     }
 
+    /// Whether one of `terms` weighs more than 0: those that a network gives rise to. A network that is trained with none
+    /// learns nothing.
+    pub fn weighs_any_of<T>(&self, terms: &Terms<T>) -> bool {
+        let mut of_final_map = vec![self.segmentation_weight];
+        of_final_map.extend(self.dice.as_ref().map(|dice| dice.weight));
+        of_final_map.extend(self.focal.as_ref().map(|focal| focal.weight));
+        of_final_map.extend(self.lovasz.as_ref().map(|lovasz| lovasz.weight));
+        let gated = self.gated.clone().unwrap_or_default();
+        let (edge, attention) = match terms.duality.is_some() {
+            true => (gated.edge_weight, gated.attention_weight),
+            false => (self.edge_weight, self.attention_weight),
+        };
+        let others = [
+            (terms.body.is_some(), self.body_weight),
+            (terms.edge.is_some(), edge),
+            (terms.attention.is_some(), attention),
+            (terms.duality.is_some(), gated.duality.weight),
+            (terms.auxiliary.is_some(), self.auxiliary_weight),
+        ];
+        let others = others.into_iter().filter(|(is_there, _)| *is_there);
+        let weights = others.map(|(_, weight)| weight).chain(of_final_map);
+        weights.into_iter().any(|weight| weight > 0.0)
+    }
+
     /// Cross entropy, and what is added to it.
     fn of_final_map(&self, pixels: &PixelLosses) -> Tensor<1> {
         let cross_entropy = self.segmentation.of_pixels(pixels) * self.segmentation_weight;
@@ -374,6 +398,51 @@ mod tests {
         let labels = columns.reshape([1, 1, 10]).expand([2, 9, 10]);
         let corner = Tensor::full([1, 3, 3], 255, &Device::default());
         labels.slice_assign([0..1, 0..3, 0..3], corner)
+    }
+
+    #[test]
+    fn terms_that_are_there_and_weigh_something_are_found() {
+        let plain = Terms {
+            total: (),
+            segmentation: (),
+            body: None,
+            edge: None,
+            attention: None,
+            duality: None,
+            auxiliary: None,
+        };
+        let decoupled = Terms {
+            body: Some(()),
+            edge: Some(()),
+            attention: Some(()),
+            ..plain
+        };
+        let gated = Terms {
+            body: None,
+            duality: Some(()),
+            ..decoupled
+        };
+        let auxiliary = Terms {
+            auxiliary: Some(()),
+            ..plain
+        };
+        let found = |config: &DecoupledLossConfig| {
+            [&plain, &decoupled, &gated, &auxiliary].map(|terms| config.weighs_any_of(terms))
+        };
+        let config = DecoupledLossConfig::new();
+        assert_eq!(found(&config), [true; 4]);
+        // A shape stream has weights of its own.
+        let config = config.with_segmentation_weight(0.0);
+        assert_eq!(found(&config), [false, true, true, true]);
+        let config = config
+            .with_body_weight(0.0)
+            .with_edge_weight(0.0)
+            .with_attention_weight(0.0);
+        assert_eq!(found(&config), [false, false, true, true]);
+        let config = config.with_auxiliary_weight(0.0);
+        assert_eq!(found(&config), [false, false, true, false]);
+        let config = config.with_dice(Some(DiceLossConfig::default()));
+        assert_eq!(found(&config), [true; 4]);
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub enum LossConfigError {
         /// The weights.
         weights: Vec<f32>,
     },
+    /// All class weights are 0, so that nothing would be learnt.
+    #[error("all class weights are 0, so that nothing is learnt; give a class a weight above 0")]
+    NoClassWeight,
     /// There is not one class weight a class.
     #[error(
         "{weights} class weights, but there are {num_classes} classes; give one a class, in their order"

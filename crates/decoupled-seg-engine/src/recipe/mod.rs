@@ -518,6 +518,10 @@ mod tests {
         "[normalization]\nmean = []\nstd = []",
         "normalization: 0 means and 0 deviations, expected one of each a channel; set `mean` and `std` together"
     )]
+    #[case(
+        "[loss.segmentation]\nclass_weights = { fixed = [0.0, 0.0] }",
+        "loss: all class weights are 0, so that nothing is learnt; give a class a weight above 0"
+    )]
     #[case("epochs = \"many\"", "invalid type: string \"many\"")]
     #[case("epochs = ", "string values must be quoted")]
     fn mistakes_are_named(#[case] text: &str, #[case] expected: &str) {

@@ -282,6 +282,9 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                 self.announce_warm_up();
             }
             let losses = self.model.step(group, self.position.step);
+            if !self.recipe.loss.weighs_any_of(&losses) {
+                return Err(EngineError::NothingToLearn);
+            }
             let learning_rate = self.model.learning_rate(self.position.step);
             self.position.batch += per_step;
             self.position.step += 1;

@@ -295,6 +295,31 @@ fn mistakes_are_found_before_the_first_step() {
     );
 }
 
+#[test]
+fn a_loss_that_weighs_nothing_is_refused() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let device = Device::default().autodiff();
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    recipe.loss.segmentation_weight = 0.0;
+    let fit = |recipe: &Recipe, decoupled: bool, folder: Option<&Path>| {
+        let trainer = Trainer::new(recipe.clone(), TinyNet::new(4, decoupled, &device), &device);
+        let trainer = match folder {
+            Some(folder) => trainer.with_run_folder(folder),
+            None => trainer,
+        };
+        trainer.fit(train_set(), None)
+    };
+    // Body and edge are learnt.
+    fit(&recipe, true, None).expect("trains");
+    let error = fit(&recipe, false, Some(folder.path())).expect_err("one term, of no weight");
+    assert!(matches!(error, EngineError::NothingToLearn), "{error:?}");
+    // Nothing was trained, so that a right recipe may follow.
+    recipe.loss.segmentation_weight = 1.0;
+    fit(&recipe, false, Some(folder.path())).expect("trains");
+}
+
 /// Losses stay finite while the variance that validation divides by overflows.
 #[test]
 fn running_statistics_that_overflow_are_told_as_a_divergence() {
