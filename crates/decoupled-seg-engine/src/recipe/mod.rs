@@ -23,7 +23,7 @@ mod warm_up;
 use std::path::Path;
 
 use decoupled_seg_datasets::SegmentationDataset;
-use decoupled_seg_datasets::augment::{Augmentation, Normalization};
+use decoupled_seg_datasets::augment::{Augmentation, Blur, Normalization};
 use decoupled_seg_losses::{DecoupledLossConfig, TargetsOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -45,7 +45,7 @@ pub use schedule::{Schedule, SchedulePoint};
 pub use warm_up::WarmUpRecipe;
 
 use crate::files;
-use values::{refuse_unless_above_zero, refuse_unless_share, refused};
+use values::{refuse_above, refuse_unless_above_zero, refuse_unless_share, refused};
 
 /// Everything that decides what a training run does, but for data and network.
 ///
@@ -147,6 +147,13 @@ const FREE_FIELDS: [&str; 6] = [
     "log_every",
     "workers",
 ];
+
+/// How far targets look around a pixel. Kernels and memory grow with the square.
+const MAX_REACH: (usize, &str) = (128, "at most 128 pixels");
+/// Largest factor of the random scale.
+const MAX_SCALE: f64 = 20.0;
+/// Largest deviation of a blur, in pixels.
+const MAX_SIGMA: f64 = 100.0;
 
 impl Default for Recipe {
     /// [`RecipePreset::Paper`].
@@ -310,6 +317,10 @@ impl Recipe {
             ("checkpoints.keep_last", self.checkpoints.keep_last),
             ("patience", self.patience.unwrap_or(1)),
             (
+                "validation.max_images",
+                self.validation.max_images.unwrap_or(1),
+            ),
+            (
                 "checkpoints.every_steps",
                 self.checkpoints.every_steps.unwrap_or(1),
             ),
@@ -366,11 +377,40 @@ impl Recipe {
             }
         }
         normalization::validate(&self.normalization)?;
+        self.validate_reach()?;
         let augmentation = self.augmentation.validate();
         augmentation.map_err(|error| RecipeError::Augmentation(Box::new(error)))?;
         self.loss.validate().map_err(RecipeError::Loss)?;
         self.targets.validate().map_err(RecipeError::Targets)?;
         self.validation.protocol.validate()
+    }
+
+    /// Refuses pixels and factors that are a slip, of which the first picture would take all memory.
+    fn validate_reach(&self) -> Result<(), RecipeError> {
+        for (field, pixels) in [
+            ("targets.edge_radius", self.targets.edge_radius),
+            ("targets.border", self.targets.border),
+        ] {
+            refuse_above(field, pixels, MAX_REACH)?;
+        }
+        if let Some(scale) = self.augmentation.scale.filter(|it| it.max > MAX_SCALE) {
+            return Err(RecipeError::Value {
+                field: "augmentation.scale",
+                found: format!("{} to {}", scale.min, scale.max),
+                expected: "factors of 20 at most: 0.5 is half the size, 2 is twice the size",
+            });
+        }
+        if let Some(Blur::Gaussian(blur)) = self.augmentation.blur
+            && blur.max_sigma > MAX_SIGMA
+        {
+            let expected = "at most 100 pixels";
+            return Err(refused(
+                "augmentation.blur.gaussian.max_sigma",
+                blur.max_sigma,
+                expected,
+            ));
+        }
+        Ok(())
     }
 
     /// Checks what depends on the data set.
@@ -521,6 +561,34 @@ mod tests {
     #[case(
         "[loss.segmentation]\nclass_weights = { fixed = [0.0, 0.0] }",
         "loss: all class weights are 0, so that nothing is learnt; give a class a weight above 0"
+    )]
+    #[case(
+        "[validation]\nmax_images = 0",
+        "validation.max_images: 0, expected at least 1"
+    )]
+    #[case(
+        "[validation.protocol]\npad_to_multiple = 8193",
+        "protocol.pad_to_multiple: 8193, expected at most 8192"
+    )]
+    #[case(
+        "[validation.protocol]\nmin_size = 8193",
+        "protocol.min_size: 8193, expected at most 8192 pixels"
+    )]
+    #[case(
+        "[targets]\nedge_radius = 129",
+        "targets.edge_radius: 129, expected at most 128 pixels"
+    )]
+    #[case(
+        "[targets]\nborder = 129",
+        "targets.border: 129, expected at most 128 pixels"
+    )]
+    #[case(
+        "[augmentation]\nscale = { min = 50.0, max = 200.0 }",
+        "augmentation.scale: 50 to 200, expected factors of 20 at most: 0.5 is half the size"
+    )]
+    #[case(
+        "[augmentation.blur.gaussian]\nmin_sigma = 1.0\nmax_sigma = 1e9\nprobability = 1.0",
+        "augmentation.blur.gaussian.max_sigma: 1000000000, expected at most 100 pixels"
     )]
     #[case("epochs = \"many\"", "invalid type: string \"many\"")]
     #[case("epochs = ", "string values must be quoted")]

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::RecipeError;
+use super::values::refuse_above;
 
 /// How an image is shown to the network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +62,8 @@ pub enum Merge {
 
 /// Largest factor of [`Protocol::scales`]: larger images than that are a slip, and would not fit in memory.
 const MAX_SCALE: f64 = 16.0;
+/// Most pixels that a side is padded to.
+const MAX_PADDED: (usize, &str) = (8192, "at most 8192 pixels");
 
 /// How a prediction is made from one image: windows, scales, flip, merging. Stated beside every figure.
 ///
@@ -156,6 +159,12 @@ impl Protocol {
             if value == 0 {
                 return refuse(field, "0".to_string(), "at least 1");
             }
+        }
+        for (field, value) in [
+            ("protocol.pad_to_multiple", self.pad_to_multiple),
+            ("protocol.min_size", self.min_size),
+        ] {
+            refuse_above(field, value, MAX_PADDED)?;
         }
         Ok(())
     }
