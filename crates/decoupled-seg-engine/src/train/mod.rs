@@ -33,6 +33,7 @@ mod plan;
 mod precision;
 mod progress;
 mod rates;
+mod recipe_file;
 mod run_folder;
 mod run_lock;
 mod sampling;

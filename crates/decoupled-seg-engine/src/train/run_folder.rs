@@ -10,7 +10,7 @@ use super::log::Log;
 use super::run_lock::RunLock;
 use crate::EngineError;
 use crate::checkpoint::{Checkpoint, CheckpointState, CheckpointStore, Snapshot};
-use crate::recipe::Recipe;
+use crate::recipe::CheckpointRecipe;
 use crate::record::{EpochRecord, Position};
 
 const EVENTS: &str = "tensorboard";
@@ -29,13 +29,12 @@ impl RunFolder {
     /// Opens the folder to go on at `position`, with events for TensorBoard if they are wanted.
     pub fn open(
         claimed: ClaimedFolder,
-        recipe: &Recipe,
+        checkpoints: CheckpointRecipe,
         position: Position,
         events: bool,
     ) -> Result<Self, EngineError> {
         let ClaimedFolder { path, lock, .. } = claimed;
-        recipe.write(path.join("recipe.toml"))?;
-        let store = CheckpointStore::create(path.join(CHECKPOINTS), recipe.checkpoints)?;
+        let store = CheckpointStore::create(path.join(CHECKPOINTS), checkpoints)?;
         let log = Log::open(&path.join("log.jsonl"), position.step)?;
         let events = match events {
             true => Some(Events::open(&path.join(EVENTS), position.step)?),

@@ -6,11 +6,13 @@ use decoupled_seg_datasets::check::unseen_classes;
 use decoupled_seg_datasets::{ClassTable, SegmentationDataset, Split};
 use decoupled_seg_nn::SegmentationModel;
 
+use super::claimed_folder::ClaimedFolder;
 use super::feed::Feed;
 use super::losses::PendingLosses;
 use super::model_in_training::ModelInTraining;
 use super::plan::{EpochHook, Plan};
 use super::progress::Reporter;
+use super::recipe_file::write_recipe;
 use super::run_folder::RunFolder;
 use super::{Interrupt, LogEntry, Stop, Trained};
 use crate::EngineError;
@@ -134,7 +136,19 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             Some(state) => (state.position, state.running, state.history, state.seconds),
             None => Default::default(),
         };
-        let open = |claimed| RunFolder::open(claimed, &plan.recipe, position, plan.tensorboard);
+        if let Some(ClaimedFolder {
+            path, checkpoint, ..
+        }) = &claimed
+            && let Some(kept) = write_recipe(path, &plan.recipe, checkpoint.is_some())?
+        {
+            plan.progress.note(&format!(
+                "`{}` is the recipe of the run now; what was there is kept as `{}`",
+                path.join("recipe.toml").display(),
+                kept.display()
+            ));
+        }
+        let checkpoints = plan.recipe.checkpoints;
+        let open = |claimed| RunFolder::open(claimed, checkpoints, position, plan.tensorboard);
         let folder = claimed.map(open).transpose()?;
         let total_steps = plan.recipe.epochs * steps_per_epoch;
         let mut session = Self {

@@ -41,7 +41,7 @@ use crate::record::EpochRecord;
 /// With a run folder, the run keeps in it
 ///
 /// ```text
-/// recipe.toml    the recipe
+/// recipe.toml    the recipe; another one that was there is kept as recipe.before-1.toml
 /// log.jsonl      a line for every step, epoch and checkpoint (read_log)
 /// losses.svg     the loss terms by epoch
 /// scores.svg     the validations by epoch

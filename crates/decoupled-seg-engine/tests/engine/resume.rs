@@ -413,6 +413,27 @@ fn other_classes_are_refused() {
     fit(classes()).expect("the same run");
 }
 
+#[test]
+fn a_recipe_with_notes_in_the_folder_is_kept() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    let path = folder.path().join("recipe.toml");
+    let notes = format!("# my notes of Friday\n{}", recipe.to_toml());
+    std::fs::write(&path, &notes).expect("writable");
+    for resume in [Resume::Never, Resume::Must] {
+        trainer(recipe.clone(), Some(folder.path()))
+            .with_resume(resume)
+            .fit(train_set(), None)
+            .expect("trains");
+        assert_eq!(Recipe::read(&path).expect("written"), recipe);
+        let kept = std::fs::read_to_string(folder.path().join("recipe.before-1.toml"));
+        assert_eq!(kept.expect("kept"), notes);
+        assert!(!folder.path().join("recipe.before-2.toml").exists());
+    }
+}
+
 /// Two processes in one folder would remove each other's checkpoints. A file that is opened twice stands for them.
 #[test]
 fn a_folder_in_use_is_refused() {
