@@ -148,6 +148,10 @@ const FREE_FIELDS: [&str; 6] = [
     "workers",
 ];
 
+/// TOML has no larger integers.
+const MAX_INTEGER: (usize, &str) = (i64::MAX as usize, "below 2^63");
+/// Threads that load images; a system starts some ten thousand.
+const MAX_WORKERS: (usize, &str) = (1024, "at most 1024");
 /// How far targets look around a pixel. Kernels and memory grow with the square.
 const MAX_REACH: (usize, &str) = (128, "at most 128 pixels");
 /// Largest factor of the random scale.
@@ -329,6 +333,7 @@ impl Recipe {
             if value == 0 {
                 return Err(refused(field, 0.0, "at least 1"));
             }
+            refuse_above(field, value, MAX_INTEGER)?;
         }
         if i64::try_from(self.seed).is_err() {
             return Err(RecipeError::Value {
@@ -338,6 +343,8 @@ impl Recipe {
                 expected: "below 2^63",
             });
         }
+        refuse_above("validate_every", self.validate_every, MAX_INTEGER)?;
+        refuse_above("workers", self.workers, MAX_WORKERS)?;
         self.optimizer.validate()?;
         if let Some(class_weights) = self.class_weights {
             class_weights.validate()?;
@@ -411,6 +418,16 @@ impl Recipe {
             ));
         }
         Ok(())
+    }
+
+    /// Optimizer steps of the whole run.
+    pub(crate) fn total_steps(&self, steps_per_epoch: usize) -> Result<usize, RecipeError> {
+        let total = self.epochs.checked_mul(steps_per_epoch);
+        total.ok_or_else(|| RecipeError::Value {
+            field: "epochs",
+            found: format!("{} epochs of {steps_per_epoch} steps", self.epochs),
+            expected: "fewer steps than can be counted",
+        })
     }
 
     /// Checks what depends on the data set.
@@ -590,6 +607,7 @@ mod tests {
         "[augmentation.blur.gaussian]\nmin_sigma = 1.0\nmax_sigma = 1e9\nprobability = 1.0",
         "augmentation.blur.gaussian.max_sigma: 1000000000, expected at most 100 pixels"
     )]
+    #[case("workers = 1025", "workers: 1025, expected at most 1024")]
     #[case("epochs = \"many\"", "invalid type: string \"many\"")]
     #[case("epochs = ", "string values must be quoted")]
     fn mistakes_are_named(#[case] text: &str, #[case] expected: &str) {

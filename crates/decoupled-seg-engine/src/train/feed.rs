@@ -35,7 +35,7 @@ impl Feed {
         if feed.steps_per_epoch() == 0 {
             return Err(EngineError::TooFewImages {
                 images,
-                batch: recipe.batch * recipe.accumulate,
+                batch: recipe.batch.saturating_mul(recipe.accumulate),
             });
         }
         Ok(feed)

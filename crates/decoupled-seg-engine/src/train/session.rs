@@ -121,6 +121,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         let classes = train.classes().clone();
         let feed = Feed::new(train, sampling, &plan.recipe)?;
         let steps_per_epoch = feed.steps_per_epoch();
+        let total_steps = plan.recipe.total_steps(steps_per_epoch)?;
         if let Some(claimed) = &claimed {
             claimed.check_steps(steps_per_epoch)?;
         }
@@ -150,7 +151,6 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         let checkpoints = plan.recipe.checkpoints;
         let open = |claimed| RunFolder::open(claimed, checkpoints, position, plan.tensorboard);
         let folder = claimed.map(open).transpose()?;
-        let total_steps = plan.recipe.epochs * steps_per_epoch;
         let mut session = Self {
             reporter: plan
                 .progress

@@ -263,6 +263,25 @@ fn mistakes_are_found_before_the_first_step() {
         "12 images do not fill a batch of 13; make `batch` or `accumulate` smaller"
     );
     let error = fit(Recipe {
+        batch: usize::MAX / 2,
+        accumulate: 4,
+        ..recipe()
+    });
+    assert!(
+        matches!(error, EngineError::TooFewImages { .. }),
+        "{error:?}"
+    );
+    let error = fit(Recipe {
+        epochs: usize::MAX / 4,
+        ..recipe()
+    });
+    assert!(error.to_string().contains("epochs of 6 steps"), "{error}");
+    let error = fit(Recipe {
+        patience: Some(usize::MAX),
+        ..recipe()
+    });
+    assert!(error.to_string().contains("expected below 2^63"), "{error}");
+    let error = fit(Recipe {
         epochs: 0,
         ..recipe()
     });
