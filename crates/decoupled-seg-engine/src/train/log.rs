@@ -1,4 +1,4 @@
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -139,11 +139,11 @@ impl Log {
 ///
 /// Returns an error if the file cannot be read.
 pub fn read_log(path: impl AsRef<Path>) -> Result<Vec<LogEntry>, FileError> {
-    let path = path.as_ref();
-    let text = fs::read_to_string(path).map_err(at(path, "reading the log"))?;
+    // As bytes: a line may be cut off in the middle of a character.
+    let text = files::read(path.as_ref())?;
     Ok(text
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
         .collect())
 }
 
@@ -166,6 +166,11 @@ mod tests {
         }
     }
 
+    fn steps(path: &Path) -> Vec<usize> {
+        let entries = read_log(path).expect("readable");
+        entries.iter().map(LogEntry::step).collect()
+    }
+
     #[test]
     fn a_resumed_log_forgets_what_is_done_again() {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -182,16 +187,16 @@ mod tests {
             .open(&path)
             .expect("just written");
         file.write_all(b"{\"event\":\"st").expect("writable");
+        assert_eq!(steps(&path), [1, 2, 3, 4, 5]);
+        // Or in the middle of a character, here an `ä`.
+        let cut = b"\n{\"event\":\"checkpoint\",\"folder\":\"l\xc3";
+        file.write_all(cut).expect("writable");
+        assert_eq!(steps(&path), [1, 2, 3, 4, 5]);
 
         let mut log = Log::open(&path, 3).expect("an old log");
         log.write(&step(4)).expect("writable");
         log.flush().expect("writable");
-        let steps: Vec<usize> = read_log(&path)
-            .expect("readable")
-            .iter()
-            .map(LogEntry::step)
-            .collect();
-        assert_eq!(steps, [1, 2, 3, 4]);
+        assert_eq!(steps(&path), [1, 2, 3, 4]);
     }
 
     #[test]
