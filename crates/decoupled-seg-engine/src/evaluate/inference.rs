@@ -138,7 +138,8 @@ impl Inference {
         Ok(labels.pop().expect("a map for an image"))
     }
 
-    /// [`labels`](Self::labels) of several images in one batch, the same as one by one.
+    /// [`labels`](Self::labels) of several images in one batch. On a CPU they are those of one by one; to rounding on a GPU, and
+    /// from a network that was folded with fast arithmetic, which chooses it by the size of a layer and the batch.
     ///
     /// # Panics
     ///

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Prediction;
 
-/// What is written for an image: a PNG in a folder of its own.
+/// What is written for an image, into a folder of its own: a PNG, or polygons as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PredictionKind {
@@ -40,7 +40,7 @@ pub enum PredictionKind {
     LabelMe,
 }
 
-/// What is written for an image.
+/// The content of a file, before it is encoded.
 pub(super) enum Output {
     Picture(DynamicImage),
     Json(serde_json::Value),

@@ -140,8 +140,9 @@ impl<M: SegmentationModel> Predictor<M> {
         self
     }
 
-    /// Predicts up to so many files at once, where those that follow each other are of one size. The pictures are the same,
-    /// and the memory grows with the batch.
+    /// Predicts up to so many files at once, where those that follow each other are of one size. The memory grows with the
+    /// batch. The pictures are the same on a CPU; to rounding on a GPU, and from a network that was folded with fast
+    /// arithmetic, which chooses it by the size of a layer and the batch.
     ///
     /// # Panics
     ///
@@ -173,7 +174,8 @@ impl<M: SegmentationModel> Predictor<M> {
         predictions.pop().expect("a prediction for an image")
     }
 
-    /// Predicts several images in one batch, the same as [`predict`](Self::predict) one by one.
+    /// Predicts several images in one batch, as [`predict`](Self::predict) one by one: [`with_batch`](Self::with_batch) says
+    /// how exactly.
     ///
     /// # Panics
     ///
