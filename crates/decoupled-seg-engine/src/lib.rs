@@ -10,9 +10,7 @@ mod recipe;
 mod record;
 mod train;
 
-pub use checkpoint::{
-    Checkpoint, CheckpointState, CheckpointStore, FileDigest, TrainingImages,
-};
+pub use checkpoint::{Checkpoint, CheckpointState, CheckpointStore, FileDigest, TrainingImages};
 pub use class_names::check_class_names;
 pub use error::EngineError;
 pub use evaluate::{

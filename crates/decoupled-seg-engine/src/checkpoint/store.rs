@@ -129,7 +129,18 @@ impl CheckpointStore {
     /// Returns [`EngineError::NoCheckpoint`] if none was validated, and the error of the best one if it is damaged. One whose
     /// state cannot be read is taken for the best unless the history of a newer one knows that it is not.
     pub fn best(&self) -> Result<Checkpoint, EngineError> {
-        let mut ranking = self.ranking()?;
+        self.best_of(self.paths()?)
+    }
+
+    /// [`best`](Self::best) of those up to `newest`, beyond which the run has not been.
+    pub(crate) fn best_up_to(&self, newest: &Path) -> Result<Checkpoint, EngineError> {
+        let mut paths = self.paths()?;
+        paths.retain(|path| path.as_path() <= newest);
+        self.best_of(paths)
+    }
+
+    fn best_of(&self, paths: Vec<PathBuf>) -> Result<Checkpoint, EngineError> {
+        let mut ranking = self.ranking(paths);
         let unreadable = std::mem::take(&mut ranking.unreadable);
         for (path, error) in unreadable {
             if self.may_be_best(&path, &ranking) {
@@ -151,7 +162,7 @@ impl CheckpointStore {
     ) -> Result<Checkpoint, EngineError> {
         let position = snapshot.state.position;
         let checkpoint = Checkpoint::write(&self.path_of(position.step), snapshot)?;
-        self.prune()?;
+        self.prune(checkpoint.folder())?;
         Ok(checkpoint)
     }
 
@@ -159,7 +170,7 @@ impl CheckpointStore {
     pub(crate) fn restate(&self, state: CheckpointState) -> Result<Checkpoint, EngineError> {
         let folder = self.path_of(state.position.step);
         let checkpoint = Checkpoint::restate(&folder, state)?;
-        self.prune()?;
+        self.prune(checkpoint.folder())?;
         Ok(checkpoint)
     }
 
@@ -168,9 +179,13 @@ impl CheckpointStore {
         self.folder.join(format!("{PREFIX}{step:09}"))
     }
 
-    fn prune(&self) -> Result<(), EngineError> {
-        let best = self.best_path()?;
+    /// Keeps the last ones up to `newest`, and the best. What lies beyond cannot be gone on from, so that it does not count; the
+    /// run replaces it when it gets there.
+    fn prune(&self, newest: &Path) -> Result<(), EngineError> {
         let mut paths = self.paths()?;
+        paths.retain(|path| path.as_path() <= newest);
+        // One that cannot be read is as good as none, and must not keep a run from going on.
+        let best = self.ranking(paths.clone()).best.map(|(_, path)| path);
         let kept = paths.len().saturating_sub(self.recipe.keep_last.max(1));
         paths.truncate(kept);
         for path in paths {
@@ -181,14 +196,9 @@ impl CheckpointStore {
         Ok(())
     }
 
-    /// Checkpoints that cannot be read are as good as none, and must not keep a run from going on.
-    fn best_path(&self) -> Result<Option<PathBuf>, EngineError> {
-        Ok(self.ranking()?.best.map(|(_, path)| path))
-    }
-
-    fn ranking(&self) -> Result<Ranking, EngineError> {
+    fn ranking(&self, paths: Vec<PathBuf>) -> Ranking {
         let mut ranking = Ranking::default();
-        for path in self.paths()? {
+        for path in paths {
             let state = match read_state(&path) {
                 Ok(state) => state,
                 Err(error) => {
@@ -207,7 +217,7 @@ impl CheckpointStore {
             }
             ranking.newest = Some((path, state.history));
         }
-        Ok(ranking)
+        ranking
     }
 
     /// Whether a checkpoint whose state cannot be read may be better than all that can be: unless a newer one, which has the

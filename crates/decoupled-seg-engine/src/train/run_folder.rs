@@ -92,7 +92,11 @@ impl RunFolder {
 
     /// The best checkpoint, if one was validated.
     pub fn best(&self) -> Result<Option<Checkpoint>, EngineError> {
-        match self.store.best() {
+        let best = match &self.last {
+            Some(last) => self.store.best_up_to(last),
+            None => self.store.best(),
+        };
+        match best {
             Ok(best) => Ok(Some(best)),
             Err(EngineError::NoCheckpoint { .. }) => Ok(None),
             Err(error) => Err(error),

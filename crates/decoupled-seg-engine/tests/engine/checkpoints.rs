@@ -1,10 +1,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::store::{ModuleSnapshot, SafetensorsStore};
 use burn::tensor::Device;
-use decoupled_seg_engine::{Checkpoint, CheckpointRecipe, CheckpointStore, EngineError};
+use decoupled_seg_engine::{
+    Checkpoint, CheckpointRecipe, CheckpointStore, EngineError, Interrupt, Resume,
+};
 use decoupled_seg_nn::KeyMap;
 use decoupled_seg_weights::{LoadPolicy, LoadReport, WeightsError, WeightsFile, load, save};
 
@@ -347,6 +350,32 @@ fn the_optimizer_may_be_missing_where_weights_are_enough() {
         error.contains(told) && error.contains("truncated"),
         "{error}"
     );
+}
+
+/// A damaged checkpoint of a later step must not count as the last one: the whole ones would be removed for it.
+#[test]
+fn damage_pushes_no_whole_checkpoint_out() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.checkpoints.keep_last = 1;
+    recipe.checkpoints.every_steps = Some(1);
+    let interrupt = Interrupt::new();
+    let mut images = Rectangles::new(12, 24);
+    images.interrupt_at = Some((12 + 9, interrupt.clone()));
+    trainer(recipe.clone(), Some(folder.path()))
+        .with_interrupt(interrupt)
+        .fit(Arc::new(images), Some(&Rectangles::new(2, 24)))
+        .expect("stops cleanly");
+    let damaged = folder.path().join("checkpoints/step-000000099");
+    fs::create_dir(&damaged).expect("writable");
+    fs::write(damaged.join("state.json"), "{").expect("writable");
+    trainer(recipe, Some(folder.path()))
+        .with_resume(Resume::Must)
+        .fit(train_set(), Some(&Rectangles::new(2, 24)))
+        .expect("goes on");
+    assert_eq!(latest(folder.path()).state().position.step, 18);
+    assert!(damaged.exists(), "nobody's to remove");
 }
 
 #[test]
