@@ -222,7 +222,10 @@ impl Place {
     /// The study in a file, and its folder.
     fn open(&self, file: &Path, program: OfProgram<'_>) -> Result<(Study, PathBuf), CliError> {
         let mut content = StudyFile::read(file)?;
-        let context = program.take_over(&mut content)?;
+        let context = program.take_over(&mut content).map_err(|error| {
+            // A slip in the name of the key is told as what it is.
+            slip(&content).err().unwrap_or(error)
+        })?;
         if !self.folds.is_empty() {
             content.folds = folds(&self.folds);
         }
@@ -233,6 +236,14 @@ impl Place {
         };
         Ok((Study::new(content, &out)?.with_context(context), out))
     }
+}
+
+/// What is wrong with the settings of a study, if anything is.
+fn slip(content: &StudyFile) -> Result<(), CliError> {
+    let plan = Study::new(content.clone(), Path::new("runs"))?.plan()?;
+    plan.runs
+        .iter()
+        .try_for_each(|(run, _)| Settings::of(run).map(drop))
 }
 
 impl OfProgram<'_> {
