@@ -80,12 +80,20 @@ pub(crate) struct TrainArgs {
     #[arg(long)]
     validate_every: Option<usize>,
     /// Train on the images at this scale, made once and kept on disk. Pixels in the recipe are then those.
-    #[arg(long, value_name = "SCALE")]
+    #[arg(long, value_name = "SCALE", value_parser = scale)]
     resized: Option<f64>,
     /// Where resized images and the index of class-uniform sampling are kept; beside the data, or in the run's folder,
     /// unless given.
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
+}
+
+/// A scale to which images can be resized: the cache knows.
+fn scale(text: &str) -> Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "expected a number".to_string())?;
+    let cache = ResizedCacheConfig::new("", ResizedTo::Scale(scale));
+    cache.validate().map_err(|error| error.to_string())?;
+    Ok(scale)
 }
 
 fn presets() -> impl TypedValueParser<Value = RecipePreset> {
@@ -100,7 +108,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         variant_file::read(&mut args.data, &out)?;
     }
     let train = project.split(&args.data, Split::Train)?;
-    let resized = args.resized(&train, &out)?.map(Arc::new);
+    let resized = args.resized(&train, &out).map(Arc::new);
     let train = match &resized {
         Some(resized) => Arc::clone(resized) as Arc<dyn SegmentationDataset>,
         None => train,
@@ -207,16 +215,13 @@ impl TrainArgs {
         &self,
         images: &Arc<dyn SegmentationDataset>,
         out: &Path,
-    ) -> Result<Option<ResizedCache<Arc<dyn SegmentationDataset>>>, CliError> {
-        let Some(scale) = self.resized else {
-            return Ok(None);
-        };
+    ) -> Option<ResizedCache<Arc<dyn SegmentationDataset>>> {
+        let scale = self.resized?;
         let folder = self.cache.clone().or_else(|| images.cache_folder());
         let folder = folder.unwrap_or_else(|| out.to_path_buf()).join("resized");
         let config = ResizedCacheConfig::new(folder, ResizedTo::Scale(scale))
             .with_fallback(out.join("resized"));
-        config.validate()?;
-        Ok(Some(config.init(Arc::clone(images))))
+        Some(config.init(Arc::clone(images)))
     }
 
     /// Lets a trial (`--short`) run on a data set of one image: its norms need the pixels that a second one would bring.

@@ -76,7 +76,10 @@ fn resized_images_are_kept() {
     let image = folder.path().join("cache/resized").join(&kept[0]);
     let size = image::image_dimensions(image).expect("a PNG");
     assert_eq!(size, (32, 32));
-    assert!(message(&["train", "--resized", "0"]).contains("a number above 0"));
+    for scale in ["0", "nan", "1e300"] {
+        let error = message(&["train", "--resized", scale]);
+        assert!(error.contains("expected a scale above 0"), "{error}");
+    }
 }
 
 #[test]

@@ -23,12 +23,13 @@ pub enum DatasetError {
     },
     /// Images cannot be resized so.
     #[error(
-        "images cannot be resized to {found}, expected a scale above 0, at most 16, or a size of 1 to {} pixels",
-        crate::MAX_PIXELS
+        "images cannot be resized to {found}, expected a scale above 0, at most 16, or a size of 1 to {limit} pixels"
     )]
     NoSuchSize {
         /// The scale or the size.
         found: String,
+        /// Most pixels of an image.
+        limit: u64,
     },
     /// A folder lacks a file of the layout.
     #[error("`{folder}`: looked for {looked_for}, which is not there")]

@@ -93,7 +93,10 @@ impl ResizedCacheConfig {
         };
         match possible {
             true => Ok(()),
-            false => Err(DatasetError::NoSuchSize { found }),
+            false => Err(DatasetError::NoSuchSize {
+                found,
+                limit: MAX_PIXELS,
+            }),
         }
     }
 
