@@ -6,6 +6,8 @@ mod checkpoints;
 mod common;
 #[path = "engine/evaluation.rs"]
 mod evaluation;
+#[path = "engine/numbers.rs"]
+mod numbers;
 #[path = "engine/prediction.rs"]
 mod prediction;
 #[path = "engine/resume.rs"]

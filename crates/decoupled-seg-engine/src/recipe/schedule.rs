@@ -90,7 +90,11 @@ impl Schedule {
             Self::PolyPerEpoch {
                 power,
                 epoch_offset,
-            } => decay(point.epoch + epoch_offset, point.epochs, power),
+            } => decay(
+                point.epoch.saturating_add(epoch_offset),
+                point.epochs,
+                power,
+            ),
             Self::PolyPerEpochRescaled {
                 power,
                 switch_epoch,
@@ -98,7 +102,7 @@ impl Schedule {
                 repower,
                 epoch_offset,
             } => {
-                let epoch = point.epoch + epoch_offset;
+                let epoch = point.epoch.saturating_add(epoch_offset);
                 if epoch < switch_epoch {
                     decay(epoch, point.epochs, power)
                 } else {
