@@ -348,7 +348,7 @@ mod tests {
     #[rstest]
     #[case::none(BodyEdgeModuleConfig::new(2).with_strided_steps(0))]
     #[case::five(BodyEdgeModuleConfig::new(2).with_strided_steps(5))]
-    #[should_panic(expected = "`strided_steps` is 0, expected 1 to 4")]
+    #[should_panic(expected = "`strided_steps` is ")]
     fn other_steps_panic(#[case] config: BodyEdgeModuleConfig) {
         let _ = config.init(&Device::default());
     }
