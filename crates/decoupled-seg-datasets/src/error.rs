@@ -145,6 +145,32 @@ pub enum DatasetError {
         /// The split.
         split: Split,
     },
+    /// Images of a format that is not read, or that was not chosen, lie beside those of a split.
+    #[error(
+        "`{folder}`: of other formats, and left out: {pictures} images such as `{example}`, expected names that end in `{expected}`; convert them, or move them elsewhere{}", feature(.example)
+    )]
+    OtherPictures {
+        /// The folder of the images.
+        folder: PathBuf,
+        /// Number of images that are left out.
+        pictures: usize,
+        /// Name of one.
+        example: String,
+        /// The endings of those that are taken, in words.
+        expected: String,
+    },
+    /// Images lie in a folder below those of a split, where nobody looks for them.
+    #[error(
+        "`{folder}`: below the folder of the split, and left out: {pictures} images such as `{example}`; put them beside the others, write a list, or move the folder elsewhere"
+    )]
+    PicturesBelow {
+        /// The folder below.
+        folder: PathBuf,
+        /// Number of images that are left out.
+        pictures: usize,
+        /// Name of one.
+        example: String,
+    },
     /// A label file has no image.
     #[error("`{label}`: label without image, expected `{looked_for}`{}", instead(.there))]
     LabelWithoutImage {
@@ -555,6 +581,17 @@ fn toml_hint(path: &Path, source: &toml::de::Error) -> &'static str {
         "\nwrite paths with `/`, or in 'single quotes'"
     } else {
         ""
+    }
+}
+
+/// The feature of the program that reads a format, if it was built without.
+fn feature(name: &str) -> &'static str {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    match ending.to_lowercase().as_str() {
+        "tif" | "tiff" if !cfg!(feature = "tiff") => "; the feature `tiff` reads them",
+        "webp" if !cfg!(feature = "webp") => "; the feature `webp` reads them",
+        "bmp" if !cfg!(feature = "bmp") => "; the feature `bmp` reads them",
+        _ => "",
     }
 }
 

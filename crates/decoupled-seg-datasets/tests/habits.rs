@@ -684,3 +684,142 @@ fn descriptions_of_other_tools_and_systems() {
         "{home}"
     );
 }
+
+/// Moves the third training image and its mask elsewhere, both under `train`.
+fn moved(root: &Path, image: &str, mask: &str) {
+    for (kind, to) in [("images", image), ("masks", mask)] {
+        let folder = root.join(kind).join("train");
+        let to = folder.join(to);
+        fs::create_dir_all(to.parent().expect("in a folder")).expect("writable");
+        fs::rename(folder.join("p02.png"), to).expect("there");
+    }
+}
+
+/// Half of the pictures in a folder below, or of a format that is not read: the other half looks like a whole data set.
+#[test]
+fn pictures_with_labels_that_are_left_out_are_told() {
+    let description = format!("{CLASSES}{FOLDERS}");
+    for (image, mask, told) in [
+        (
+            "more/p02.png",
+            "more/p02.png",
+            "left out: 1 images such as `p02.png`; put them beside",
+        ),
+        (
+            "a/b/p02.jpg",
+            "a/b/p02.gif",
+            "left out: 1 images such as `p02.jpg`; put them beside",
+        ),
+        (
+            "p02.avif",
+            "p02.gif",
+            "left out: 1 images such as `p02.avif`, expected names that end in `.png`",
+        ),
+        (
+            "p02.HEIC",
+            "p02.json",
+            "left out: 1 images such as `p02.HEIC`, expected",
+        ),
+    ] {
+        let root = written(&description, &halves(1));
+        moved(root.path(), image, mask);
+        let report = report(root.path());
+        assert_told(&report, &["train: 2 images", told, "1 problem"]);
+        let error = CustomDataset::open(root.path().join("dataset.toml"), "train");
+        error.expect_err("a third of the images is missing");
+    }
+
+    // One folder for both.
+    let one = "[splits.train]\nimages = \"all\"\nlabels = \"all\"\nlabel_suffix = \"_mask.png\"\n";
+    let root = written(&format!("{CLASSES}{one}"), &halves(1));
+    for (name, end) in [("a", "png"), ("b", "avif"), ("more/c", "png")] {
+        let path = |end: &str| root.path().join(format!("all/{name}{end}"));
+        write_image(path(".png"), &RgbImage::new(6, 4)).expect("writable");
+        write_mask(path("_mask.png"), &halves(1)).expect("writable");
+        if end != "png" {
+            fs::rename(path(".png"), path(".avif")).expect("there");
+            fs::rename(path("_mask.png"), path("_mask.gif")).expect("there");
+        }
+    }
+    let report = report(root.path());
+    let told = ["such as `b.avif`", "all/more`: below", "such as `c.png`"];
+    assert_told(&report, &told);
+    assert_eq!(report.splits[0].problem_count(), 2, "{report}");
+}
+
+#[test]
+fn pictures_without_labels_that_are_left_out_are_told() {
+    let test = "[splits.test]\nimages = \"images/test\"\n";
+    let root = written(&format!("{CLASSES}{FOLDERS}{test}"), &halves(1));
+    let folder = root.path().join("images/test");
+    fs::create_dir_all(folder.join("more")).expect("writable");
+    for (number, name) in (0..).zip(["a.png", "b.png", "more/c.png"]) {
+        let image = RgbImage::from_pixel(6, 4, image::Rgb([200 + number; 3]));
+        write_image(folder.join(name), &image).expect("writable");
+    }
+    fs::rename(folder.join("b.png"), folder.join("b.avif")).expect("there");
+    let told = ["such as `b.avif`", "images/test/more`: below", "2 problems"];
+    assert_told(&report(root.path()), &told);
+    // Who chooses an ending has chosen.
+    fs::remove_dir_all(folder.join("more")).expect("there");
+    let test = format!("{test}image_suffix = \".png\"\n");
+    fs::write(
+        root.path().join("dataset.toml"),
+        format!("{CLASSES}{FOLDERS}{test}"),
+    )
+    .expect("there");
+    let report = report(root.path());
+    assert!(report.is_ok(), "{report}");
+}
+
+/// Copies, thumbnails, pictures set aside and the folders of other splits are left out on purpose.
+#[test]
+fn pictures_that_are_left_out_on_purpose_are_not_told() {
+    let test = "[splits.test]\nimages = \"images/train/test\"\nlabels = \"masks/train/test\"\n\
+                [splits.more]\nlist = \"more.txt\"\n[splits.plain]\nimages = \"plain\"\n";
+    let root = written(&format!("{CLASSES}{FOLDERS}{test}"), &halves(1));
+    let copy = |from: &str, to: &str| {
+        let to = root.path().join(to);
+        fs::create_dir_all(to.parent().expect("in a folder")).expect("writable");
+        fs::copy(root.path().join(from), to).expect("writable");
+    };
+    let (image, mask) = ("images/train/p00.png", "masks/train/p00.png");
+    for to in [
+        "images/train/thumbs/p00.png",
+        "images/train/p00.avif",
+        "images/train/p00.NEF",
+        "images/train/overview.gif",
+        "images/train/rejected/blurred.png",
+        "images/train/.ipynb_checkpoints/p77.png",
+        "images/train/@eaDir/p77.png",
+        "images/train/README.md",
+        "images/train/test/p88.png",
+        "images/train/by_list/p99.png",
+        "plain/p00.png",
+        "plain/thumbs/p00_small.jpg",
+    ] {
+        copy(image, to);
+    }
+    for to in [
+        "masks/train/thumbs/p00.png",
+        "masks/train/p00.gif",
+        "masks/train/p00_color.png.txt",
+        "masks/train/.ipynb_checkpoints/p77.png",
+        "masks/train/@eaDir/p77.png",
+        "masks/train/test/p88.png",
+        "masks/train/by_list/p99.png",
+        "masks/train/color/p01.png",
+    ] {
+        copy(mask, to);
+    }
+    let list = "images/train/by_list/p99.png\tmasks/train/by_list/p99.png\n";
+    fs::write(root.path().join("more.txt"), list).expect("writable");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(root.path(), root.path().join("images/train/up")).expect("allowed");
+    let open = |split| CustomDataset::open(root.path().join("dataset.toml"), split);
+    for (split, images) in [("train", 3), ("test", 1), ("more", 1), ("plain", 1)] {
+        let opened = open(split);
+        let dataset = opened.unwrap_or_else(|error| panic!("{split}: {error}"));
+        assert_eq!(dataset.len(), images, "{split}");
+    }
+}

@@ -103,8 +103,8 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         }
     };
     let Listing { pairs, problems } = match labelled {
-        true => folders.pairs(),
-        false => folders.unlabelled(),
+        true => folders.named_pairs(),
+        false => folders.named_images(),
     };
     let pairs: HashMap<String, &Pair> = pairs.iter().map(|it| (composed(&it.name), it)).collect();
     let mut left: Vec<Option<DatasetError>> = problems.into_iter().map(Some).collect();

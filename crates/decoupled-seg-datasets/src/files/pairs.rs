@@ -77,8 +77,22 @@ impl Folders<'_> {
     /// Spaces and dots at the end of a name do not count: Windows drops them. Names are compared in one form of Unicode: an `é` is one character in most names, and two where macOS wrote them.
     ///
     /// Problems are a folder that is missing or unreadable, no image at all, an image without label, a label without
-    /// image, two files that claim the same name, and a name that is not UTF-8.
+    /// image, two files that claim the same name, and a name that is not UTF-8. Problems are also images with labels that
+    /// are of another format, or in folders below, if others are taken.
     pub fn pairs(&self) -> Listing {
+        self.with_left_out(self.named_pairs(), true)
+    }
+
+    fn with_left_out(&self, mut listing: Listing, labelled: bool) -> Listing {
+        // A split of which nothing is taken has problems of its own.
+        if !listing.pairs.is_empty() {
+            listing.problems.extend(self.left_out(labelled));
+        }
+        listing
+    }
+
+    /// As [`pairs`](Self::pairs), for a list of names: it does not matter what else is there.
+    pub(super) fn named_pairs(&self) -> Listing {
         let mut listing = Listing::default();
         let looked_for = format!("label files `*{}`", self.label_suffix);
         let images = self.images(&mut listing.problems);
@@ -203,8 +217,14 @@ impl Folders<'_> {
         stems.find_map(|stem| with(stem).into_iter().find(|path| path.is_file()))
     }
 
-    /// The images alone, for splits without labels; problems as with [`pairs`](Self::pairs).
+    /// The images alone, for splits without labels; problems as with [`pairs`](Self::pairs). Images of other formats are
+    /// a problem if the endings are [`IMAGE_SUFFIXES`], which nobody has chosen.
     pub fn unlabelled(&self) -> Listing {
+        self.with_left_out(self.named_images(), false)
+    }
+
+    /// As [`unlabelled`](Self::unlabelled), for a list of names.
+    pub(super) fn named_images(&self) -> Listing {
         let mut listing = Listing::default();
         if let Some(images) = self.images(&mut listing.problems) {
             listing.problems.extend(images.problems);
@@ -312,7 +332,7 @@ pub(super) fn composed(name: &str) -> String {
     ComposingNormalizer::new_nfc().normalize(name).into_owned()
 }
 
-fn strip_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {
+pub(super) fn strip_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {
     let at = name.len().checked_sub(suffix.len())?;
     (name.is_char_boundary(at) && name[at..].eq_ignore_ascii_case(suffix)).then(|| &name[..at])
 }

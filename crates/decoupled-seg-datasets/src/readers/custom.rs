@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -151,7 +151,10 @@ impl CustomDataset {
             names.into_iter().find_map(|name| self.splits.get(*name))
         });
         listing.add(match found {
-            Some(files) => files.list(root, source),
+            Some(files) => files.list(root, source).map(|mut listing| {
+                self.allow_other_splits(&mut listing, files, root);
+                listing
+            }),
             None => Err(DatasetError::UnknownSplit {
                 path: source.to_path_buf(),
                 split: split.to_string(),
@@ -165,6 +168,34 @@ impl CustomDataset {
             .dataset
             .map(|dataset| dataset.with_own_classes().with_bands(self.bands));
         opened
+    }
+
+    /// Drops the problem that images lie in a folder below if they are those of another split.
+    fn allow_other_splits(&self, listing: &mut Listing, split: &CustomSplit, root: &Path) {
+        let below = |problem: &DatasetError| matches!(problem, DatasetError::PicturesBelow { .. });
+        if !listing.problems.iter().any(below) {
+            return;
+        }
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let others = self.splits.values().filter(|other| *other != split);
+        let known: BTreeSet<PathBuf> = others
+            .flat_map(|other| match (&other.images, &other.list) {
+                (Some(images), _) => vec![root.join(images)],
+                (None, Some(list)) => {
+                    let pairs = read_list(&root.join(list), root).pairs;
+                    let folders = pairs.iter().filter_map(|pair| pair.image.parent());
+                    folders.map(Path::to_path_buf).collect()
+                }
+                (None, None) => Vec::new(),
+            })
+            .collect::<BTreeSet<_>>()
+            .iter()
+            .map(|folder| real(folder))
+            .collect();
+        listing.problems.retain(|problem| match problem {
+            DatasetError::PicturesBelow { folder, .. } => !known.contains(&real(folder)),
+            _ => true,
+        });
     }
 
     fn masks(&self, classes: &ClassTable) -> MaskReader {
