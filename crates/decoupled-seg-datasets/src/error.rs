@@ -287,6 +287,48 @@ pub enum DatasetError {
         /// Colours of the palette.
         colors: usize,
     },
+    /// A palette has another colour at an index than that of a mask before.
+    #[error(
+        "`{path}`: palette index {index} is the colour {color:?}, expected {expected:?} as in `{first}`: palettes of their own give one index two meanings; read the masks by colour (`encoding = \"color\"`), or save all with one palette"
+    )]
+    PaletteColor {
+        /// The mask.
+        path: PathBuf,
+        /// An index that some pixel has.
+        index: u8,
+        /// Its colour, red, green, blue.
+        color: [u8; 3],
+        /// Its colour in the other mask.
+        expected: [u8; 3],
+        /// The other mask.
+        first: PathBuf,
+    },
+    /// A palette has a colour at another index than that of a mask before.
+    #[error(
+        "`{path}`: the colour {color:?} is the value {value}, expected {expected} as in `{first}`: palettes of their own give one colour two meanings; read the masks by colour (`encoding = \"color\"`), or save all with one palette"
+    )]
+    PaletteOrder {
+        /// The mask.
+        path: PathBuf,
+        /// A colour that some pixel has, red, green, blue.
+        color: [u8; 3],
+        /// Its value or palette index.
+        value: u8,
+        /// Its value or palette index in the other mask.
+        expected: u8,
+        /// The other mask.
+        first: PathBuf,
+    },
+    /// White in a mask of one bit may be the class 1 or the ignored value 255.
+    #[error(
+        "`{path}`: white in a mask of 1 bit is the class 1 or the ignored 255, and masks of 8 bits such as `{first}` tell the two apart; save it with 8 bits too"
+    )]
+    DoubtfulWhite {
+        /// The mask.
+        path: PathBuf,
+        /// A mask of 8 bits that holds 1 or 255.
+        first: PathBuf,
+    },
     /// A mask has an orientation tag, and nobody can say whether its pixels have been turned already.
     #[error(
         "`{path}`: a mask with an orientation tag (EXIF); turn it until it fits its photo, and save it without the tag"

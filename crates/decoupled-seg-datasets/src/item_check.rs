@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use decoupled_seg_types::Size;
 
-use crate::{BandStatistics, DatasetError, LabelMap, MaskFormat};
+use crate::{BandStatistics, DatasetError, LabelMap, MaskFormat, MaskMeaning};
 
 /// If all images of a split are this dark or darker, they are of another range than 0 to 255: a photo has a light pixel.
 /// Photos of 14 bits that are stored with 16 have no value above it.
@@ -25,6 +25,8 @@ pub struct ItemCheck {
     pub mask_format: Option<MaskFormat>,
     /// The values in the mask file, before they are mapped, with their pixel counts.
     pub raw_values: BTreeMap<u16, u64>,
+    /// What the mask file says about the meaning of its values; `None` if masks are read by their colours.
+    pub meaning: Option<MaskMeaning>,
     /// All problems.
     pub problems: Vec<DatasetError>,
 }

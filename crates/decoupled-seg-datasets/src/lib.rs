@@ -5,7 +5,7 @@
 //! A module knows only the modules above it in this list:
 //!
 //! ```text
-//! split, point, class_table, label_map, instance_map, mask_format, bands    plain data
+//! split, point, class_table, label_map, instance_map, mask_format, mask_meaning, bands    plain data
 //! description_problem, jpeg_damage, error                            problems with them
 //! sample, item_check, augment                                        a picture with its labels
 //! files                                                              PNG, JPEG, masks, lists, folders
@@ -34,6 +34,7 @@ mod jpeg_damage;
 mod label_map;
 pub mod loader;
 mod mask_format;
+mod mask_meaning;
 mod opened;
 mod point;
 mod readers;
@@ -58,6 +59,7 @@ pub use instance_map::InstanceMap;
 pub use jpeg_damage::JpegDamage;
 pub use label_map::LabelMap;
 pub use mask_format::MaskFormat;
+pub use mask_meaning::MaskMeaning;
 pub use opened::Opened;
 pub use point::Point;
 pub use readers::{

@@ -399,6 +399,10 @@ impl<D: SegmentationDataset> SegmentationDataset for ResizedCache<D> {
         self.dataset.extra_from()
     }
 
+    fn check_label_files(&self) -> Result<(), DatasetError> {
+        self.dataset.check_label_files()
+    }
+
     fn check_item(&self, index: usize) -> ItemCheck {
         self.dataset.check_item(index)
     }

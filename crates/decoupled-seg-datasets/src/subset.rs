@@ -95,6 +95,10 @@ impl<D: SegmentationDataset> SegmentationDataset for Subset<D> {
         self.dataset.item_key(self.indices[index])
     }
 
+    fn check_label_files(&self) -> Result<(), DatasetError> {
+        self.dataset.check_label_files()
+    }
+
     fn check_item(&self, index: usize) -> ItemCheck {
         self.dataset.check_item(self.indices[index])
     }

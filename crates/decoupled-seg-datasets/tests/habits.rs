@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use decoupled_seg_datasets::check::{CheckReport, check_splits, unseen_classes};
-use decoupled_seg_datasets::files::{read_image, write_image, write_mask};
+use decoupled_seg_datasets::files::{read_image, write_image, write_index_mask, write_mask};
 use decoupled_seg_datasets::loader::{Loader, LoaderConfig};
 use decoupled_seg_datasets::{
     CAMVID_COLORS, CamVid, CustomDataset, Dataset, DatasetError, LabelMap, ResizedCacheConfig,
@@ -821,5 +821,134 @@ fn pictures_that_are_left_out_on_purpose_are_not_told() {
         let opened = open(split);
         let dataset = opened.unwrap_or_else(|error| panic!("{split}: {error}"));
         assert_eq!(dataset.len(), images, "{split}");
+    }
+}
+
+/// Optimisers, and programs that count colours anew, give each file a palette of its own: the pictures stay, the indices are
+/// shuffled.
+#[test]
+fn palettes_that_contradict_each_other() {
+    const BLACK: [u8; 3] = [0; 3];
+    const RED: [u8; 3] = [255, 0, 0];
+    let index = format!("encoding = \"palette_index\"\n{CLASSES}{FOLDERS}");
+    let either = index.replace("palette_index", "grey_or_palette_index");
+    let swapped = LabelMap::new(SIZE, halves(1).data.iter().map(|label| 1 - label).collect());
+    let with_palettes = |description: &str| {
+        let root = written(description, &halves(1));
+        for name in ["train/p00", "train/p01", "train/p02", "val/p00", "val/p01"] {
+            let mask = root.path().join(format!("masks/{name}.png"));
+            write_index_mask(mask, &halves(1), &[BLACK, RED]).expect("writable");
+        }
+        root
+    };
+    let open = |root: &TempDir, split| {
+        CustomDataset::open(root.path().join("dataset.toml"), split).expect("whole")
+    };
+    for description in [&index, &either] {
+        let root = with_palettes(description);
+        let report_ = report(root.path());
+        assert!(report_.is_ok(), "{report_}");
+        assert_eq!(
+            unseen_classes(&open(&root, "train"), Split::Train).expect("one palette"),
+            Vec::<u8>::new()
+        );
+
+        // Cut off behind the last colour, and with a colour that no pixel has.
+        let mask = |name: &str| root.path().join("masks").join(name);
+        write_index_mask(mask("train/p01.png"), &LabelMap::filled(SIZE, 0), &[BLACK])
+            .expect("writable");
+        write_index_mask(mask("train/p02.png"), &halves(1), &[BLACK, RED, [9; 3]])
+            .expect("writable");
+        let report_ = report(root.path());
+        assert!(report_.is_ok(), "{report_}");
+        unseen_classes(&open(&root, "train"), Split::Train).expect("no contradiction");
+
+        write_index_mask(mask("train/p02.png"), &swapped, &[RED, BLACK]).expect("writable");
+        let first = mask("train/p00.png");
+        let told = format!(
+            "p02.png`: palette index 0 is the colour [255, 0, 0], expected [0, 0, 0] as in `{}`",
+            first.display()
+        );
+        assert_told(
+            &report(root.path()),
+            &[&told, "encoding = \"color\"", "1 problem"],
+        );
+        let error = unseen_classes(&open(&root, "train"), Split::Train).expect_err("two meanings");
+        assert!(error.to_string().contains(&told), "{error}");
+    }
+    // All of a split may agree, and differ from what is learned.
+    let root = with_palettes(&index);
+    for name in ["p00", "p01"] {
+        let mask = root.path().join(format!("masks/val/{name}.png"));
+        write_index_mask(mask, &swapped, &[RED, BLACK]).expect("writable");
+    }
+    assert_told(
+        &report(root.path()),
+        &["val/p00: ", "val/p01: ", "2 problems"],
+    );
+    // By their colours, all mean the same.
+    fs::write(
+        root.path().join("dataset.toml"),
+        index.replace("palette_index", "color"),
+    )
+    .expect("writable");
+    let report_ = report(root.path());
+    assert!(report_.is_ok(), "{report_}");
+    // A mask without palette, and one whose greys come in another order.
+    let root = written(&either, &halves(1));
+    let greys = [[1; 3], BLACK];
+    write_index_mask(root.path().join("masks/train/p02.png"), &swapped, &greys).expect("writable");
+    assert_told(
+        &report(root.path()),
+        &[
+            "p02.png`: the colour [1, 1, 1] is the value 0, expected 1 as in `",
+            "1 problem",
+        ],
+    );
+}
+
+/// A mask of 1 bit, in which some pixels are white.
+fn write_one_bit(path: &Path) {
+    let file = fs::File::create(path).expect("writable");
+    let mut encoder = png::Encoder::new(file, 6, 4);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::One);
+    let mut writer = encoder.write_header().expect("a header");
+    writer.write_image_data(&[0b1010_1000; 4]).expect("4 rows");
+}
+
+/// An optimiser saves 0 and 255 with 1 bit, and white is then read as the class 1.
+#[test]
+fn masks_of_one_bit_among_others() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let masks = |names: &[&str]| {
+        for name in names {
+            write_one_bit(&root.path().join("masks").join(name));
+        }
+    };
+    masks(&["train/p00.png", "train/p01.png"]);
+    let told = [
+        "train/p00: `",
+        "p01.png`: white in a mask of 1 bit is the class 1 or the ignored 255",
+        "2 problems",
+    ];
+    assert_told(&report(root.path()), &told);
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    let error = unseen_classes(&train, Split::Train).expect_err("doubtful");
+    assert!(
+        matches!(error, DatasetError::DoubtfulWhite { .. }),
+        "{error}"
+    );
+
+    // All with 1 bit, and where white cannot be ignored.
+    masks(&["train/p02.png", "val/p00.png", "val/p01.png"]);
+    let report_ = report(root.path());
+    assert!(report_.is_ok(), "{report_}");
+    unseen_classes(&train, Split::Train).expect("all are alike");
+    for ignored in ["ignored = []\n", "ignored = [254]\n"] {
+        let root = written(&format!("{ignored}{CLASSES}{FOLDERS}"), &halves(1));
+        write_one_bit(&root.path().join("masks/train/p00.png"));
+        let report = report(root.path());
+        assert!(report.is_ok(), "{report}");
     }
 }

@@ -1,9 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
 use super::{CheckReport, Duplicate, SplitReport};
+use crate::files::Meanings;
 use crate::{DatasetError, Opened, SegmentationDataset, Split};
 
 /// Reads every item of every split, in parallel, and reports all problems. An item that cannot be read does not stop
@@ -127,6 +129,9 @@ fn read_all(
     let done = Mutex::new(0);
     let mut reports = Vec::new();
     let mut seen: BTreeMap<u64, Vec<(usize, usize)>> = BTreeMap::new();
+    // Of all splits: what is learned from one is measured on another.
+    let mut meanings = Meanings::default();
+    let mut doubtful: Vec<(usize, usize, PathBuf)> = Vec::new();
     for (number, (name, dataset)) in splits.iter().enumerate() {
         let mut report = SplitReport::of(name, *dataset);
         // In blocks: the label maps of a large data set do not fit in memory all at once.
@@ -142,7 +147,13 @@ fn read_all(
                     item
                 })
                 .collect();
-            for (&index, item) in block.iter().zip(items) {
+            for (&index, mut item) in block.iter().zip(items) {
+                if let Some(mask) = item.meaning.take() {
+                    item.problems.extend(meanings.add(&mask).err());
+                    if mask.is_doubtful() {
+                        doubtful.push((number, index, mask.path));
+                    }
+                }
                 if let Some(hash) = item.image_hash {
                     seen.entry(hash).or_default().push((number, index));
                 }
@@ -150,6 +161,13 @@ fn read_all(
             }
         }
         reports.push(report);
+    }
+    for (number, index, path) in doubtful {
+        let problem = meanings.doubt(&path);
+        let name = splits[number].1.name(index);
+        reports[number]
+            .problems
+            .extend(problem.map(|problem| (name, problem)));
     }
     let duplicates = seen
         .into_values()
@@ -202,7 +220,7 @@ fn same_pictures(
 /// # Errors
 ///
 /// Returns [`DatasetError::Unlabelled`] if the split has no labels, [`DatasetError::AllIgnored`] if all of them are
-/// ignored.
+/// ignored, and what [`check_label_files`](SegmentationDataset::check_label_files) finds.
 pub fn unseen_classes(
     dataset: &dyn SegmentationDataset,
     split: Split,
@@ -210,6 +228,7 @@ pub fn unseen_classes(
     if !dataset.is_labelled() {
         return Err(DatasetError::Unlabelled { split });
     }
+    dataset.check_label_files()?;
     let mut seen = vec![false; dataset.classes().num_classes()];
     let mut read = 0;
     let indices: Vec<usize> = (0..dataset.len()).collect();

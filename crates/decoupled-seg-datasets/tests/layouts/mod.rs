@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use decoupled_seg_datasets::files::{write_image, write_index_mask, write_mask};
+use decoupled_seg_datasets::files::{RawMask, write_image, write_index_mask, write_mask};
 use decoupled_seg_datasets::{
     Annotation, Bdd100k, CamVid, CityscapesConfig, CustomDataset, DatasetError, FileDataset,
     KittiConfig, LabelFiles, LabelMap, MapillaryVersion, MapillaryVistas, Opened, Size, Split,
@@ -352,7 +352,12 @@ impl Written {
                 let size = [labels.width as u32, labels.height as u32];
                 write_image(path, &RgbImage::from_fn(size[0], size[1], color))
             }
-            Layout::Mapillary => write_index_mask(path, labels, &[[9; 3]; 256]),
+            Layout::Mapillary => {
+                // One palette for all, as in the data set.
+                let mut palette = RawMask::read(path).expect("there").palette;
+                palette.resize(256, [9; 3]);
+                write_index_mask(path, labels, &palette)
+            }
             _ => write_mask(path, labels),
         };
         written.expect("writable");

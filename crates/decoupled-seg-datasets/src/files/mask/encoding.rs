@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 /// The storage of masks that a reader expects.
 ///
 /// A file stored in another way is an error; the reader does not guess. Grey of one bit is read where white can be one
-/// class only, 1 or 255. Grey of 2 or 4 bits is always refused: some encoders write plain values in it, others values
+/// class only, 1 or 255; if 255 is ignored and other masks have more bits, it is a problem. Grey of 2 or 4 bits is always refused: some encoders write plain values in it, others values
 /// scaled to 0..=255, and the file does not say which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,12 +1,16 @@
 //! Masks: PNGs whose values, palette indices or colours are labels.
 
 mod encoding;
+mod head;
 mod ids;
+mod meanings;
 mod raw;
 mod reader;
 
 pub use encoding::MaskEncoding;
+pub(crate) use head::MaskHead;
 pub use ids::IdMap;
+pub(crate) use meanings::Meanings;
 pub use raw::{RawMask, RawValues};
 pub use reader::MaskReader;
 

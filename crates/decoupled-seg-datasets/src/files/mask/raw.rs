@@ -3,9 +3,9 @@ use std::path::Path;
 
 use decoupled_seg_types::Size;
 use image::metadata::Orientation;
-use png::{ColorType, Transformations};
+use png::Transformations;
 
-use super::{EXPECTED, EXPECTED_KIND};
+use super::{EXPECTED, EXPECTED_KIND, head};
 use crate::files::{png_file, read_bytes};
 use crate::{DatasetError, MaskFormat};
 
@@ -68,27 +68,17 @@ impl RawMask {
         let size = png_file::size(info);
         let width = size.width;
         let bits = info.bit_depth as u8;
-        let (format, values) = match info.color_type {
-            ColorType::Grayscale if bits == 16 => {
-                (MaskFormat::Grey(16), RawValues::Words(words(&packed)))
+        let format = head::format(info.color_type, bits);
+        let values = match format {
+            MaskFormat::Grey(16) => RawValues::Words(words(&packed)),
+            MaskFormat::Grey(_) | MaskFormat::Palette(_) => {
+                RawValues::Bytes(unpack(packed, width, bits))
             }
-            ColorType::Grayscale => (
-                MaskFormat::Grey(bits),
-                RawValues::Bytes(unpack(packed, width, bits)),
-            ),
-            ColorType::Indexed => (
-                MaskFormat::Palette(bits),
-                RawValues::Bytes(unpack(packed, width, bits)),
-            ),
-            ColorType::Rgb if bits == 8 => {
-                (MaskFormat::Rgb(8), RawValues::Colors(colors(&packed, 3)))
+            MaskFormat::Rgb(8) => RawValues::Colors(colors(&packed, 3)),
+            MaskFormat::Rgba(8) => RawValues::Colors(colors(&packed, 4)),
+            MaskFormat::Rgb(_) | MaskFormat::Rgba(_) | MaskFormat::GreyAlpha(_) => {
+                RawValues::Unsupported
             }
-            ColorType::Rgba if bits == 8 => {
-                (MaskFormat::Rgba(8), RawValues::Colors(colors(&packed, 4)))
-            }
-            ColorType::Rgb => (MaskFormat::Rgb(bits), RawValues::Unsupported),
-            ColorType::Rgba => (MaskFormat::Rgba(bits), RawValues::Unsupported),
-            ColorType::GrayscaleAlpha => (MaskFormat::GreyAlpha(bits), RawValues::Unsupported),
         };
         let palette = info
             .palette

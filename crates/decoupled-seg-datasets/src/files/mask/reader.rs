@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{IdMap, MaskEncoding, RawMask, RawValues};
-use crate::{ClassTable, DatasetError, IGNORE_LABEL, LabelMap, MaskFormat};
+use crate::{ClassTable, DatasetError, IGNORE_LABEL, LabelMap, MaskFormat, MaskMeaning};
 
 /// Up to this many unknown values are reported one by one.
 const TOLD: usize = 4;
@@ -95,6 +95,41 @@ impl MaskReader {
             (false, true) => Some(255),
             _ => None,
         }
+    }
+
+    /// Whether colours could contradict the values that are read: these are ids of up to 8 bits.
+    pub(crate) fn reads_bytes(&self) -> bool {
+        !matches!(self.encoding, MaskEncoding::Grey16 | MaskEncoding::Color)
+    }
+
+    /// What a mask says about the meaning of its values; `None` if the reader looks them up by their colours.
+    pub(crate) fn meaning(&self, path: &Path, mask: &RawMask) -> Option<MaskMeaning> {
+        if !self.reads_bytes() {
+            return None;
+        }
+        let is_doubtful = mask.format == MaskFormat::Grey(1) && self.white_is_doubtful();
+        let is_plain = matches!(mask.format, MaskFormat::Palette(_) | MaskFormat::Grey(8));
+        let plain = (!is_plain && !is_doubtful).then(|| self.plain(mask.clone()));
+        let mask = plain.as_ref().unwrap_or(mask);
+        let RawValues::Bytes(_) = mask.values else {
+            return None;
+        };
+        let values = mask.histogram().into_keys();
+        Some(MaskMeaning {
+            path: path.to_path_buf(),
+            format: mask.format,
+            values: values
+                .filter_map(|value| u8::try_from(value).ok())
+                .collect(),
+            palette: mask.palette.clone(),
+        })
+    }
+
+    /// Whether white in a mask of one bit, which is read as the class 1, could as well be the ignored 255.
+    fn white_is_doubtful(&self) -> bool {
+        self.encoding != MaskEncoding::PaletteIndex
+            && self.white() == Some(1)
+            && self.ids.get(255) == Some(IGNORE_LABEL)
     }
 
     /// Looks up the values of a decoded mask.
