@@ -170,6 +170,36 @@ fn lists_of_names() {
     };
     let train = open("p02\np00.png\n").expect("whole");
     assert_eq!((train.name(0), train.name(1)), ("p02".into(), "p00".into()));
+    // Flags of Pascal VOC and of Oxford Pets, and folders that are those of the images.
+    let forms = "p00 -1\np01  1\np02 1 12 3\ntrain/p00\nimages/train/p01.png\n./p02.PNG 0\nmasks/train/p00.png\n\
+                 /home/a/data/images/train/p01.jpg\ntrain\\p02.png\n";
+    let train = open(forms).expect("whole");
+    let names: Vec<String> = (0..train.len()).map(|index| train.name(index)).collect();
+    assert_eq!(names.concat(), "p00p01p02".repeat(3));
+    // Names of other pictures, which are not there.
+    for name in [
+        "p00 copy",
+        "p01 (2)",
+        "p01 2",
+        "p01 copy 1 2",
+        "p00.v2",
+        "p00.png.txt",
+        "val/p00",
+        "val/p00.png",
+        "images/val/p00",
+        "/home/a/data/val/p00.png",
+        "train/more/p00",
+        "../train/p00",
+        "p00 1.5",
+    ] {
+        let error = open(&format!("p02\n{name}\n"))
+            .expect_err("no such name")
+            .to_string();
+        assert!(
+            error.contains(&format!("line 2: no image `{name}` in")),
+            "{error}"
+        );
+    }
     let error = open("p02\np77\n").expect_err("no such name").to_string();
     assert!(error.contains("line 2: no image `p77` in"), "{error}");
     // Files that are not listed do not matter.

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use super::list_text::decoded;
 use super::pairs::{composed, list_folder};
-use super::{Folders, Listing, Pair};
+use super::{Folders, Listing, PICTURE_ENDINGS, Pair};
 use crate::{DatasetError, ListProblem};
 
 /// Reading stops after this many wrong lines: then the file is no list, or the root is wrong.
@@ -107,6 +107,7 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         false => folders.named_images(),
     };
     let pairs: HashMap<String, &Pair> = pairs.iter().map(|it| (composed(&it.name), it)).collect();
+    let parts = parts_of(folders);
     let mut left: Vec<Option<DatasetError>> = problems.into_iter().map(Some).collect();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -118,19 +119,15 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
             listing.problems.push(in_line(path, number, problem));
             break;
         }
-        // In some lists a flag for a class follows the name; in others the name has its extension.
-        let first = line.split_whitespace().next().unwrap_or(line);
-        let stem = Path::new(line).file_stem().and_then(|stem| stem.to_str());
-        let names = [Some(line), stem, Some(first)];
-        let names = || names.into_iter().flatten();
-        if let Some(pair) = names().find_map(|name| pairs.get(&composed(name))) {
+        let names = names_in(line, &parts);
+        if let Some(pair) = names.iter().find_map(|name| pairs.get(&composed(name))) {
             listing.pairs.push((*pair).clone());
             continue;
         }
         let about = |problem: &Option<DatasetError>| match problem {
             Some(DatasetError::ImageWithoutLabel { image, .. }) => {
                 let stem = image.file_stem().and_then(|stem| stem.to_str());
-                names().any(|name| Some(name) == stem)
+                names.iter().any(|name| Some(name.as_str()) == stem)
             }
             _ => false,
         };
@@ -162,6 +159,72 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         });
     }
     listing
+}
+
+/// The names that a line may mean: as it stands; without its flags, which stand behind names in lists of a class (Pascal VOC:
+/// -1, 0 or 1; Oxford Pets: three numbers); without the folders of the images; without the ending of a picture. Nothing else
+/// is taken off, as `p00 copy`, `p00.v2` and `val/p00` may be other pictures than `p00`.
+fn names_in(line: &str, folders: &[Vec<String>]) -> Vec<String> {
+    let flag = |text: &str| text.parse::<i32>().ok();
+    let mut texts = vec![line];
+    let mut flags = Vec::new();
+    let mut rest = line;
+    while let Some((name, last)) = rest.rsplit_once(char::is_whitespace)
+        && let Some(number) = flag(last)
+    {
+        rest = name.trim_end();
+        flags.push(number);
+        if flags.len() > 1 || (-1..=1).contains(&number) {
+            texts.push(rest);
+        }
+    }
+    let mut names = Vec::new();
+    for text in texts {
+        names.push(text.to_string());
+        let slashes = text.replace('\\', "/");
+        let name = match slashes.rsplit_once('/') {
+            None => slashes.as_str(),
+            Some((folder, name)) if folders.iter().any(|path| ends_in(path, folder)) => name,
+            Some(_) => continue,
+        };
+        names.push(name.to_string());
+        if let Some((stem, ending)) = name.rsplit_once('.')
+            && PICTURE_ENDINGS.contains(&ending.to_lowercase().as_str())
+        {
+            names.push(stem.to_string());
+        }
+    }
+    names
+}
+
+/// The parts of the paths of images and labels, as they are written and without links.
+fn parts_of(folders: &Folders<'_>) -> Vec<Vec<String>> {
+    let whole = [folders.images, folders.labels].map(|folder| folder.canonicalize().ok());
+    let written = [folders.images, folders.labels].map(|folder| Some(folder.to_path_buf()));
+    let parts = |folder: PathBuf| -> Vec<String> {
+        let parts = folder.components();
+        let parts = parts.map(|part| composed(&part.as_os_str().to_string_lossy()));
+        parts.collect()
+    };
+    whole
+        .into_iter()
+        .chain(written)
+        .flatten()
+        .map(parts)
+        .collect()
+}
+
+/// Whether the folders before a name are the last ones of a path. Those of another machine, from its root on, are if the last
+/// one is.
+fn ends_in(path: &[String], written: &str) -> bool {
+    let is_foreign = written.starts_with('/') || written.contains(':');
+    let written = written.split('/').filter(|part| !["", "."].contains(part));
+    let written: Vec<String> = written.map(composed).collect();
+    let last = match is_foreign {
+        true => &written[written.len().saturating_sub(1)..],
+        false => &written[..],
+    };
+    path.ends_with(last)
 }
 
 /// A name without the double quotes around it, as spreadsheets write names.
