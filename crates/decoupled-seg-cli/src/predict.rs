@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decoupled_seg::datasets::DatasetError;
-use decoupled_seg::engine::{PredictionKind, find_images};
+use decoupled_seg::engine::{EngineError, Inputs, PredictionKind};
 
 use crate::args::ProtocolArgs;
 use crate::left_out::LeftOut;
@@ -82,15 +82,23 @@ fn run_video(project: &Project, args: &PredictArgs, video: &Path) -> Result<(), 
 fn run_images(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
     let mut images = Vec::new();
     let mut left_out = LeftOut::default();
+    let mut empty = None;
     for input in &args.inputs {
-        left_out.look(input);
-        images.extend(find_images(input)?);
+        let inputs = Inputs::find(input)?;
+        left_out.add(&inputs);
+        if inputs.images.is_empty() {
+            empty = empty.or_else(|| Some(input.clone()));
+        }
+        images.extend(inputs.images);
     }
     // A file may be named by itself and by a pattern.
     images.sort();
     images.dedup();
     if !left_out.is_empty() {
         say!("{left_out}");
+    }
+    if let Some(path) = empty {
+        return Err(EngineError::NothingToPredict { path }.into());
     }
     let out = project.out(args.out.as_deref());
     let source = args.source.open(project, &out, || project.class_table())?;

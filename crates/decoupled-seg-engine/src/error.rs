@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use burn::store::RecordError;
 use burn::tensor::TensorReadError;
 use decoupled_seg_datasets::DatasetError;
+use decoupled_seg_datasets::files::IMAGE_SUFFIXES;
 use decoupled_seg_metrics::MetricsError;
 use decoupled_seg_types::Size;
 use decoupled_seg_weights::WeightsError;
@@ -372,7 +373,7 @@ pub enum EngineError {
 
     // Prediction.
     /// A folder or pattern without images to predict.
-    #[error("`{path}`: no images; looked for .png, .jpg and .jpeg files")]
+    #[error("`{path}`: no images; looked for files that end in {}", IMAGE_SUFFIXES.join(", "))]
     NothingToPredict {
         /// The folder.
         path: PathBuf,
@@ -394,7 +395,9 @@ pub enum EngineError {
         output: PathBuf,
     },
     /// Two inputs would be written to the same file.
-    #[error("`{first}` and `{second}` would both be written to `{output}`")]
+    #[error(
+        "`{first}` and `{second}` would both be written to `{output}`; rename one, or predict them one by one, each into a folder of its own"
+    )]
     SameOutput {
         /// One input.
         first: PathBuf,

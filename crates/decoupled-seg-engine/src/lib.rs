@@ -19,8 +19,8 @@ pub use evaluate::{
 };
 pub use files::FileError;
 pub use predict::{
-    FailedPrediction, Predicted, Prediction, PredictionKind, Predictor, Protected, Submission,
-    Submitted, find_images, write_label_overlays,
+    FailedPrediction, Inputs, Predicted, Prediction, PredictionKind, Predictor, Protected,
+    Submission, Submitted, find_images, write_label_overlays,
 };
 pub use recipe::{
     AdamRecipe, AdamWRecipe, BatchNormMode, BestMetric, CheckpointRecipe, ClassUniformRecipe,

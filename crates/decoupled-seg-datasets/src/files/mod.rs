@@ -23,6 +23,7 @@ pub use list_file::{read_list, read_names};
 pub use listing::Listing;
 pub use mask::{IdMap, MaskEncoding, MaskReader, RawMask, RawValues};
 pub(crate) use mask::{MaskHead, Meanings};
+pub use other_format::EXPECTED as READ_FORMATS;
 pub use pairs::IMAGE_SUFFIXES;
 pub use pairs::{Folders, Pair};
 pub(crate) use pairs::{list_folder, list_subfolders, missing_folder};

@@ -17,8 +17,8 @@ pub(super) enum OtherFormat {
     Bmp,
 }
 
-/// The formats that images may have, for messages.
-pub(super) const EXPECTED: &str = match (
+/// The formats that images may have, for messages: `PNG or JPEG image`, and more with features.
+pub const EXPECTED: &str = match (
     cfg!(feature = "tiff"),
     cfg!(feature = "webp"),
     cfg!(feature = "bmp"),

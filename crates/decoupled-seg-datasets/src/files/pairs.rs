@@ -48,6 +48,8 @@ pub const IMAGE_SUFFIXES: &[&str] = &[
     ".png",
     ".jpg",
     ".jpeg",
+    ".jfif",
+    ".jpe",
     #[cfg(feature = "tiff")]
     ".tif",
     #[cfg(feature = "tiff")]

@@ -1,71 +1,123 @@
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use decoupled_seg_datasets::files::IMAGE_SUFFIXES;
+use decoupled_seg_datasets::files::{IMAGE_SUFFIXES, PICTURE_ENDINGS};
+use decoupled_seg_types::FileKind;
 use glob::{MatchOptions, Pattern};
 
 use crate::EngineError;
 use crate::files::at;
 
-/// Finds images: `path` is an image, a folder of images (not of folders), or a pattern in whose parts `*` stands for any
-/// characters and `?` for one: `leftImg8bit/val/*/*_leftImg8bit.png`. Names that begin with a dot are left out. Sorted by
-/// name.
+/// What a path, a folder or a pattern names: the images to predict, and the pictures that are passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// The images, sorted by name.
+    pub images: Vec<PathBuf>,
+    /// Pictures of formats that are not read, or without an ending, sorted by name.
+    pub other_pictures: Vec<PathBuf>,
+    /// Folders with images that are not looked into, sorted by name.
+    pub folders: Vec<PathBuf>,
+}
+
+impl Inputs {
+    /// Finds images: `path` is an image, a folder of images (not of folders), or a pattern in whose parts `*` stands for any
+    /// characters and `?` for one: `leftImg8bit/val/*/*_leftImg8bit.png`. Names that begin with a dot are left out.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a file or folder is not there or cannot be read. That there is no image is none.
+    pub fn find(path: impl AsRef<Path>) -> Result<Self, EngineError> {
+        let path = path.as_ref();
+        let mut inputs = Self::default();
+        if path.is_file() {
+            inputs.images.push(path.to_path_buf());
+            return Ok(inputs);
+        }
+        let text = path.to_string_lossy();
+        let pattern = if path.is_dir() {
+            fs::read_dir(path).map_err(at(path, "listing images"))?;
+            format!("{}/*", Pattern::escape(&text))
+        } else if text.contains(['*', '?']) {
+            // Brackets stand for themselves: they are common in names of folders.
+            text.replace('[', "[[]")
+        } else {
+            fs::metadata(path).map_err(at(path, "looking for images"))?;
+            return Ok(inputs);
+        };
+        let options = MatchOptions {
+            require_literal_leading_dot: true,
+            ..MatchOptions::new()
+        };
+        let found = glob::glob_with(&pattern, options)
+            .map_err(io::Error::other)
+            .map_err(at(path, "reading the pattern"))?;
+        for found in found {
+            let found = found.map_err(|error| {
+                let folder = error.path().to_path_buf();
+                at(&folder, "listing images")(error.into())
+            })?;
+            if is_image(&found) {
+                inputs.images.push(found);
+            } else if is_other_picture(&found) {
+                inputs.other_pictures.push(found);
+            } else if has_images(&found) {
+                inputs.folders.push(found);
+            }
+        }
+        inputs.images.sort();
+        Ok(inputs)
+    }
+}
+
+/// The images that [`Inputs::find`] finds.
 ///
 /// # Errors
 ///
-/// Returns an error if a folder cannot be read or there is no such image.
+/// As [`Inputs::find`]; also if there is no image.
 pub fn find_images(path: impl AsRef<Path>) -> Result<Vec<PathBuf>, EngineError> {
     let path = path.as_ref();
-    if path.is_file() {
-        return Ok(vec![path.to_path_buf()]);
+    match Inputs::find(path)?.images {
+        images if images.is_empty() => Err(EngineError::NothingToPredict {
+            path: path.to_path_buf(),
+        }),
+        images => Ok(images),
     }
-    let text = path.to_string_lossy();
-    let pattern = if path.is_dir() {
-        fs::read_dir(path).map_err(at(path, "listing images"))?;
-        format!("{}/*", Pattern::escape(&text))
-    } else if text.contains(['*', '?']) {
-        // Brackets stand for themselves: they are common in names of folders.
-        text.replace('[', "[[]")
-    } else {
-        fs::metadata(path).map_err(at(path, "looking for images"))?;
-        return Err(nothing(path));
-    };
-    let options = MatchOptions {
-        require_literal_leading_dot: true,
-        ..MatchOptions::new()
-    };
-    let found = glob::glob_with(&pattern, options)
-        .map_err(io::Error::other)
-        .map_err(at(path, "reading the pattern"))?;
-    let mut images = Vec::new();
-    for found in found {
-        let found = found.map_err(|error| {
-            let folder = error.path().to_path_buf();
-            at(&folder, "listing images")(error.into())
-        })?;
-        if is_image(&found) {
-            images.push(found);
-        }
-    }
-    if images.is_empty() {
-        return Err(nothing(path));
-    }
-    images.sort();
-    Ok(images)
 }
 
-fn nothing(path: &Path) -> EngineError {
-    EngineError::NothingToPredict {
-        path: path.to_path_buf(),
-    }
+fn ending(path: &Path) -> String {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    ending.to_lowercase()
 }
 
 fn is_image(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default().to_string_lossy();
-    let suffix = format!(".{}", ending.to_lowercase());
     // A link that leads nowhere is an image that cannot be read: it is told, not passed over.
-    IMAGE_SUFFIXES.contains(&suffix.as_str())
+    IMAGE_SUFFIXES.contains(&format!(".{}", ending(path)).as_str())
         && (path.is_file() || path.is_symlink() && !path.exists())
+}
+
+/// Whether a file is a picture, by its ending; without one, by its first bytes.
+fn is_other_picture(path: &Path) -> bool {
+    match ending(path).as_str() {
+        "" => path.is_file() && begins_as_picture(path).unwrap_or(false),
+        ending => PICTURE_ENDINGS.contains(&ending) && path.is_file(),
+    }
+}
+
+fn begins_as_picture(path: &Path) -> io::Result<bool> {
+    const BYTES: u64 = 512;
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(BYTES).read_to_end(&mut bytes)?;
+    Ok(matches!(FileKind::of(&bytes), FileKind::Format(name) if name.ends_with("image")))
+}
+
+/// Whether a folder has an image right in it. One that cannot be read has none.
+fn has_images(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_hidden = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".");
+    entries
+        .filter(|entry| !is_hidden(entry))
+        .any(|entry| is_image(&entry.path()))
 }
 
 #[cfg(test)]
@@ -118,5 +170,50 @@ mod tests {
             matches!(error, EngineError::NothingToPredict { .. }),
             "{error:?}"
         );
+    }
+
+    #[test]
+    fn what_is_passed_over_is_named() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let photo = b"\xFF\xD8\xFF\xE0 a photo";
+        for name in [
+            "a.jpg",
+            "b.JFIF",
+            "c.jpe",
+            "plain",
+            "x.cr2",
+            "y.Nef",
+            "z.avif",
+            "day/d.jpg",
+            "raw/d.arw",
+            "day/e/f.png",
+        ] {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+            fs::write(path, photo).expect("writable");
+        }
+        for name in ["README", "notes.txt", "labels.json", ".hidden.gif"] {
+            fs::write(root.path().join(name), "text").expect("writable");
+        }
+        let names = |paths: &[PathBuf]| -> Vec<String> {
+            let name = |path: &PathBuf| path.file_name().expect("a name").to_string_lossy().into();
+            paths.iter().map(name).collect()
+        };
+        for path in [root.path().to_path_buf(), root.path().join("*")] {
+            let inputs = Inputs::find(&path).expect("readable");
+            assert_eq!(
+                names(&inputs.images),
+                ["a.jpg", "b.JFIF", "c.jpe"],
+                "{path:?}"
+            );
+            let others = ["plain", "x.cr2", "y.Nef", "z.avif"];
+            assert_eq!(names(&inputs.other_pictures), others, "{path:?}");
+            assert_eq!(names(&inputs.folders), ["day"], "{path:?}");
+        }
+        // A pattern chooses.
+        let inputs = Inputs::find(root.path().join("*.jp*")).expect("readable");
+        assert_eq!((inputs.images.len(), inputs.other_pictures.len()), (2, 0));
+        let inputs = Inputs::find(root.path().join("*.cr2")).expect("readable");
+        assert_eq!((inputs.images.len(), inputs.other_pictures.len()), (0, 1));
     }
 }

@@ -7,7 +7,7 @@ mod predictor;
 mod protected;
 mod submission;
 
-pub use inputs::find_images;
+pub use inputs::{Inputs, find_images};
 pub use label_overlays::write_label_overlays;
 pub use output::PredictionKind;
 pub use predictor::{FailedPrediction, Predicted, Prediction, Predictor};
