@@ -348,6 +348,14 @@ pub enum EngineError {
         /// Where the prediction of the first was looked for, in all sub-folders too.
         looked_for: PathBuf,
     },
+    /// Pictures of class indices were given for label ids.
+    #[error(
+        "`{folder}`: values below 19 alone, and among them 1 to 6, which are no objects to predict: class indices, expected label ids; predict with `--kinds label_id`"
+    )]
+    ScoredIndices {
+        /// The folder of the predictions.
+        folder: PathBuf,
+    },
     /// An image has more than one picture of predictions.
     #[error("`{first}` and `{second}` are both predictions for `{labels}`, expected one")]
     SeveralPredictions {

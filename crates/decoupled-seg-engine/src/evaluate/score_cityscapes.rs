@@ -23,32 +23,58 @@ use crate::files::{FileError, at};
 /// # Errors
 ///
 /// Returns an [`EngineError`] that names the file: ground truth or prediction missing, unreadable or of another size, two
-/// predictions for one image, or a value that is no label id.
+/// predictions for one image, a value that is no label id, or pictures of class indices in place of label ids.
 pub fn score_cityscapes(
     root: impl AsRef<Path>,
     split: Split,
     predictions: impl AsRef<Path>,
 ) -> Result<BenchmarkReport, EngineError> {
     let truths = Cityscapes::ground_truth(root, split)?;
-    let predictions = predictions_for(&truths, predictions.as_ref())?;
-    let scored: Vec<Result<InstanceIou, EngineError>> = truths
+    let predictions_folder = predictions.as_ref();
+    let predictions = predictions_for(&truths, predictions_folder)?;
+    let scored: Vec<Result<(InstanceIou, Values), EngineError>> = truths
         .par_iter()
         .zip(&predictions)
         .map(|(truth, prediction)| score_image(truth, prediction))
         .collect();
     let mut total = metric();
+    let mut values = [false; 256];
     // In the order of the names: sums of fractions depend on the order.
     for image in scored {
-        total.merge(&image?);
+        let (metric, shown) = image?;
+        total.merge(&metric);
+        values
+            .iter_mut()
+            .zip(shown)
+            .for_each(|(all, one)| *all |= one);
+    }
+    if are_class_indices(&values) {
+        return Err(EngineError::ScoredIndices {
+            folder: predictions_folder.to_path_buf(),
+        });
     }
     Ok(BenchmarkReport::new(&total, truths.len()))
+}
+
+/// Whether a picture shows each of the values.
+type Values = [bool; 256];
+
+/// Whether values are the indices of the 19 classes in place of label ids. The ids 1 to 6 stand for what no network is trained
+/// on, such as the car with the camera, and 13 of the 19 classes have ids from 19 on.
+fn are_class_indices(values: &Values) -> bool {
+    const CLASSES: usize = 19;
+    const NEVER_PREDICTED: std::ops::RangeInclusive<usize> = 1..=6;
+    !values[CLASSES..].contains(&true) && values[NEVER_PREDICTED].contains(&true)
 }
 
 fn metric() -> InstanceIou {
     InstanceIou::new(LabelTable::cityscapes()).with_ignore_index(None)
 }
 
-fn score_image(truth: &CityscapesTruth, prediction: &Path) -> Result<InstanceIou, EngineError> {
+fn score_image(
+    truth: &CityscapesTruth,
+    prediction: &Path,
+) -> Result<(InstanceIou, Values), EngineError> {
     let labels = read_ids(&truth.labels, MaskEncoding::Grey)?;
     let expected = Size::new(labels.height, labels.width);
     let check = |path: &Path, size: Size| {
@@ -73,7 +99,7 @@ fn score_image(truth: &CityscapesTruth, prediction: &Path) -> Result<InstanceIou
     metric
         .update(&labels.data, &predicted.data, &instances.data)
         .expect("sizes and values are checked");
-    Ok(metric)
+    Ok((metric, predicted.histogram().map(|count| count > 0)))
 }
 
 /// A map of label ids, every one of them in the table.

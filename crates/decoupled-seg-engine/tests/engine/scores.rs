@@ -123,6 +123,23 @@ fn two_images_by_hand() {
     );
 }
 
+/// Class indices are all among the label ids, and mean others.
+#[test]
+fn class_indices_are_no_label_ids() {
+    let files = Files::new();
+    files.predict("lindau_000000_000019_leftImg8bit", [13, 13, 0, 13, 0, 2]);
+    files.predict("nested/munster_000001_000019", [13, 13, 10, 13, 0, 18]);
+    let error = files.error();
+    assert!(
+        matches!(error, EngineError::ScoredIndices { .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("`--kinds label_id`"), "{error}");
+    // One picture may show little.
+    files.predict("nested/munster_000001_000019", [26, 26, 23, 26, 7, 7]);
+    score_cityscapes(files.root.path(), Split::Val, files.predictions()).expect("label ids");
+}
+
 /// What the evaluator says of a network is what its submission scores.
 #[test]
 fn the_evaluator_says_the_same() {
