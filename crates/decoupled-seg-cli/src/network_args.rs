@@ -290,9 +290,11 @@ pub(crate) fn write(network: &DecoupledSegNetConfig, path: &Path) -> Result<Path
             path: path.to_path_buf(),
         });
     }
-    if let Ok(there) = fs::read_to_string(path)
-        && toml::from_str::<DecoupledSegNetConfig>(&there).is_err()
-    {
+    // One that was changed until it cannot be read may be replaced.
+    let describes = |text: &str| {
+        toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("backbone"))
+    };
+    if fs::read_to_string(path).is_ok_and(|there| !describes(&there)) {
         return Err(CliError::OtherFile {
             path: path.to_path_buf(),
         });

@@ -201,7 +201,7 @@ fn nothing_is_written_over_and_no_run_counts_twice() {
     assert!(!checkpoint.join("mine.safetensors").exists());
 
     let before = fs::read(&data).expect("there");
-    let told = message(&["summary", "--data", &data, "--write", &data]);
+    let told = message(&["summary", "--classes", "11", "--write", &data]);
     assert!(told.contains("describes no network"), "{told}");
     assert_eq!(fs::read(&data).expect("there"), before);
 

@@ -302,7 +302,7 @@ fn mistakes_in_a_study_are_named() {
         (
             "network = { module = true }",
             "recipe = { optimizer = { lr = 0.1 } }",
-            "unknown key `optimizer.lr`",
+            "unknown field `lr`",
         ),
         (
             "network = { module = true }",
