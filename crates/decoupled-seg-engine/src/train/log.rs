@@ -79,6 +79,14 @@ impl LogEntry {
             Self::Epoch(record) => record.step,
         }
     }
+
+    /// Whether a run that goes on at `position` does not do it again. The step of an epoch's end may be done and saved, and its
+    /// validation not.
+    fn is_done_at(&self, position: Position) -> bool {
+        let is_validated_again =
+            matches!(self, Self::Epoch(record) if record.epoch >= position.epoch);
+        self.step() <= position.step && !is_validated_again
+    }
 }
 
 /// Appends to a run's log; a line is written whole or, if the process dies, found cut off and dropped at the next
@@ -89,8 +97,8 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens the log to go on at `step`: what a killed session logged beyond it is dropped, since it is done again.
-    pub fn open(path: &Path, step: usize) -> Result<Self, FileError> {
+    /// Opens the log to go on at `position`: what a killed session logged beyond it is dropped, since it is done again.
+    pub fn open(path: &Path, position: Position) -> Result<Self, FileError> {
         if path.exists() {
             let text = files::read(path)?;
             let mut kept = Vec::with_capacity(text.len());
@@ -100,7 +108,7 @@ impl Log {
                     .ends_with(b"\n")
                     .then(|| serde_json::from_slice::<LogEntry>(line).ok())
                     .flatten();
-                if entry.is_some_and(|entry| entry.step() <= step) {
+                if entry.is_some_and(|entry| entry.is_done_at(position)) {
                     kept.extend_from_slice(line);
                 }
             }
@@ -166,6 +174,14 @@ mod tests {
         }
     }
 
+    fn at(epoch: usize, step: usize) -> Position {
+        Position {
+            epoch,
+            batch: 0,
+            step,
+        }
+    }
+
     fn steps(path: &Path) -> Vec<usize> {
         let entries = read_log(path).expect("readable");
         entries.iter().map(LogEntry::step).collect()
@@ -175,7 +191,7 @@ mod tests {
     fn a_resumed_log_forgets_what_is_done_again() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("log.jsonl");
-        let mut log = Log::open(&path, 0).expect("a new log");
+        let mut log = Log::open(&path, Position::default()).expect("a new log");
         for i in 1..=5 {
             log.write(&step(i)).expect("writable");
         }
@@ -193,10 +209,37 @@ mod tests {
         file.write_all(cut).expect("writable");
         assert_eq!(steps(&path), [1, 2, 3, 4, 5]);
 
-        let mut log = Log::open(&path, 3).expect("an old log");
+        let mut log = Log::open(&path, at(0, 3)).expect("an old log");
         log.write(&step(4)).expect("writable");
         log.flush().expect("writable");
         assert_eq!(steps(&path), [1, 2, 3, 4]);
+    }
+
+    /// An epoch's last step is saved before its validation, which a run that goes on from there does again.
+    #[test]
+    fn an_epoch_that_is_validated_again_is_logged_once() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("log.jsonl");
+        let end = |epoch: usize, step: usize| {
+            LogEntry::Epoch(EpochRecord {
+                epoch,
+                step,
+                loss: LossValues::default(),
+                learning_rate: 0.01,
+                scores: None,
+                seconds: 1.0,
+            })
+        };
+        let mut log = Log::open(&path, Position::default()).expect("a new log");
+        for entry in [step(1), end(0, 1), step(2), end(1, 2)] {
+            log.write(&entry).expect("writable");
+        }
+        log.flush().expect("writable");
+        for (position, left) in [(at(2, 2), 4), (at(1, 2), 3), (at(1, 1), 2), (at(0, 1), 1)] {
+            Log::open(&path, position).expect("an old log");
+            let entries = read_log(&path).expect("readable");
+            assert_eq!(entries.len(), left, "{position:?}: {entries:?}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl RunFolder {
     ) -> Result<Self, EngineError> {
         let ClaimedFolder { path, lock, .. } = claimed;
         let store = CheckpointStore::create(path.join(CHECKPOINTS), checkpoints)?;
-        let log = Log::open(&path.join("log.jsonl"), position.step)?;
+        let log = Log::open(&path.join("log.jsonl"), position)?;
         let events = match events {
             true => Some(Events::open(&path.join(EVENTS), position.step)?),
             false => None,
