@@ -49,10 +49,13 @@ impl fmt::Display for LeftOut {
         }
         if let [first, ..] = &self.folders[..] {
             let line = if total > 0 { "\n" } else { "" };
+            let folders = match self.folders.len() {
+                1 => "1 folder".to_string(),
+                count => format!("{count} folders"),
+            };
             write!(
                 f,
-                "{line}{} folders below with images left out, such as `{}`; name them, or write a pattern: '{}'",
-                self.folders.len(),
+                "{line}{folders} below with images left out, such as `{}`; name them, or write a pattern: '{}'",
                 first.display(),
                 first.with_file_name("*").join("*").display()
             )?;
@@ -81,7 +84,7 @@ mod tests {
             ..Inputs::default()
         });
         let told = format!(
-            "{told}\n1 folders below with images left out, such as `ph/day`; name them, or write a pattern: 'ph/*/*'"
+            "{told}\n1 folder below with images left out, such as `ph/day`; name them, or write a pattern: 'ph/*/*'"
         );
         assert_eq!(left_out.to_string(), told);
     }
