@@ -35,9 +35,7 @@ impl CheckpointArgs {
             })?;
         Ok((checkpoint, network))
     }
-}
 
-impl CheckpointArgs {
     /// As [`open`](Self::open), where a run or a checkpoint is named; `None` where neither is.
     pub fn open_named(
         &self,

@@ -18,10 +18,10 @@ const SCENES: SyntheticConfig = SyntheticConfig {
     seed: 0,
 };
 
+/// A folder of street scenes, with descriptions beside them.
 struct Folder(TempDir);
 
 impl Folder {
-    /// Street scenes, and a description whose classes have these names.
     fn new() -> Self {
         let folder = Self(tempfile::tempdir().expect("a temporary folder"));
         synthetic::write_camvid(folder.path("."), &SCENES).expect("writable");

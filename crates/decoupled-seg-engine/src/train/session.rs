@@ -296,7 +296,8 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
                 self.announce_warm_up();
             }
             let losses = self.model.step(group, self.position.step);
-            if !self.recipe.loss.weighs_any_of(&losses) {
+            // Which terms a network has is known by its first step.
+            if self.position.step == self.first_step && !self.recipe.loss.weighs_any_of(&losses) {
                 return Err(EngineError::NothingToLearn);
             }
             let learning_rate = self.model.learning_rate(self.position.step);

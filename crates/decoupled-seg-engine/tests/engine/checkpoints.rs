@@ -246,15 +246,19 @@ fn the_last_ones_and_the_best_are_kept() {
 }
 
 /// A validated run of two epochs that keeps all of its checkpoints, and its store.
-fn two_scored() -> (tempfile::TempDir, CheckpointStore) {
+fn two_scored() -> (tempfile::TempDir, CheckpointStore, [PathBuf; 2]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut recipe = recipe();
     recipe.epochs = 2;
     trainer(recipe.clone(), Some(folder.path()))
         .fit(train_set(), Some(&Rectangles::new(2, 24)))
         .expect("trains");
-    let store = CheckpointStore::open(folder.path().join("checkpoints"), recipe.checkpoints);
-    (folder, store)
+    let checkpoints = folder.path().join("checkpoints");
+    let store = CheckpointStore::open(&checkpoints, recipe.checkpoints);
+    let folders = ["step-000000006", "step-000000012"].map(|name| checkpoints.join(name));
+    set_scores(&folders[0], &[0.5]);
+    set_scores(&folders[1], &[0.5, 0.75]);
+    (folder, store, folders)
 }
 
 /// Sets the mean IoU of a checkpoint's history, and so its own, which is the last.
@@ -277,11 +281,7 @@ fn cut(path: &Path) {
 #[test]
 fn a_best_checkpoint_that_cannot_be_read_is_named() {
     let _turn = alone();
-    let (folder, store) = two_scored();
-    let [first, second] = ["step-000000006", "step-000000012"]
-        .map(|name| folder.path().join("checkpoints").join(name));
-    set_scores(&first, &[0.5]);
-    set_scores(&second, &[0.5, 0.75]);
+    let (_folder, store, [first, second]) = two_scored();
     assert_eq!(store.best().expect("whole").folder(), second);
 
     // Nothing knows what the newest one scored.
@@ -313,11 +313,7 @@ fn a_best_checkpoint_that_cannot_be_read_is_named() {
 #[test]
 fn the_optimizer_may_be_missing_where_weights_are_enough() {
     let _turn = alone();
-    let (folder, store) = two_scored();
-    let [first, second] = ["step-000000006", "step-000000012"]
-        .map(|name| folder.path().join("checkpoints").join(name));
-    set_scores(&first, &[0.5]);
-    set_scores(&second, &[0.5, 0.75]);
+    let (_folder, store, [first, second]) = two_scored();
     let (checkpoint, passed_over) = store.resumable().expect("whole");
     assert_eq!((checkpoint.folder(), passed_over.len()), (&*second, 0));
 

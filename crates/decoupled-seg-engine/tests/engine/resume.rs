@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use burn::tensor::Device;
@@ -9,6 +9,7 @@ use decoupled_seg_engine::{
 };
 use decoupled_seg_losses::{ClassWeights, DecoupledLossConfig};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::common::*;
 
@@ -21,6 +22,24 @@ pub fn whole_run(recipe: &Recipe, folder: &Path) -> Run {
         .expect("trains");
     assert_eq!(trained.stop, Stop::Finished);
     (logged_losses(folder), bits(&trained.model))
+}
+
+/// A run that was never stopped, and an empty folder for one that is.
+pub struct BesideWhole {
+    pub parts: PathBuf,
+    pub expected: Run,
+    pub _folder: TempDir,
+}
+
+impl BesideWhole {
+    pub fn new(recipe: &Recipe) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self {
+            parts: folder.path().join("parts"),
+            expected: whole_run(recipe, &folder.path().join("whole")),
+            _folder: folder,
+        }
+    }
 }
 
 /// Interrupts when so many images were read, and takes the run up again until it is done. The process is another one as
@@ -71,10 +90,12 @@ fn a_resumed_run_is_the_uninterrupted_one_to_the_last_bit() {
 #[test]
 fn an_interrupt_in_a_validation_keeps_the_epoch() {
     let _turn = alone();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     let recipe = recipe();
-    let expected = whole_run(&recipe, &whole);
+    let BesideWhole {
+        parts,
+        expected,
+        _folder,
+    } = BesideWhole::new(&recipe);
     let store = CheckpointStore::open(parts.join("checkpoints"), recipe.checkpoints);
 
     // 2 labels for the check, then 40 images, of which the second asks to stop.
@@ -249,10 +270,12 @@ fn each_session_writes_its_events() {
 #[test]
 fn the_newest_whole_checkpoint_is_taken() {
     let _turn = alone();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     let recipe = recipe();
-    let expected = whole_run(&recipe, &whole);
+    let BesideWhole {
+        parts,
+        expected,
+        _folder,
+    } = BesideWhole::new(&recipe);
     let mut first_two = recipe.clone();
     first_two.checkpoints.keep_last = 3;
     whole_run(&first_two, &parts);

@@ -8,7 +8,7 @@ use decoupled_seg_engine::{
 };
 
 use super::common::*;
-use super::resume::{assert_same, whole_run};
+use super::resume::{BesideWhole, assert_same, whole_run};
 
 /// Reads of labels before the first step: one an image, for classes that are not there.
 const CHECKED: usize = 12;
@@ -37,10 +37,12 @@ fn is_scored(checkpoint: &Checkpoint) -> bool {
 #[test]
 fn a_scored_checkpoint_outlives_files_that_cannot_be_read() {
     let _turn = alone();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     let recipe = recipe();
-    let expected = whole_run(&recipe, &whole);
+    let BesideWhole {
+        parts,
+        expected,
+        _folder,
+    } = BesideWhole::new(&recipe);
 
     // The first epoch is whole, the first batch of the second is not.
     fit_until_unreadable(&recipe, &parts, Resume::Never, CHECKED + EPOCH);
@@ -59,10 +61,12 @@ fn a_scored_checkpoint_outlives_files_that_cannot_be_read() {
 #[test]
 fn what_was_trained_before_the_file_is_saved() {
     let _turn = alone();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     let recipe = recipe();
-    let expected = whole_run(&recipe, &whole);
+    let BesideWhole {
+        parts,
+        expected,
+        _folder,
+    } = BesideWhole::new(&recipe);
     fit_until_unreadable(&recipe, &parts, Resume::Never, CHECKED + EPOCH + 6);
     let kept = store(&recipe, &parts).latest().expect("saved");
     assert_eq!((kept.state().position.step, is_scored(&kept)), (9, false));
