@@ -11,6 +11,7 @@ use decoupled_seg::viz::VizError;
 use decoupled_seg::weights::{DescriptionError, WeightsError};
 use decoupled_seg_pretrained::PretrainedError;
 use decoupled_seg_study::StudyError;
+use decoupled_seg_types::plain_words;
 use decoupled_seg_video::VideoError;
 
 /// Why a command failed.
@@ -119,7 +120,7 @@ pub enum CliError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// A checkpoint does not say of which network it is.
-    #[error("`{folder}`: the checkpoint describes no network of this program: {source}")]
+    #[error("`{folder}`: the checkpoint describes no network of this program: {}", plain_words(.source))]
     Network {
         /// The checkpoint.
         folder: PathBuf,
@@ -129,6 +130,14 @@ pub enum CliError {
     /// The network of a run was to be another one.
     #[error("a run knows its network: --network and its like go with --weights FILE")]
     NetworkOfRun,
+    /// A run was to be gone on with on images of another scale.
+    #[error(
+        "the run was trained on {run}: to go on, leave out --resized; for another scale, name another folder (--out)"
+    )]
+    ResizedOfRun {
+        /// On what it was trained.
+        run: String,
+    },
     /// Corners of a warp that the network does not have.
     #[error("only networks with the body/edge module have a warp: leave out --align-corners")]
     NoWarp,
@@ -160,7 +169,7 @@ pub enum CliError {
     #[error(transparent)]
     UnknownNetwork(#[from] UnknownNetwork),
     /// A file that was to describe a network does not.
-    #[error("`{path}` describes no network (`summary --write` writes one to change): {source}")]
+    #[error("`{path}` describes no network (`summary --write` writes one to change): {}", plain_words(.source))]
     NetworkFile {
         /// The file.
         path: PathBuf,
@@ -294,7 +303,7 @@ pub enum CliError {
     #[error("{}", with_causes(.0))]
     Study(#[from] StudyError),
     /// The settings of a study's variant are not those of a training.
-    #[error("variant `{variant}`: {source}")]
+    #[error("variant `{variant}`: {}", plain_words(.source))]
     Settings {
         /// The variant.
         variant: String,
@@ -379,7 +388,7 @@ fn with_causes(error: &StudyError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
+        text.push_str(&format!(": {}", plain_words(error)));
         cause = error.source();
     }
     text

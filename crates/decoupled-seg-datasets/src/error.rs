@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use decoupled_seg_types::{FileKind, Size};
+use decoupled_seg_types::{FileKind, Size, plain_words};
 
 use crate::description_problem::DescriptionProblem;
 use crate::split::Split;
@@ -433,7 +433,7 @@ pub enum DatasetError {
         path: PathBuf,
     },
     /// A description is not the expected TOML.
-    #[error("`{path}`: {source}{}", toml_hint(.path, .source))]
+    #[error("`{path}`: {}{}", plain_words(.source), toml_hint(.path, .source))]
     Toml {
         /// The file.
         path: PathBuf,
@@ -441,7 +441,7 @@ pub enum DatasetError {
         source: toml::de::Error,
     },
     /// A description is not the expected JSON.
-    #[error("`{path}`: {source}")]
+    #[error("`{path}`: {}", plain_words(.source))]
     Json {
         /// The file.
         path: PathBuf,

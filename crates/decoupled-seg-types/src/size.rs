@@ -17,7 +17,10 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!("360x480".parse(), Ok(size));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "two numbers: { height = 64, width = 64 }"
+)]
 pub struct Size {
     /// Rows.
     pub height: usize,

@@ -3,6 +3,7 @@ use std::string::FromUtf8Error;
 
 use decoupled_seg_datasets::DatasetError;
 use decoupled_seg_losses::{LossConfigError, TargetsOptionsError};
+use decoupled_seg_types::plain_words;
 
 use crate::files::FileError;
 
@@ -28,7 +29,7 @@ pub enum RecipeError {
         source: FromUtf8Error,
     },
     /// The text is no TOML.
-    #[error("{}{source}", in_file(.path))]
+    #[error("{}{}", in_file(.path), plain_words(.source))]
     Toml {
         /// The file, if there is one.
         path: Option<PathBuf>,
@@ -36,12 +37,12 @@ pub enum RecipeError {
         source: Box<toml::de::Error>,
     },
     /// The text is no JSON, or a value is of the wrong kind.
-    #[error("{}{at}{source}", in_file(.path))]
+    #[error("{}{}{}", in_file(.path), in_key(.key), plain_words(.source))]
     Wrong {
         /// The file, if there is one.
         path: Option<PathBuf>,
-        /// The key, where it is known.
-        at: &'static str,
+        /// The key, with those above it; empty where it is not known.
+        key: String,
         /// What is wrong.
         source: serde_json::Error,
     },
@@ -93,6 +94,13 @@ fn in_file(path: &Option<PathBuf>) -> String {
     }
 }
 
+fn in_key(key: &str) -> String {
+    match key {
+        "" => String::new(),
+        key => format!("{key}: "),
+    }
+}
+
 fn one_of(keys: &[String]) -> String {
     if keys.is_empty() {
         return String::new();
@@ -101,11 +109,12 @@ fn one_of(keys: &[String]) -> String {
 }
 
 impl RecipeError {
-    /// An error of reading a value, behind `at`.
-    pub(super) fn value_at(at: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+    /// An error of reading the value of a key.
+    pub(super) fn value_of(key: impl Into<String>) -> impl FnOnce(serde_json::Error) -> Self {
+        let key = key.into();
         move |source| Self::Wrong {
             path: None,
-            at,
+            key,
             source,
         }
     }

@@ -182,7 +182,9 @@ impl Recipe {
     ///
     /// As [`from_toml`](Self::from_toml).
     pub fn from_json(text: &str) -> Result<Self, RecipeError> {
-        let value = serde_json::from_str(text).map_err(RecipeError::value_at(""))?;
+        // Editors of Windows begin a file with a mark. The reader of TOML passes over it.
+        let text = text.trim_start_matches('\u{feff}');
+        let value = serde_json::from_str(text).map_err(RecipeError::value_of(""))?;
         Self::from_value(value)
     }
 
@@ -292,12 +294,12 @@ impl Recipe {
         let base = match take("preset") {
             None => self.clone(),
             Some(name) => serde_json::from_value::<RecipePreset>(name)
-                .map_err(RecipeError::value_at("preset: "))?
+                .map_err(RecipeError::value_of("preset"))?
                 .recipe(),
         };
         let none: Vec<String> = match take("none") {
             None => Vec::new(),
-            Some(keys) => serde_json::from_value(keys).map_err(RecipeError::value_at("none: "))?,
+            Some(keys) => serde_json::from_value(keys).map_err(RecipeError::value_of("none"))?,
         };
         let base = none.iter().try_fold(base, |base, key| {
             overlay::overlay(&base, overlay::nested(key, Value::Null))
@@ -608,7 +610,18 @@ mod tests {
         "augmentation.blur.gaussian.max_sigma: 1000000000, expected at most 100 pixels"
     )]
     #[case("workers = 1025", "workers: 1025, expected at most 1024")]
-    #[case("epochs = \"many\"", "invalid type: string \"many\"")]
+    #[case(
+        "epochs = \"many\"",
+        "epochs: invalid type: string \"many\", expected a whole number"
+    )]
+    #[case(
+        "[augmentation]\ncrop = 64",
+        "augmentation.crop: invalid type: integer `64`, expected two numbers: { height = 64, width = 64 }"
+    )]
+    #[case(
+        "class_weights = \"balanced\"",
+        "class_weights: invalid type: string \"balanced\", expected a table with `kind`"
+    )]
     #[case("epochs = ", "string values must be quoted")]
     fn mistakes_are_named(#[case] text: &str, #[case] expected: &str) {
         let error = Recipe::from_toml(text).expect_err("a mistake").to_string();

@@ -27,7 +27,12 @@ pub fn overlay<T: Serialize + DeserializeOwned>(base: &T, over: Value) -> Result
     let mut value = serde_json::to_value(base).expect("recipes are plain data");
     check_keys(&over, &value, &mut Vec::new())?;
     merge(&mut value, over.clone());
-    let result: T = serde_json::from_value(value).map_err(RecipeError::value_at(""))?;
+    let result: T = serde_path_to_error::deserialize(value).map_err(|error| {
+        let key = error.path().to_string();
+        // A single dot stands for the whole.
+        let key = key.trim_matches('.').to_string();
+        RecipeError::value_of(key)(error.into_inner())
+    })?;
     // Once more on what is new in the result: types that skip what they do not know would hide a misspelt key.
     let known = serde_json::to_value(&result).expect("recipes are plain data");
     check_keys(&over, &known, &mut Vec::new())?;
