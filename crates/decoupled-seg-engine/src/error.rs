@@ -394,6 +394,14 @@ pub enum EngineError {
         /// The input.
         input: PathBuf,
     },
+    /// Polygons would be written over those that another program wrote or changed. Nothing was written.
+    #[error(
+        "`{path}` was written or changed by another program, perhaps by hand; move it, or choose another folder"
+    )]
+    Edited {
+        /// The file to write.
+        path: PathBuf,
+    },
     /// Two images of a data set have one name. Nothing was written.
     #[error("two images are called `{name}`: both would be written to `{output}`")]
     SameName {

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::activation::sigmoid;
@@ -274,8 +275,8 @@ impl<M: SegmentationModel> Predictor<M> {
     ///
     /// # Errors
     ///
-    /// Returns an error before anything is written if two inputs have the same name or a picture would be written over
-    /// an input, and if a picture cannot be written or the device does not answer. What was written before stays; no
+    /// Returns an error before anything is written if two inputs have the same name, or a file would be written over
+    /// an input or over polygons that another program wrote or changed; and if a picture cannot be written or the device does not answer. What was written before stays; no
     /// picture is ever half-written.
     pub fn predict_files<P: AsRef<Path>>(
         &mut self,
@@ -350,7 +351,11 @@ impl<M: SegmentationModel> Predictor<M> {
                 });
             }
             for kind in &self.kinds {
-                protected.check(&output_file(output, *kind, input))?;
+                let path = output_file(output, *kind, input);
+                protected.check(&path)?;
+                if kind.is_to_be_edited() && is_of_another_program(&path) {
+                    return Err(EngineError::Edited { path });
+                }
             }
         }
         Ok(())
@@ -407,6 +412,16 @@ impl ReadImage {
             None => (&self.picture).into(),
         }
     }
+}
+
+/// Whether a file of polygons is there that is not in the form which this program writes. Whoever corrected it in an editor
+/// would lose that work.
+fn is_of_another_program(path: &Path) -> bool {
+    let Ok(text) = fs::read_to_string(path) else {
+        return false;
+    };
+    let ours = serde_json::from_str(&text).map(|value: serde_json::Value| value.to_string());
+    ours.ok() != Some(text)
 }
 
 /// Where the file of a kind goes.

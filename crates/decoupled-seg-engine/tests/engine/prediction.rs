@@ -279,6 +279,37 @@ fn no_picture_goes_over_an_input() {
     assert_eq!(before, after);
 }
 
+/// Polygons are written to be corrected.
+#[test]
+fn polygons_that_somebody_corrected_are_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    fs::create_dir(&input).expect("writable");
+    images(&input, 2);
+    let kinds = [PredictionKind::LabelMe, PredictionKind::GeoJson];
+    let predict = || {
+        let mut predictor = predictor(false).with_kinds(kinds);
+        predictor.predict_path(&input, &output)
+    };
+    predict().expect("a new folder");
+    predict().expect("its own files");
+    for file in ["labelme/rectangles_1.json", "geojson/rectangles_0.geojson"] {
+        let path = output.join(file);
+        let own = fs::read_to_string(&path).expect("written");
+        let value: serde_json::Value = serde_json::from_str(&own).expect("JSON");
+        // As editors save it.
+        let theirs = serde_json::to_string_pretty(&value).expect("JSON");
+        fs::write(&path, &theirs).expect("writable");
+        let error = predict().expect_err("somebody's work");
+        assert!(
+            matches!(&error, EngineError::Edited { path: told } if *told == path),
+            "{error:?}"
+        );
+        assert_eq!(fs::read_to_string(&path).expect("still there"), theirs);
+        fs::write(&path, own).expect("writable");
+    }
+}
+
 #[test]
 fn submissions_are_what_the_servers_take() {
     let folder = tempfile::tempdir().expect("a temporary folder");
