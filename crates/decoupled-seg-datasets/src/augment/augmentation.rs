@@ -157,6 +157,22 @@ impl Augmentation {
         ensure(self.blur.is_none(), "blur", found, expected)
     }
 
+    /// The part of a crop of images of this size that is padding, on the average over the scales, `0..=1`.
+    pub fn padding(&self, size: Size) -> f64 {
+        const FACTORS: usize = 64;
+        let Some(crop) = self.crop else {
+            return 0.0;
+        };
+        let (min, max) = self.scale.map_or((1.0, 1.0), |it| (it.min, it.max));
+        let shown = |factor: f64| {
+            let side = |image: usize, crop: usize| (factor * image as f64 / crop as f64).min(1.0);
+            side(size.height, crop.height) * side(size.width, crop.width)
+        };
+        let factor = |step: usize| min + (max - min) * (step as f64 + 0.5) / FACTORS as f64;
+        let shown: f64 = (0..FACTORS).map(|step| shown(factor(step))).sum();
+        1.0 - shown / FACTORS as f64
+    }
+
     /// Changes a sample. Colours and blur change its [`image`](Sample::image) and no bands.
     ///
     /// # Panics

@@ -90,9 +90,14 @@ impl Loader {
         &self.config
     }
 
+    /// Samples that are drawn in an epoch, with those of a partial batch that is dropped.
+    pub fn samples(&self) -> usize {
+        self.sampling.len()
+    }
+
     /// Batches in an epoch.
     pub fn batches(&self) -> usize {
-        let (samples, size) = (self.sampling.len(), self.config.batch_size);
+        let (samples, size) = (self.samples(), self.config.batch_size);
         if self.config.drop_last {
             samples / size
         } else {

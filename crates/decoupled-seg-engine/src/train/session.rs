@@ -174,6 +174,9 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             folder,
         };
         session.warn_of(&unseen);
+        for remark in session.feed.remarks() {
+            session.reporter.note(&remark);
+        }
         session.announce(total_steps)?;
         Ok(session)
     }

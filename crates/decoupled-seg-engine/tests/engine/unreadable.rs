@@ -10,8 +10,8 @@ use decoupled_seg_engine::{
 use super::common::*;
 use super::resume::{BesideWhole, assert_same, whole_run};
 
-/// Reads of labels before the first step: one an image, for classes that are not there.
-const CHECKED: usize = 12;
+/// Reads of labels before the first step: one an image, for classes that are not there, and one for the size of the first.
+const CHECKED: usize = 12 + 1;
 /// Images of an epoch.
 const EPOCH: usize = 12;
 
