@@ -71,7 +71,7 @@ pub enum StudyError {
     },
 
     /// The disk.
-    #[error("{doing} `{}` failed: check the folder and the space left", path.display())]
+    #[error("{doing} `{}` failed{}", path.display(), what_to_do(.source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -81,6 +81,19 @@ pub enum StudyError {
         #[source]
         source: io::Error,
     },
+}
+
+fn what_to_do(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::NotFound => ": check the name",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ": make space and do it again, what is done is kept"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            ": check whose the folder is"
+        }
+        _ => "",
+    }
 }
 
 pub(crate) fn at(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> StudyError {

@@ -40,6 +40,8 @@ const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 
 const LEGACY_MAGIC_WITHIN: usize = 64;
 /// Offset and bytes of a tar archive's magic word.
 const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
+/// Endings of PaddlePaddle's weights.
+const PADDLE: [&str; 3] = ["pdparams", "pdopt", "pdema"];
 /// The largest header that safetensors allows.
 const SAFETENSORS_MAX_HEADER: u64 = 100_000_000;
 
@@ -66,7 +68,15 @@ pub(crate) fn guess(path: &Path, head: &[u8]) -> Result<Guess, WeightsError> {
                 .to_string(),
         });
     }
+    let ending = path.extension().and_then(|ending| ending.to_str());
     match head.first() {
+        // Pickles of arrays, which are no tensors of PyTorch.
+        Some(_) if ending.is_some_and(|it| PADDLE.contains(&it)) => Err(WeightsError::Unsupported {
+            path: path.to_path_buf(),
+            reason: "a file of PaddlePaddle; save its arrays from Python as .safetensors, under the names that \
+                     `decoupled-seg weights new` shows"
+                .to_string(),
+        }),
         Some(0x80 | b'(' | b'}' | b']' | b'c') => Ok(Guess::BarePickle),
         _ => Err(unknown(path, FileKind::of(head).to_string())),
     }

@@ -88,6 +88,19 @@ fn files_that_hold_no_weights(#[case] bytes: &[u8]) {
     );
 }
 
+#[test]
+fn files_of_paddle_are_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("model.pdparams");
+    fs::write(&path, b"\x80\x02}q\x00.").expect("writable");
+    let error = WeightsFile::open(&path).expect_err("arrays of another framework");
+    assert!(matches!(error, WeightsError::Unsupported { .. }), "{error}");
+    assert!(
+        error.to_string().contains("a file of PaddlePaddle"),
+        "{error}"
+    );
+}
+
 /// What is met in place of weights is named, as for pictures.
 #[test]
 fn other_kinds_are_named() {
