@@ -4,7 +4,7 @@ use decoupled_seg::engine::Evaluator;
 use crate::args::{DataArgs, ProtocolArgs, SplitName};
 use crate::say::say;
 use crate::source::SourceArgs;
-use crate::{CliError, Project, variant_file};
+use crate::{CliError, Project, remembered};
 
 #[derive(Args)]
 pub(crate) struct EvalArgs {
@@ -27,7 +27,7 @@ pub(crate) struct EvalArgs {
 
 pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError> {
     let out = project.out(args.data.out.as_deref());
-    variant_file::read(&mut args.data, &out)?;
+    remembered::variant(&mut args.data, &out)?;
     let images = project.split(&args.data, args.split.into())?;
     let source = args
         .source
@@ -46,7 +46,8 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
     }
     let report = evaluator.evaluate(&source.model, &*images)?;
     // Before it is said: nobody may be there to hear it.
-    report.write(out.join("evaluation"))?;
-    say!("{}\n{report}", source.path.display());
+    let folder = source.folder(&out, "evaluation");
+    report.write(&folder)?;
+    say!("{}\n{report}\n{}", source.path.display(), folder.display());
     Ok(())
 }

@@ -17,6 +17,7 @@ mod predict_video;
 mod pretrained;
 mod project;
 mod projects;
+mod remembered;
 mod say;
 mod score;
 mod serve;
@@ -26,7 +27,6 @@ mod study;
 mod submit;
 mod summary;
 mod train;
-mod variant_file;
 mod weights;
 
 use std::ffi::OsString;

@@ -103,13 +103,16 @@ fn run_images(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
     let out = project.out(args.out.as_deref());
     let source = args.source.open(project, &out, || project.class_table())?;
     let protocol = source.recipe.validation.protocol.clone();
+    let to = args
+        .to
+        .clone()
+        .unwrap_or_else(|| source.folder(&out, "predictions"));
     let predictor = source.predictor();
     let kinds = if args.kinds.is_empty() {
         DEFAULT.to_vec()
     } else {
         args.kinds.clone()
     };
-    let to = args.to.clone().unwrap_or_else(|| out.join("predictions"));
     let real = |path: &Path| path.canonicalize().ok();
     if real(&to).is_some_and(|to| Some(to) == real(&project.root)) {
         return Err(CliError::AmongData { to });

@@ -13,7 +13,7 @@ use crate::checkpoint::CheckpointArgs;
 use crate::device::DeviceArgs;
 use crate::network_args::NetworkArgs;
 use crate::start::Start;
-use crate::{CliError, Project};
+use crate::{CliError, Project, checkpoint};
 
 #[derive(Args)]
 pub(crate) struct SourceArgs {
@@ -116,6 +116,17 @@ impl SourceArgs {
 }
 
 impl Source {
+    /// The folder `name` of `out` for what is found with the network. What a file of weights gives does not replace what a run
+    /// gave: beside a run it goes to a folder with the file's name.
+    pub fn folder(&self, out: &Path, name: &str) -> PathBuf {
+        match (&self.checkpoint, self.path.file_stem()) {
+            (None, Some(stem)) if !checkpoint::is_new(out) => {
+                out.join(format!("{name}-of-{}", stem.to_string_lossy()))
+            }
+            _ => out.join(name),
+        }
+    }
+
     /// Checks that the images of a data set have classes of the same names.
     pub fn check_classes(&self, data: &ClassTable) -> Result<(), CliError> {
         if let Some(checkpoint) = &self.checkpoint {

@@ -6,7 +6,7 @@ use crate::args::{DataArgs, ProtocolArgs, SplitName};
 use crate::predict::not_predicted;
 use crate::say::say;
 use crate::source::SourceArgs;
-use crate::{CliError, Project, variant_file};
+use crate::{CliError, Project, remembered};
 
 #[derive(Args)]
 pub(crate) struct SubmitArgs {
@@ -31,7 +31,7 @@ pub(crate) fn run(project: &Project, mut args: SubmitArgs) -> Result<(), CliErro
         });
     };
     let out = project.out(args.data.out.as_deref());
-    variant_file::read(&mut args.data, &out)?;
+    remembered::variant(&mut args.data, &out)?;
     let images = project.split(&args.data, args.split.into())?;
     let source = args
         .source

@@ -17,7 +17,7 @@ use crate::device::DeviceArgs;
 use crate::network_args::NetworkArgs;
 use crate::say::{say, tell};
 use crate::start::Start;
-use crate::{CliError, Project, checkpoint, pretrained, variant_file};
+use crate::{CliError, Project, checkpoint, pretrained, remembered};
 
 #[derive(Args)]
 pub(crate) struct TrainArgs {
@@ -104,8 +104,12 @@ fn presets() -> impl TypedValueParser<Value = RecipePreset> {
 pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError> {
     let mut recipe = args.recipe_of(project)?;
     let out = project.out(args.data.out.as_deref());
+    let is_new = checkpoint::is_new(&out);
     if args.resume {
-        variant_file::read(&mut args.data, &out)?;
+        remembered::variant(&mut args.data, &out)?;
+    }
+    if args.resume && !is_new {
+        args.resized = remembered::resized(args.resized, &out)?;
     }
     let train = project.split(&args.data, Split::Train)?;
     let resized = args.resized(&train, &out).map(Arc::new);
@@ -144,7 +148,6 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     let device = args.device.open()?;
     device.seed(recipe.seed);
     let mut model = network.init(&device);
-    let is_new = checkpoint::is_new(&out);
     match &start {
         Some(_) if args.resume && !is_new => {
             tell!("note: the run goes on from its checkpoint, not from what it started from");
@@ -170,7 +173,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     );
     // Another run's folder is refused below, and left as it is here.
     if args.resume || is_new {
-        variant_file::write(&args.data, &out)?;
+        remembered::write(&args.data, args.resized, &out)?;
     }
     let description = serde_json::to_value(&network).expect("a network's config is plain data");
     let mut trainer = Trainer::new(recipe, model, &device)

@@ -68,6 +68,8 @@ fn resized_images_are_kept() {
         "0.5",
         "--cache",
         &cache,
+        "--checkpoint-every",
+        "1",
     ];
     run(&train).expect("trains");
     // An image and its labels of each of four items.
@@ -76,6 +78,36 @@ fn resized_images_are_kept() {
     let image = folder.path().join("cache/resized").join(&kept[0]);
     let size = image::image_dimensions(image).expect("a PNG");
     assert_eq!(size, (32, 32));
+    // The run knows its scale when it goes on after its first step.
+    let resume = |more: &[&str]| {
+        let resume = ["train", "--synthetic", "--short", "--resume", "--out", &out];
+        run(&[
+            &resume[..],
+            &["--cache", &cache, "--checkpoint-every", "1"],
+            more,
+        ]
+        .concat())
+    };
+    for kept in ["run/checkpoints/step-000000002", "cache/resized"] {
+        fs::remove_dir_all(folder.path().join(kept)).expect("just written");
+    }
+    resume(&[]).expect("goes on");
+    let again = files(&folder.path().join("cache/resized"));
+    assert!(again.iter().all(|file| kept.contains(file)), "{again:?}");
+    let images = again.iter().filter(|file| file.ends_with("_image.png"));
+    assert_eq!(images.count(), 2, "a batch was left: {again:?}");
+    resume(&["--resized", "0.50"]).expect("the same scale");
+    let told = "the run was trained on images at scale 0.5: to go on, leave out --resized; ";
+    let error = resume(&["--resized", "0.25"]).expect_err("another scale");
+    assert!(error.to_string().starts_with(told), "{error}");
+    let whole = path("whole");
+    let train = ["train", "--synthetic", "--short", "--out", &whole];
+    run(&train).expect("trains");
+    let error = message(&[&train[..], &["--resume", "--resized", "0.5"]].concat());
+    assert!(
+        error.contains("trained on the images as they are"),
+        "{error}"
+    );
     for scale in ["0", "nan", "1e300"] {
         let error = message(&["train", "--resized", scale]);
         assert!(error.contains("expected a scale above 0"), "{error}");

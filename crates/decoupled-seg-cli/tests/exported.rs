@@ -101,6 +101,26 @@ fn a_file_is_judged_as_its_run(#[case] head: &str, #[case] settings: &[&str]) {
         ])
         .expect("judges");
     assert_eq!(report(&run), report(&of_file));
+    // Beside the run, what is found of a file has a place of its own.
+    folder
+        .run(&[
+            "eval",
+            "--data",
+            &data,
+            "--weights",
+            &file,
+            "--out",
+            &run,
+            "--max-images",
+            "1",
+        ])
+        .expect("judges");
+    assert_eq!(report(&run), report(&of_file));
+    let beside = Path::new(&run).join("evaluation-of-net/report.json");
+    assert_ne!(
+        fs::read_to_string(beside).expect("written"),
+        report(&of_file)
+    );
     let pictures = text_of(&folder.path("val"));
     let predict = [
         "predict",
