@@ -1,4 +1,5 @@
 use clap::Args;
+use decoupled_seg::datasets::Split;
 use decoupled_seg::engine::Evaluator;
 
 use crate::args::{DataArgs, ProtocolArgs, SplitName};
@@ -46,7 +47,11 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
     }
     let report = evaluator.evaluate(&source.model, &*images)?;
     // Before it is said: nobody may be there to hear it.
-    let folder = source.folder(&out, "evaluation");
+    let folder = match args.split {
+        SplitName::Val => "evaluation".to_string(),
+        split => format!("evaluation-{}", Split::from(split).as_str()),
+    };
+    let folder = source.folder(&out, &folder);
     report.write(&folder)?;
     say!("{}\n{report}\n{}", source.path.display(), folder.display());
     Ok(())

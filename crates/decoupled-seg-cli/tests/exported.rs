@@ -121,6 +121,16 @@ fn a_file_is_judged_as_its_run(#[case] head: &str, #[case] settings: &[&str]) {
         fs::read_to_string(beside).expect("written"),
         report(&of_file)
     );
+    // Another split as well.
+    folder
+        .run(&["eval", "--data", &data, "--out", &run, "--split", "train"])
+        .expect("judges");
+    assert_eq!(report(&run), report(&of_file));
+    assert!(
+        Path::new(&run)
+            .join("evaluation-train/report.json")
+            .is_file()
+    );
     let pictures = text_of(&folder.path("val"));
     let predict = [
         "predict",
