@@ -57,6 +57,7 @@ impl Start {
                 report.prefix
             );
         }
+        tell_others(&report.other_prefixes);
         Ok(())
     }
 
@@ -91,6 +92,7 @@ impl Start {
             self.file.format(),
             report.loaded.len()
         );
+        tell_others(&report.other_prefixes);
         for part in &report.parts {
             say!("  {}: {} of {}", part.name, part.loaded, part.tensors);
         }
@@ -109,6 +111,15 @@ impl Start {
             );
         }
         Ok(())
+    }
+}
+
+/// Names weights of the file that would have done as well.
+fn tell_others(prefixes: &[String]) {
+    for prefix in prefixes {
+        tell!(
+            "warning: the file has as many weights behind `{prefix}`, which are not taken; `weights inspect` lists them"
+        );
     }
 }
 

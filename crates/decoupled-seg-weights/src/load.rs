@@ -31,6 +31,8 @@ pub enum LoadPolicy {
 pub struct LoadReport {
     /// The prefix of all names in the file, such as `model.` or `encoder_q.`; mostly empty.
     pub prefix: String,
+    /// Other prefixes behind which as many tensors fit: averaged weights, or those of another epoch.
+    pub other_prefixes: Vec<String>,
     /// Names of the tensors that were taken from the file.
     pub loaded: Vec<String>,
     /// How much of each part of the module was taken, in the module's own names.
@@ -124,6 +126,7 @@ pub fn load<M: Module>(
 
     Ok(LoadReport {
         prefix: plan.prefix,
+        other_prefixes: plan.other_prefixes,
         loaded,
         parts: plan.parts,
         fitted: plan.fitted,
@@ -144,6 +147,7 @@ pub(crate) const SKIP_ENUM_VARIANTS: bool = true;
 /// The place of each tensor of the file, and the tensors that do not fit.
 struct Plan {
     prefix: String,
+    other_prefixes: Vec<String>,
     parts: Vec<LoadedPart>,
     fitted: Option<FittedImage>,
     matches: Vec<Match>,
@@ -173,10 +177,12 @@ impl Plan {
             })
             .collect();
         let all_names = targets.iter().flat_map(|(_, names)| names);
-        let prefix = prefix::of_names(file.keys(), all_names.map(String::as_str).collect());
+        let prefixes = prefix::of_names(file.keys(), all_names.map(String::as_str).collect());
+        let mut prefixes = prefixes.into_iter();
 
         let mut plan = Self {
-            prefix,
+            prefix: prefixes.next().unwrap_or_default(),
+            other_prefixes: prefixes.collect(),
             parts: Vec::new(),
             fitted: None,
             matches: Vec::new(),
@@ -358,5 +364,28 @@ mod tests {
             load(&mut loaded, &KeyMap::new(), &file, LoadPolicy::Whole).expect("the same network");
             assert_eq!(weight(&loaded), weight(&source));
         }
+    }
+
+    #[derive(Module, Debug)]
+    struct Twice {
+        best: Net,
+        last: Net,
+    }
+
+    #[test]
+    fn of_two_networks_in_a_file_the_other_is_named() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("net.safetensors");
+        let source = Twice {
+            best: net(),
+            last: net(),
+        };
+        save(&source, &KeyMap::new(), &[], &path).expect("writable");
+        let file = WeightsFile::open(&path).expect("just written");
+        let mut loaded = net();
+        let report = load(&mut loaded, &KeyMap::new(), &file, LoadPolicy::Complete).expect("fits");
+        assert_eq!(report.prefix, "best.");
+        assert_eq!(report.other_prefixes, ["last."]);
+        assert_eq!(weight(&loaded), weight(&source.best));
     }
 }

@@ -1,6 +1,5 @@
 //! The prefixes that training scripts put in front of the names of a network's tensors.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys under which scripts keep the state dict, and the prefixes that wrappers of PyTorch put in front of every name.
@@ -56,9 +55,12 @@ fn inside<'a>(key: &'a str, name: &str) -> Option<&'a str> {
     key.strip_prefix(name)?.strip_prefix('.')
 }
 
-/// The prefix behind which most of `keys` are among `names`. Of equals, plain weights come before averaged ones, then
-/// the shorter prefix before the longer.
-pub(crate) fn of_names<'a>(keys: impl Iterator<Item = &'a str>, names: BTreeSet<&str>) -> String {
+/// The prefixes behind which most of `keys` are among `names`. Of equals, plain weights come before averaged ones, then
+/// the shorter prefix before the longer; the first is the one to take.
+pub(crate) fn of_names<'a>(
+    keys: impl Iterator<Item = &'a str>,
+    names: BTreeSet<&str>,
+) -> Vec<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for key in keys {
         let dots = key.match_indices('.').map(|(at, _)| at + 1);
@@ -69,17 +71,17 @@ pub(crate) fn of_names<'a>(keys: impl Iterator<Item = &'a str>, names: BTreeSet<
         }
     }
     let averaged = |prefix: &str| prefix.contains("ema") || prefix.contains("averag");
-    counts
-        .into_iter()
-        .filter(|(prefix, count)| {
-            let known = prefix
-                .split_terminator('.')
-                .all(|it| WRAPPERS.contains(&it));
-            known || *count >= LEAST
-        })
-        .max_by_key(|(prefix, count)| (*count, !averaged(prefix), Reverse(prefix.len())))
-        .map(|(prefix, _)| prefix.to_string())
-        .unwrap_or_default()
+    let known_or_many = counts.into_iter().filter(|(prefix, count)| {
+        let known = prefix
+            .split_terminator('.')
+            .all(|it| WRAPPERS.contains(&it));
+        known || *count >= LEAST
+    });
+    let mut found: Vec<(&str, usize)> = known_or_many.collect();
+    let most = found.iter().map(|(_, count)| *count).max();
+    found.retain(|(_, count)| Some(*count) == most);
+    found.sort_by_key(|(prefix, _)| (averaged(prefix), prefix.len()));
+    found.iter().map(|(prefix, _)| prefix.to_string()).collect()
 }
 
 #[cfg(test)]
@@ -109,12 +111,12 @@ mod tests {
     }
 
     #[rstest]
-    #[case::plain(&[""], "")]
-    #[case::unheard_of(&["encoder_q."], "encoder_q.")]
-    #[case::the_plain_one_first(&["average.", "weights."], "weights.")]
-    #[case::the_short_one_first(&["a.b.", "b."], "b.")]
-    #[case::none(&["encoder.features."], "encoder.features.")]
-    fn the_prefix_that_fits_is_found(#[case] prefixes: &[&str], #[case] expected: &str) {
+    #[case::plain(&[""], &[""])]
+    #[case::unheard_of(&["encoder_q."], &["encoder_q."])]
+    #[case::the_plain_one_first(&["average.", "weights."], &["weights.", "average."])]
+    #[case::the_short_one_first(&["a.b.", "b."], &["b.", "a.b."])]
+    #[case::none(&["encoder.features."], &["encoder.features."])]
+    fn the_prefix_that_fits_is_found(#[case] prefixes: &[&str], #[case] expected: &[&str]) {
         let keys = names(prefixes);
         let keys = keys.iter().map(String::as_str);
         let prefix = of_names(keys, BTreeSet::from(["conv.weight", "conv.bias", "other"]));
@@ -125,6 +127,6 @@ mod tests {
     fn one_tensor_may_fit_by_chance() {
         let keys = ["features.0.weight", "features.1.bias"];
         let prefix = of_names(keys.into_iter(), BTreeSet::from(["weight", "gain"]));
-        assert_eq!(prefix, "");
+        assert_eq!(prefix, [""; 0]);
     }
 }

@@ -185,7 +185,8 @@ impl WeightsFile {
     /// How many tensors of the file `keys` names, behind the prefix for which most of them are named.
     pub fn count_named(&self, keys: &KeyMap) -> usize {
         let names = keys.keys().iter().map(|key| key.official.as_str());
-        let prefix = prefix::of_names(self.keys(), names.collect());
+        let prefixes = prefix::of_names(self.keys(), names.collect());
+        let prefix = prefixes.into_iter().next().unwrap_or_default();
         let named = |key: &&str| key.strip_prefix(&prefix).is_some_and(|key| keys.knows(key));
         self.keys().filter(named).count()
     }
