@@ -383,6 +383,16 @@ pub enum DatasetError {
         /// What the decoder says.
         source: image::ImageError,
     },
+    /// The decoder of another crate panicked on the file.
+    #[error(
+        "`{path}`: the decoder fails on this file ({said}); save the picture anew, or leave it out"
+    )]
+    DecoderFault {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        said: String,
+    },
     /// A JPEG has its beginning and its end, but something between them is missing or was overwritten. Decoders fill
     /// such places with grey, or show them in other places.
     #[error("`{path}`: damaged JPEG image: {source}; get the file again, or leave it out")]

@@ -41,6 +41,13 @@ pub enum JpegDamage {
         /// The colour (1: brightness), from 1.
         component: usize,
     },
+    /// A colour has more samples than the brightness. The standard allows it, cameras do the reverse, and the decoder panics
+    /// on it.
+    #[error("colour {component} is sampled finer than the brightness, which is not supported")]
+    FineColour {
+        /// The colour, from 2.
+        component: usize,
+    },
     /// There are so many scans that reading them would take long.
     #[error("more than {limit} scans")]
     TooManyScans {

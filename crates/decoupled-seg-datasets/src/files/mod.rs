@@ -2,6 +2,7 @@
 //! half of a file is used.
 
 mod band_file;
+mod decoder_fault;
 mod image_file;
 mod instances;
 mod jpeg;

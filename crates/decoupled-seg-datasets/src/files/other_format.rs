@@ -4,6 +4,7 @@ use std::path::Path;
 
 use image::metadata::Orientation;
 
+use super::decoder_fault::decoding;
 use crate::{BandImage, DatasetError};
 
 /// A format that a feature brings.
@@ -60,14 +61,14 @@ impl OtherFormat {
     ) -> Result<(BandImage, Orientation), DatasetError> {
         // Without a feature there is no format, and nothing to decode.
         let _ = (path, bytes);
-        match self {
+        decoding(path, || match self {
             #[cfg(feature = "tiff")]
             Self::Tiff => tiff_file::decode(path, bytes),
             #[cfg(feature = "webp")]
             Self::WebP => with_image(path, bytes, image::ImageFormat::WebP),
             #[cfg(feature = "bmp")]
             Self::Bmp => with_image(path, bytes, image::ImageFormat::Bmp),
-        }
+        })
     }
 }
 

@@ -38,6 +38,10 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Flaw> {
     while let Some((marker, segment)) = segments.next() {
         match marker {
             EOI => return Ok(state.finished()?),
+            // Decoders disagree on what follows these in a header: a length, or the next marker.
+            0x01 | 0xD0..=0xD8 if state.scans == 0 => {
+                return Err(JpegDamage::BadHeader.into());
+            }
             SOS => {
                 let scan = state.begin(segment)?;
                 let known = scan.is_some();
@@ -103,7 +107,10 @@ impl State {
             0xDB => self.quantization(segment),
             0xDD => segment.get(..2).map(|units| self.restart = word(units)),
             marker if Frame::begins(marker) => {
-                Frame::parse(segment).map(|frame| self.begin_frame(marker, frame))
+                let frame = Frame::parse(segment).ok_or(JpegDamage::BadHeader)?;
+                frame.check_sampling()?;
+                self.begin_frame(marker, frame);
+                Some(())
             }
             _ => Some(()),
         };
@@ -161,6 +168,9 @@ impl State {
         self.scans += 1;
         if self.scans > MAX_SCANS {
             return Err(JpegDamage::TooManyScans { limit: MAX_SCANS });
+        }
+        if self.frame.is_none() {
+            return Err(JpegDamage::BadHeader);
         }
         let frame = self.frame.as_ref().filter(|_| self.is_known);
         let Some(frame) = frame else {

@@ -13,6 +13,7 @@ use image::codecs::jpeg::JpegDecoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, RgbImage};
 
+use super::decoder_fault::decoding;
 use super::{check_size, pixels, truncated};
 use crate::DatasetError;
 use entropy::Flaw;
@@ -26,7 +27,7 @@ pub(in crate::files) fn decode(
     path: &Path,
     bytes: &[u8],
 ) -> Result<(RgbImage, Orientation), DatasetError> {
-    let mut decoder = open(path, bytes)?;
+    let mut decoder = decoding(path, || open(path, bytes))?;
     known::check_once(bytes).map_err(|flaw| match flaw {
         Flaw::NoEnd => truncated(path, bytes, EXPECTED),
         Flaw::Damage(source) => DatasetError::DamagedJpeg {
@@ -35,7 +36,9 @@ pub(in crate::files) fn decode(
         },
     })?;
     let orientation = orientation(&mut decoder);
-    let image = DynamicImage::from_decoder(decoder).map_err(|error| describe(path, error))?;
+    let image = decoding(path, || {
+        DynamicImage::from_decoder(decoder).map_err(|error| describe(path, error))
+    })?;
     Ok((image.into_rgb8(), orientation))
 }
 
@@ -43,7 +46,7 @@ pub(in crate::files) fn size(
     path: &Path,
     bytes: &[u8],
 ) -> Result<(Size, Orientation), DatasetError> {
-    let mut decoder = open(path, bytes)?;
+    let mut decoder = decoding(path, || open(path, bytes))?;
     let (width, height) = decoder.dimensions();
     let size = Size::new(height as usize, width as usize);
     Ok((size, orientation(&mut decoder)))
@@ -79,6 +82,7 @@ mod tests {
     use rstest::rstest;
 
     use super::entropy::check;
+    use super::segments::SOS;
     use super::*;
     use crate::JpegDamage;
 
@@ -123,6 +127,33 @@ mod tests {
             let (image, _) = decoded.unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(image.dimensions(), (70, 45), "{name}");
         }
+    }
+
+    /// zune-jpeg reads a length behind markers that have none, and so finds another header than the check.
+    #[rstest]
+    #[case::of_no_length(&[0xFF, 0x01, 0x00, 0x0C, 0xFF, SOS, 0x00, 0x08, 0x01, 0x03, 0x01, 0x01, 0x3F, 0x10])]
+    #[case::a_scan_without_a_frame(&[0xFF, SOS, 0x00, 0x08, 0x01, 0x03, 0x01, 0x01, 0x3F, 0x10])]
+    #[case::a_restart(&[0xFF, 0xD3])]
+    fn headers_that_may_be_read_in_two_ways(#[case] inserted: &[u8]) {
+        let (mut bytes, _) = whole("baseline_420");
+        bytes.splice(2..2, inserted.iter().copied());
+        assert_eq!(damage(&bytes), JpegDamage::BadHeader);
+        decode(Path::new("a.jpg"), &bytes).expect_err("damaged");
+    }
+
+    /// zune-jpeg 0.5.15 panics on such files where a scan has one colour.
+    #[rstest]
+    #[case::across(0x41, 3)]
+    #[case::down(0x14, 3)]
+    #[case::both(0x44, 2)]
+    fn colours_finer_than_the_brightness_are_refused(
+        #[case] sampling: u8,
+        #[case] component: usize,
+    ) {
+        let (mut bytes, _) = whole("baseline_420");
+        let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]);
+        bytes[frame.expect("a frame") + 8 + 3 * component] = sampling;
+        assert_eq!(damage(&bytes), JpegDamage::FineColour { component });
     }
 
     /// A cut or a stretch of other bytes changes the number of blocks that can be read. A few of the small ones happen not

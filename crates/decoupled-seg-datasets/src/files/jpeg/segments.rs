@@ -1,5 +1,7 @@
 use decoupled_seg_types::Size;
 
+use crate::JpegDamage;
+
 /// The end of the picture.
 pub(super) const EOI: u8 = 0xD9;
 /// The beginning of a scan.
@@ -112,6 +114,25 @@ impl Frame {
                 })
                 .collect(),
         })
+    }
+}
+
+impl Frame {
+    /// Whether no colour is finer than the first, the brightness.
+    pub(super) fn check_sampling(&self) -> Result<(), JpegDamage> {
+        let Some(first) = self.components.first() else {
+            return Ok(());
+        };
+        let is_finer = |part: &FrameComponent| {
+            let mut axes = part.sampling.iter().zip(&first.sampling);
+            axes.any(|(colour, brightness)| colour > brightness)
+        };
+        match self.components.iter().position(is_finer) {
+            None => Ok(()),
+            Some(colour) => Err(JpegDamage::FineColour {
+                component: colour + 1,
+            }),
+        }
     }
 }
 
