@@ -394,11 +394,11 @@ pub enum EngineError {
         /// The input.
         input: PathBuf,
     },
-    /// Polygons would be written over those that another program wrote or changed. Nothing was written.
+    /// A file would be written over one that another program wrote or changed. Nothing was written.
     #[error(
-        "`{path}` was written or changed by another program, perhaps by hand; move it, or choose another folder"
+        "`{path}` is there, and was written or changed by another program, perhaps by hand; move it, or choose another folder"
     )]
-    Edited {
+    NotOurs {
         /// The file to write.
         path: PathBuf,
     },

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageFormat};
 
+use crate::own_files::mark_png;
+
 /// A file or folder could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("`{path}`: {}, while {action}", in_words(.source))]
@@ -80,13 +82,13 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         .map_err(at(path, "writing"))
 }
 
-/// Encodes and writes a PNG whole or not at all.
+/// Encodes and writes a PNG whole or not at all, with the mark by which it is known again.
 pub(crate) fn write_png(path: &Path, image: &DynamicImage) -> Result<(), FileError> {
     let mut bytes = Cursor::new(Vec::new());
     image
         .write_to(&mut bytes, ImageFormat::Png)
         .expect("8-bit images of non-zero size are encoded in memory");
-    write_atomic(path, bytes.get_ref())
+    write_atomic(path, &mark_png(bytes.into_inner()))
 }
 
 fn sync_file(path: &Path) -> Result<(), FileError> {

@@ -5,6 +5,7 @@ mod class_names;
 mod error;
 mod evaluate;
 mod files;
+mod own_files;
 mod predict;
 mod recipe;
 mod record;

@@ -41,7 +41,12 @@ impl Bdd100k {
 
     /// The 19 classes, which are those of Cityscapes.
     pub fn classes() -> ClassTable {
-        train_classes()
+        let mut table = train_classes();
+        for (class, id) in table.classes.iter_mut().zip(0..) {
+            // Its masks hold train ids.
+            class.id = Some(id);
+        }
+        table
     }
 }
 

@@ -4,8 +4,8 @@ use std::{fs, io};
 
 use decoupled_seg_datasets::files::{IMAGE_SUFFIXES, PICTURE_ENDINGS};
 use decoupled_seg_types::FileKind;
-use glob::{MatchOptions, Pattern};
 
+use super::pattern;
 use crate::EngineError;
 use crate::files::at;
 
@@ -34,29 +34,15 @@ impl Inputs {
             inputs.images.push(path.to_path_buf());
             return Ok(inputs);
         }
-        let text = path.to_string_lossy();
-        let pattern = if path.is_dir() {
-            fs::read_dir(path).map_err(at(path, "listing images"))?;
-            format!("{}/*", Pattern::escape(&text))
-        } else if text.contains(['*', '?']) {
-            // Brackets stand for themselves: they are common in names of folders.
-            text.replace('[', "[[]")
+        let found = if path.is_dir() {
+            pattern::list(path)?
+        } else if pattern::is_pattern(path) {
+            pattern::find(path)?
         } else {
             fs::metadata(path).map_err(at(path, "looking for images"))?;
             return Ok(inputs);
         };
-        let options = MatchOptions {
-            require_literal_leading_dot: true,
-            ..MatchOptions::new()
-        };
-        let found = glob::glob_with(&pattern, options)
-            .map_err(io::Error::other)
-            .map_err(at(path, "reading the pattern"))?;
         for found in found {
-            let found = found.map_err(|error| {
-                let folder = error.path().to_path_buf();
-                at(&folder, "listing images")(error.into())
-            })?;
             if is_image(&found) {
                 inputs.images.push(found);
             } else if is_other_picture(&found) {
@@ -65,7 +51,6 @@ impl Inputs {
                 inputs.folders.push(found);
             }
         }
-        inputs.images.sort();
         Ok(inputs)
     }
 }
@@ -170,6 +155,30 @@ mod tests {
             matches!(error, EngineError::NothingToPredict { .. }),
             "{error:?}"
         );
+    }
+
+    /// As archives of Windows leave them.
+    #[cfg(unix)]
+    #[test]
+    fn names_need_not_be_unicode() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join(OsStr::from_bytes(b"D\xFCsseldorf"));
+        fs::create_dir_all(folder.join("deep/er")).expect("writable");
+        for name in [&b"a.png"[..], b"stra\xDFe.png", b"notes\xDF.txt"] {
+            fs::write(folder.join(OsStr::from_bytes(name)), "x").expect("writable");
+        }
+        fs::write(folder.join("deep/er/z.png"), "x").expect("writable");
+        let images = |path: PathBuf| Inputs::find(path).expect("readable").images;
+        let both = [&b"a.png"[..], b"stra\xDFe.png"].map(|it| folder.join(OsStr::from_bytes(it)));
+        assert_eq!(images(folder.clone()), both);
+        assert_eq!(images(root.path().join("D*/*.png")), both);
+        assert_eq!(images(folder.join("stra?e.png")), both[1..]);
+        let all = images(root.path().join("**/*.png"));
+        assert_eq!(all.len(), 3, "{all:?}");
+        assert_eq!(images(root.path().join("*/deep/*/z.png")).len(), 1);
     }
 
     #[test]

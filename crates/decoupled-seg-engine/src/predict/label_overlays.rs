@@ -7,6 +7,7 @@ use decoupled_seg_viz::{Palette, overlay};
 use super::Protected;
 use crate::EngineError;
 use crate::files::{self, write_png};
+use crate::own_files::check_own;
 
 /// Writes `count` images spread over a data set with their labels half-and-half on top, as `{folder}/{name}.png`, and
 /// returns the files. A second image of the same name becomes `{name}_2.png`. An item that cannot be read gives its place to the next; `check` of the data crate tells what is
@@ -31,6 +32,7 @@ pub fn write_label_overlays(
     let write = |sample: Sample| {
         let path = folder.join(format!("{}.png", new_name(&sample.name, &mut taken)));
         protected.check(&path)?;
+        check_own(&path)?;
         let picture = overlay(&sample.image, &sample.labels.data, &palette, 0.5);
         write_png(&path, &picture.into())?;
         Ok(path)

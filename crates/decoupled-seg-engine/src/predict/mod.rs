@@ -3,6 +3,7 @@
 mod inputs;
 mod label_overlays;
 mod output;
+mod pattern;
 mod predictor;
 mod protected;
 mod submission;

@@ -90,11 +90,6 @@ impl PredictionKind {
         )
     }
 
-    /// Whether it is made for editors of annotations, which write into the same file.
-    pub(super) const fn is_to_be_edited(self) -> bool {
-        matches!(self, Self::GeoJson | Self::LabelMe)
-    }
-
     /// The ending of its files.
     pub(super) const fn extension(self) -> &'static str {
         match self {

@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::activation::sigmoid;
@@ -18,6 +17,7 @@ use crate::EngineError;
 use crate::checkpoint::Checkpoint;
 use crate::evaluate::{Inference, InputImage, answered};
 use crate::files::{self, write_atomic, write_png};
+use crate::own_files::{check_own, mark_json};
 use crate::recipe::Protocol;
 
 /// What a network says about one image.
@@ -276,7 +276,7 @@ impl<M: SegmentationModel> Predictor<M> {
     /// # Errors
     ///
     /// Returns an error before anything is written if two inputs have the same name, or a file would be written over
-    /// an input or over polygons that another program wrote or changed; and if a picture cannot be written or the device does not answer. What was written before stays; no
+    /// an input or over a file that another program wrote or changed; and if a picture cannot be written or the device does not answer. What was written before stays; no
     /// picture is ever half-written.
     pub fn predict_files<P: AsRef<Path>>(
         &mut self,
@@ -353,9 +353,7 @@ impl<M: SegmentationModel> Predictor<M> {
             for kind in &self.kinds {
                 let path = output_file(output, *kind, input);
                 protected.check(&path)?;
-                if kind.is_to_be_edited() && is_of_another_program(&path) {
-                    return Err(EngineError::Edited { path });
-                }
+                check_own(&path)?;
             }
         }
         Ok(())
@@ -373,7 +371,9 @@ impl<M: SegmentationModel> Predictor<M> {
             match kind.output(image, input, prediction, &self.classes) {
                 None => {}
                 Some(Output::Picture(picture)) => write_png(&path, &picture)?,
-                Some(Output::Json(value)) => write_atomic(&path, value.to_string().as_bytes())?,
+                Some(Output::Json(value)) => {
+                    write_atomic(&path, mark_json(value).to_string().as_bytes())?;
+                }
             }
         }
         Ok(())
@@ -412,16 +412,6 @@ impl ReadImage {
             None => (&self.picture).into(),
         }
     }
-}
-
-/// Whether a file of polygons is there that is not in the form which this program writes. Whoever corrected it in an editor
-/// would lose that work.
-fn is_of_another_program(path: &Path) -> bool {
-    let Ok(text) = fs::read_to_string(path) else {
-        return false;
-    };
-    let ours = serde_json::from_str(&text).map(|value: serde_json::Value| value.to_string());
-    ours.ok() != Some(text)
 }
 
 /// Where the file of a kind goes.

@@ -9,6 +9,7 @@ use super::output::{gray, label_ids};
 use super::{Predictor, Protected};
 use crate::EngineError;
 use crate::files::{self, write_png};
+use crate::own_files::check_own;
 
 /// What became of the images of a submission.
 #[derive(Debug, Default)]
@@ -37,8 +38,8 @@ impl Submission {
     ///
     /// # Errors
     ///
-    /// Returns an error before anything is written if a file would be written over one of the data set or two images
-    /// have one name, and if a prediction cannot be written or the device does not answer.
+    /// Returns an error before anything is written if a file would be written over one of the data set or of another
+    /// program, or two images have one name, and if a prediction cannot be written or the device does not answer.
     pub fn write<M: SegmentationModel, D: SegmentationDataset + ?Sized>(
         self,
         predictor: &mut Predictor<M>,
@@ -84,6 +85,7 @@ fn outputs<D: SegmentationDataset + ?Sized>(
         let name = dataset.name(index);
         let path = folder.join(format!("{name}.png"));
         protected.check(&path)?;
+        check_own(&path)?;
         if !names.insert(name.clone()) {
             return Err(EngineError::SameName { name, output: path });
         }

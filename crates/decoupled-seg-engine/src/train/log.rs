@@ -2,7 +2,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Stop;
 use crate::files::{self, FileError, at};
@@ -51,7 +51,8 @@ pub enum LogEntry {
         /// Where.
         #[serde(flatten)]
         position: Position,
-        /// Its folder.
+        /// Its folder. A name that is no Unicode is written as far as it is.
+        #[serde(serialize_with = "lossy")]
         folder: PathBuf,
         /// When.
         seconds: f64,
@@ -66,6 +67,10 @@ pub enum LogEntry {
         /// When.
         seconds: f64,
     },
+}
+
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 impl LogEntry {

@@ -296,18 +296,49 @@ fn polygons_that_somebody_corrected_are_kept() {
     for file in ["labelme/rectangles_1.json", "geojson/rectangles_0.geojson"] {
         let path = output.join(file);
         let own = fs::read_to_string(&path).expect("written");
-        let value: serde_json::Value = serde_json::from_str(&own).expect("JSON");
-        // As editors save it.
-        let theirs = serde_json::to_string_pretty(&value).expect("JSON");
+        let mut value: serde_json::Value = serde_json::from_str(&own).expect("JSON");
+        value["flags"] = true.into();
+        let theirs = value.to_string();
         fs::write(&path, &theirs).expect("writable");
         let error = predict().expect_err("somebody's work");
         assert!(
-            matches!(&error, EngineError::Edited { path: told } if *told == path),
+            matches!(&error, EngineError::NotOurs { path: told } if *told == path),
             "{error:?}"
         );
         assert_eq!(fs::read_to_string(&path).expect("still there"), theirs);
         fs::write(&path, own).expect("writable");
     }
+}
+
+/// Many rigs call a folder of pictures `flow` or `color`, and who corrects masks does so where they lie.
+#[test]
+fn no_picture_of_somebody_else_is_written_over() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let scene = folder.path().join("scene");
+    for name in ["rgb", "color"] {
+        fs::create_dir_all(scene.join(name)).expect("writable");
+        images(&scene.join(name), 2);
+    }
+    let predict = || predictor(false).predict_path(scene.join("rgb"), &scene);
+    let error = predict().expect_err("pictures of somebody");
+    let path = scene.join("color/rectangles_0.png");
+    assert!(
+        matches!(&error, EngineError::NotOurs { path: told } if *told == path),
+        "{error:?}"
+    );
+    assert!(!scene.join("overlay").exists(), "nothing was written");
+    fs::remove_dir_all(scene.join("color")).expect("there");
+    predict().expect("a free place");
+    predict().expect("its own files");
+    // A mask that was corrected in an editor.
+    let mask = scene.join("class_index/rectangles_1.png");
+    let corrected = image::open(&mask).expect("a PNG");
+    corrected.save(&mask).expect("writable");
+    let error = predict().expect_err("a corrected mask");
+    assert!(
+        matches!(&error, EngineError::NotOurs { path: told } if *told == mask),
+        "{error:?}"
+    );
 }
 
 #[test]
