@@ -1,6 +1,11 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    process,
+};
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 use atomic_write_file::AtomicWriteFile;
@@ -51,12 +56,28 @@ fn behind_links(path: &Path) -> PathBuf {
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut file = io::BufWriter::new(AtomicWriteFile::open(path)?);
+    // The temporary file has a longer name than the file, and not every name leaves room for it.
+    let name = path.file_name().unwrap_or_default();
+    let short = (name.len() > LONG).then(|| {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        path.with_file_name(format!(".{:016x}.{}", hasher.finish(), process::id()))
+    });
+    let place = short.as_deref().unwrap_or(path);
+    let mut file = io::BufWriter::new(AtomicWriteFile::open(place)?);
     write(&mut file)?;
     file.into_inner()
         .map_err(io::IntoInnerError::into_error)?
-        .commit()
+        .commit()?;
+    match short {
+        Some(short) => fs::rename(&short, path).inspect_err(|_| drop(fs::remove_file(&short))),
+        None => Ok(()),
+    }
 }
+
+/// Bytes of a name behind which nothing is certain to fit; most systems take 255.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+const LONG: usize = 200;
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 fn replace(_: &Path, _: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -81,6 +102,23 @@ mod tests {
         assert_eq!(error.expect_err("it failed").to_string(), "no more");
         assert_eq!(fs::read_to_string(&path).expect("still there"), "old");
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn the_longest_names_are_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for length in [LONG, LONG + 1, 251] {
+            let path = folder
+                .path()
+                .join(format!("{}.txt", "a".repeat(length - 4)));
+            for content in ["old", "new"] {
+                write_atomic(&path, |file| file.write_all(content.as_bytes())).expect("writable");
+                assert_eq!(fs::read_to_string(&path).expect("there"), content);
+            }
+            let error = write_atomic(&path, |_| Err(io::Error::other("no more")));
+            error.expect_err("it failed");
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 3);
     }
 
     #[cfg(unix)]

@@ -241,7 +241,7 @@ impl CustomDataset {
             let id = table.id(index);
             let earlier = (0..index).find(|&other| {
                 let same_name = self.classes[usize::from(other)].name == class.name;
-                same_name || table.id(other) == id && self.encoding != MaskEncoding::Color
+                same_name || table.id(other) == id
             });
             if let Some(other) = earlier {
                 return Some(DescriptionProblem::Shared {

@@ -348,6 +348,7 @@ impl Recipe {
         refuse_above("validate_every", self.validate_every, MAX_INTEGER)?;
         refuse_above("workers", self.workers, MAX_WORKERS)?;
         self.optimizer.validate()?;
+        self.schedule.validate()?;
         if let Some(class_weights) = self.class_weights {
             class_weights.validate()?;
         }
@@ -608,6 +609,18 @@ mod tests {
     #[case(
         "[augmentation.blur.gaussian]\nmin_sigma = 1.0\nmax_sigma = 1e9\nprobability = 1.0",
         "augmentation.blur.gaussian.max_sigma: 1000000000, expected at most 100 pixels"
+    )]
+    #[case(
+        "schedule = { kind = \"poly\", power = -1.0 }",
+        "schedule.power: -1, expected at least 0"
+    )]
+    #[case(
+        "schedule = { kind = \"cosine\", floor = 2.0 }",
+        "schedule.floor: 2, expected at least 0 and at most 1"
+    )]
+    #[case(
+        "[validation.protocol]\nscales = [1.0, 1e-9]",
+        "protocol.scales: [1.0, 1e-9], expected factors of 1/64 at least"
     )]
     #[case("workers = 1025", "workers: 1025, expected at most 1024")]
     #[case(

@@ -62,6 +62,8 @@ pub enum Merge {
 
 /// Largest factor of [`Protocol::scales`]: larger images than that are a slip, and would not fit in memory.
 const MAX_SCALE: f64 = 16.0;
+/// Below, an image becomes a few pixels.
+const MIN_SCALE: f64 = 1.0 / 64.0;
 /// Most pixels that a side is padded to.
 const MAX_PADDED: (usize, &str) = (8192, "at most 8192 pixels");
 
@@ -142,6 +144,10 @@ impl Protocol {
         if self.scales.iter().any(|&scale| scale > MAX_SCALE) {
             let found = format!("{:?}", self.scales);
             return refuse("protocol.scales", found, "factors of 16 at most");
+        }
+        if self.scales.iter().any(|&scale| scale < MIN_SCALE) {
+            let found = format!("{:?}", self.scales);
+            return refuse("protocol.scales", found, "factors of 1/64 at least");
         }
         if let Window::Sliding { tile, overlap, .. } = self.window {
             if tile.contains(&0) {

@@ -2,6 +2,9 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
+use super::RecipeError;
+use super::values::refused;
+
 /// How the learning rate falls over a run.
 ///
 /// All forms are factors on the base rate, so one schedule serves several parameter groups.
@@ -77,6 +80,38 @@ pub struct SchedulePoint {
 }
 
 impl Schedule {
+    /// Checks that the rate falls, or stays.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the field.
+    pub(super) fn validate(&self) -> Result<(), RecipeError> {
+        let not_negative = |field, value: f64| match value >= 0.0 && value.is_finite() {
+            true => Ok(()),
+            false => Err(refused(field, value, "at least 0")),
+        };
+        match *self {
+            Self::Constant => Ok(()),
+            Self::Poly { power } | Self::PolyPerEpoch { power, .. } => {
+                not_negative("schedule.power", power)
+            }
+            Self::Cosine { floor } if (0.0..=1.0).contains(&floor) => Ok(()),
+            Self::Cosine { floor } => {
+                Err(refused("schedule.floor", floor, "at least 0 and at most 1"))
+            }
+            Self::PolyPerEpochRescaled {
+                power,
+                rescale,
+                repower,
+                ..
+            } => {
+                not_negative("schedule.power", power)?;
+                not_negative("schedule.rescale", rescale)?;
+                not_negative("schedule.repower", repower)
+            }
+        }
+    }
+
     /// The factor on the base rate at a point of the run. Of all but the constant and the cosine it is 0 at and after the
     /// end.
     pub fn factor(&self, point: SchedulePoint) -> f64 {
