@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use decoupled_seg::datasets::ClassTable;
+use decoupled_seg::datasets::augment::Normalization;
 use decoupled_seg::engine::Checkpoint;
 use decoupled_seg::network::DecoderConfig;
 use decoupled_seg::weights::{LoadPolicy, NetworkDescription, WeightsFile, load};
@@ -13,21 +15,68 @@ use crate::{CliError, checkpoint};
 /// A file of weights to start from, opened.
 pub(crate) struct Start {
     file: WeightsFile,
-    /// Whether it is of a run, which knows its network.
-    of_run: bool,
+    /// Where it is of a run, which knows its network.
+    checkpoint: Option<Checkpoint>,
+}
+
+/// How a network was trained that a new one starts from.
+struct Trained {
+    classes: Vec<String>,
+    mean: Vec<f32>,
+    std: Vec<f32>,
+    network: DecoupledSegNetConfig,
+}
+
+impl Trained {
+    /// What a new training does otherwise, behind "was trained with".
+    fn differences(
+        &self,
+        network: &DecoupledSegNetConfig,
+        normalization: &Normalization,
+        classes: &[&str],
+    ) -> Vec<String> {
+        let mut differences = Vec::new();
+        let pairs = self.classes.iter().zip(classes);
+        let other = pairs.clone().position(|(theirs, ours)| theirs != ours);
+        if let Some(index) = other.filter(|_| self.classes.len() == classes.len()) {
+            differences.push(format!(
+                "other classes, or in another order: class {index} is `{}` there and `{}` here, and the classifier is taken as \
+                 it is",
+                self.classes[index], classes[index]
+            ));
+        }
+        if (&self.mean, &self.std) != (&normalization.mean, &normalization.std) {
+            differences.push(format!(
+                "channels of mean {:?} and deviation {:?}, and this recipe has {:?} and {:?}; `normalization` sets them",
+                self.mean, self.std, normalization.mean, normalization.std
+            ));
+        }
+        let corners = |network: &DecoupledSegNetConfig| match &network.decoder {
+            DecoderConfig::Decoupled(head) => Some(head.body_edge.warp.align_corners),
+            _ => None,
+        };
+        if let (Some(theirs), Some(ours)) = (corners(&self.network), corners(network))
+            && theirs != ours
+        {
+            differences.push(format!(
+                "the other corners of the warp: `--align-corners {theirs}` is for it"
+            ));
+        }
+        differences
+    }
 }
 
 impl Start {
     /// Opens the best weights of a run, those of a checkpoint, or a file.
     pub fn open(path: &Path) -> Result<Self, CliError> {
-        let of_run = path.is_dir();
-        let file = match of_run {
-            true => checkpoint_of(path)?.weights_path(),
-            false => path.to_path_buf(),
+        let checkpoint = path.is_dir().then(|| checkpoint_of(path)).transpose()?;
+        let file = match &checkpoint {
+            Some(checkpoint) => checkpoint.weights_path(),
+            None => path.to_path_buf(),
         };
         Ok(Self {
             file: WeightsFile::open(file)?,
-            of_run,
+            checkpoint,
         })
     }
 
@@ -64,7 +113,7 @@ impl Start {
     /// Says which corners the warp is taken to have, where the file has a decoder with body and edge.
     pub fn warn_of_corners(&self, network: &DecoupledSegNetConfig) {
         if let DecoderConfig::Decoupled(head) = &network.decoder
-            && !self.of_run
+            && self.checkpoint.is_none()
         {
             tell!(
                 "note: no file says which corners its warp was trained with; `align_corners` is {} here. Weights that the \
@@ -73,6 +122,55 @@ impl Start {
                 head.body_edge.warp.align_corners
             );
         }
+    }
+
+    /// How the network was trained, as far as run or file know it.
+    fn trained(&self) -> Result<Option<Trained>, CliError> {
+        if let Some(checkpoint) = &self.checkpoint {
+            let state = checkpoint.state();
+            // A run of another program may describe its network in its own words.
+            let network = serde_json::from_value(state.network.clone()).ok();
+            let Normalization { mean, std } = state.recipe.normalization.clone();
+            return Ok(network.map(|network| Trained {
+                classes: state
+                    .classes
+                    .names()
+                    .into_iter()
+                    .map(str::to_string)
+                    .collect(),
+                mean,
+                std,
+                network,
+            }));
+        }
+        Ok(self.description()?.map(|known| Trained {
+            classes: known
+                .class_names()
+                .into_iter()
+                .map(str::to_string)
+                .collect(),
+            mean: known.mean,
+            std: known.std,
+            network: known.network,
+        }))
+    }
+
+    /// Warns where the new training treats pictures and classes otherwise than that of the weights: they would begin as if
+    /// they had learned less.
+    pub fn warn_of_differences(
+        &self,
+        network: &DecoupledSegNetConfig,
+        normalization: &Normalization,
+        classes: &ClassTable,
+    ) -> Result<(), CliError> {
+        let Some(trained) = self.trained()? else {
+            return Ok(());
+        };
+        let path = self.file.path().display();
+        for difference in trained.differences(network, normalization, &classes.names()) {
+            tell!("warning: {path} was trained with {difference}");
+        }
+        Ok(())
     }
 
     /// Puts into the network what fits, and says what was found. `corners` tells whether those of the warp are given.
@@ -129,4 +227,44 @@ fn checkpoint_of(folder: &Path) -> Result<Checkpoint, CliError> {
         return Ok(Checkpoint::open(folder)?);
     }
     checkpoint::best(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_told() {
+        let network = |corners: bool| {
+            let mut network = DecoupledSegNetConfig::tiny(2);
+            if let DecoderConfig::Decoupled(head) = &mut network.decoder {
+                head.body_edge.warp.align_corners = corners;
+            }
+            network
+        };
+        let trained = Trained {
+            classes: ["road", "car"].map(str::to_string).into(),
+            mean: vec![0.5; 3],
+            std: vec![0.25; 3],
+            network: network(false),
+        };
+        let same = Normalization {
+            mean: vec![0.5; 3],
+            std: vec![0.25; 3],
+        };
+        let of = |network, normalization: &Normalization, classes: &[&str]| {
+            trained.differences(&network, normalization, classes)
+        };
+        assert_eq!(of(network(false), &same, &["road", "car"]), [""; 0]);
+        // A classifier of other classes is not taken.
+        assert_eq!(of(network(false), &same, &["sky", "car", "road"]), [""; 0]);
+        let told = of(network(true), &Normalization::default(), &["car", "road"]);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(
+            told[0].contains("class 0 is `road` there and `car` here"),
+            "{told:?}"
+        );
+        assert!(told[1].contains("mean [0.5, 0.5, 0.5]"), "{told:?}");
+        assert!(told[2].contains("--align-corners false"), "{told:?}");
+    }
 }

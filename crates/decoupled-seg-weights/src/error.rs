@@ -127,6 +127,14 @@ pub enum WeightsError {
         /// The tensor's name in the file.
         key: String,
     },
+    /// A batch norm's variance is below 0, of which no root can be taken. Nothing was loaded.
+    #[error("`{path}`: `{key}` holds a variance below 0: the file is damaged, take another one")]
+    NegativeVariance {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name in the file.
+        key: String,
+    },
     /// burn-store's PyTorch reader refused the file.
     #[cfg(feature = "pytorch")]
     #[error("`{path}`: {source}")]

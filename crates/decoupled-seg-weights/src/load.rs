@@ -75,7 +75,8 @@ impl LoadedPart {
 /// # Errors
 ///
 /// [`WeightsError::Mismatch`] if the policy asks for more than the file has, [`WeightsError::Tensor`] if a tensor
-/// cannot be read, [`WeightsError::NotFinite`] if a value is not finite. The module is then unchanged.
+/// cannot be read, [`WeightsError::NotFinite`] if a value is not finite,
+/// [`WeightsError::NegativeVariance`] if a variance is below 0. The module is then unchanged.
 pub fn load<M: Module>(
     module: &mut M,
     keys: &KeyMap,
@@ -111,6 +112,12 @@ pub fn load<M: Module>(
         })?;
         if data.iter::<f32>().any(|value| !value.is_finite()) {
             return Err(WeightsError::NotFinite {
+                path: file.path().to_path_buf(),
+                key,
+            });
+        }
+        if key.ends_with("running_var") && data.iter::<f32>().any(|variance| variance < 0.0) {
+            return Err(WeightsError::NegativeVariance {
                 path: file.path().to_path_buf(),
                 key,
             });

@@ -66,6 +66,7 @@ impl<'a> Training<'a> {
         let mut model = network.init(&device);
         if let Some(start) = &start {
             start.load(&mut model, false)?;
+            start.warn_of_differences(&network, &recipe.normalization, train.classes())?;
         }
         let parameters = model.num_params();
         let description = serde_json::to_value(&network).expect("a network's config is plain data");
