@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use decoupled_seg::datasets::Split;
+use decoupled_seg::datasets::{MAX_PIXELS, ResizedCacheConfig, ResizedTo, Split};
 use decoupled_seg::engine::{Protocol, RecipeError, Window};
+use decoupled_seg_types::{ParseSizeError, Size};
 
 #[derive(Args)]
 pub(crate) struct DataArgs {
@@ -18,6 +19,25 @@ pub(crate) struct DataArgs {
     /// Folder of the run.
     #[arg(long)]
     pub out: Option<PathBuf>,
+}
+
+/// A scale to which images can be resized: the cache knows.
+pub(crate) fn scale(text: &str) -> Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "expected a number".to_string())?;
+    let cache = ResizedCacheConfig::new("", ResizedTo::Scale(scale));
+    cache.validate().map_err(|error| error.to_string())?;
+    Ok(scale)
+}
+
+/// The size of a picture: no more pixels than a picture that is read.
+pub(crate) fn picture_size(text: &str) -> Result<Size, String> {
+    let size: Size = text
+        .parse()
+        .map_err(|error: ParseSizeError| error.to_string())?;
+    if size.height as u128 * size.width as u128 > u128::from(MAX_PIXELS) {
+        return Err("expected 2^26 pixels at most, as of an image".to_string());
+    }
+    Ok(size)
 }
 
 /// How images are shown to the network, where it differs from the run's validation.
@@ -65,6 +85,20 @@ impl From<SplitName> for Split {
             SplitName::Train => Self::Train,
             SplitName::Val => Self::Val,
             SplitName::Test => Self::Test,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_have_a_size_that_memory_can_hold() {
+        assert_eq!(picture_size("1024x2048"), Ok(Size::new(1024, 2048)));
+        for size in ["8193x8192", "99999999x99999999", "4294967296x4294967296"] {
+            let error = picture_size(size).expect_err(size);
+            assert!(error.contains("2^26 pixels at most"), "{error}");
         }
     }
 }

@@ -16,6 +16,7 @@ use image::RgbImage;
 use serde_json::{Value, json};
 
 use crate::CliError;
+use crate::args::picture_size;
 use crate::checkpoint::CheckpointArgs;
 use crate::device::DeviceArgs;
 use crate::network_args::NetworkArgs;
@@ -37,7 +38,7 @@ pub(crate) struct BenchArgs {
         conflicts_with_all = ["out", "checkpoint"])]
     classes: u8,
     /// Size of the images, in pixels.
-    #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "512x512")]
+    #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "512x512", value_parser = picture_size)]
     size: Size,
     /// Images a batch.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]

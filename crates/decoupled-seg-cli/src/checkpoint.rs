@@ -4,7 +4,10 @@ use clap::Args;
 use decoupled_seg::DecoupledSegNetConfig;
 use decoupled_seg::engine::{Checkpoint, CheckpointRecipe, CheckpointStore, EngineError};
 
-use crate::CliError;
+use crate::{CliError, Project};
+
+/// The folder of checkpoints in that of a run.
+const FOLDER: &str = "checkpoints";
 
 #[derive(Args)]
 pub(crate) struct CheckpointArgs {
@@ -14,6 +17,22 @@ pub(crate) struct CheckpointArgs {
 }
 
 impl CheckpointArgs {
+    /// The checkpoint that is named.
+    pub fn named(&self) -> Option<&Path> {
+        self.checkpoint.as_deref()
+    }
+
+    /// The folder of the run that a named checkpoint lies in.
+    fn run(&self) -> Option<&Path> {
+        let store = self.checkpoint.as_deref()?.parent()?;
+        store.parent().filter(|_| store.ends_with(FOLDER))
+    }
+
+    /// The folder of the run: `given`, that of a named checkpoint, or the project's.
+    pub fn out(&self, project: &Project, given: Option<&Path>) -> PathBuf {
+        project.out(given.or_else(|| self.run()))
+    }
+
     /// The checkpoint, and the network that it is of.
     pub fn open(&self, out: &Path) -> Result<(Checkpoint, DecoupledSegNetConfig), CliError> {
         let checkpoint = match &self.checkpoint {
@@ -69,5 +88,5 @@ pub(crate) fn is_new(out: &Path) -> bool {
 }
 
 fn store(out: &Path, recipe: CheckpointRecipe) -> CheckpointStore {
-    CheckpointStore::open(out.join("checkpoints"), recipe)
+    CheckpointStore::open(out.join(FOLDER), recipe)
 }

@@ -130,6 +130,14 @@ pub enum CliError {
     /// The network of a run was to be another one.
     #[error("a run knows its network: --network and its like go with --weights FILE")]
     NetworkOfRun,
+    /// What a run's folder remembers of its data cannot be read.
+    #[error("`{path}`: {reason}; delete it, and give --variant and --resized as for the training")]
+    TrainedOn {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A run was to be gone on with on images of another scale.
     #[error(
         "the run was trained on {run}: to go on, leave out --resized; for another scale, name another folder (--out)"
@@ -158,6 +166,14 @@ pub enum CliError {
     ReadsNoData {
         /// The command.
         command: &'static str,
+    },
+    /// The weights of a file are numbers, and what the network computes with them is none.
+    #[error(
+        "`{path}`: with these weights the network computes no numbers, since values are far too large: the file is damaged, take another one"
+    )]
+    NotFiniteOutput {
+        /// The file.
+        path: PathBuf,
     },
     /// A file of weights does not say of which network it is.
     #[error("`{path}`: of which network? --network NAME, or --backbone and --head")]

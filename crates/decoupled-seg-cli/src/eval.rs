@@ -27,7 +27,7 @@ pub(crate) struct EvalArgs {
 }
 
 pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError> {
-    let out = project.out(args.data.out.as_deref());
+    let out = args.source.out(project, args.data.out.as_deref());
     remembered::variant(&mut args.data, &out)?;
     let images = project.split(&args.data, args.split.into())?;
     let source = args
@@ -46,13 +46,18 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
         evaluator = evaluator.timed();
     }
     let report = evaluator.evaluate(&source.model, &*images)?;
-    // Before it is said: nobody may be there to hear it.
-    let folder = match args.split {
+    let mut folder = match args.split {
         SplitName::Val => "evaluation".to_string(),
         split => format!("evaluation-{}", Split::from(split).as_str()),
     };
+    if report.images < images.len() {
+        folder.push_str(&format!("-first-{}", report.images));
+    }
     let folder = source.folder(&out, &folder);
-    report.write(&folder)?;
-    say!("{}\n{report}\n{}", source.path.display(), folder.display());
+    // Before it is said, since nobody may be there to hear it; and said if there is no space to write it.
+    let written = report.write(&folder);
+    say!("{}\n{report}", source.path.display());
+    written?;
+    say!("{}", folder.display());
     Ok(())
 }

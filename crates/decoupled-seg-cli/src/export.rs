@@ -41,7 +41,7 @@ pub(crate) fn run(project: &Project, args: &ExportArgs) -> Result<(), CliError> 
             });
         }
     };
-    let out = project.out(args.out.as_deref());
+    let out = args.checkpoint.out(project, args.out.as_deref());
     let (checkpoint, network) = args.checkpoint.open(&out)?;
     Protected::new([checkpoint.model_path(), checkpoint.weights_path()]).check(&args.to)?;
     let folder = args.to.parent().unwrap_or(Path::new(""));

@@ -14,13 +14,14 @@ use decoupled_seg::types::IGNORE_LABEL;
 use sha2::{Digest, Sha256};
 
 use crate::CliError;
+use crate::args::picture_size;
 use crate::say::say;
 
 #[derive(Args)]
 #[command(next_help_heading = "Options of an .onnx file")]
 pub(crate) struct OnnxArgs {
     /// Height and width of the pictures, in pixels; those of the picture of `--check` unless given.
-    #[arg(long, value_name = "HEIGHTxWIDTH")]
+    #[arg(long, value_name = "HEIGHTxWIDTH", value_parser = picture_size)]
     size: Option<Size>,
     /// Take normalised numbers, `f32` [batch, channels, height, width], instead of pictures as bytes [batch, height, width,
     /// channels]. Bands of 16 bits are less exact as bytes.

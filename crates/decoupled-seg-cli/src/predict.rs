@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decoupled_seg::datasets::DatasetError;
+use decoupled_seg::datasets::check::DARK;
 use decoupled_seg::engine::{EngineError, Inputs, PredictionKind};
 
 use crate::args::ProtocolArgs;
@@ -69,7 +70,7 @@ fn run_video(project: &Project, args: &PredictArgs, video: &Path) -> Result<(), 
         [kind] if kind.is_for_viewing() => *kind,
         _ => return Err(CliError::VideoKind),
     };
-    let out = project.out(args.out.as_deref());
+    let out = args.source.out(project, args.out.as_deref());
     let source = args.source.open(project, &out, || project.class_table())?;
     let protocol = args
         .protocol
@@ -100,7 +101,7 @@ fn run_images(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
     if let Some(path) = empty {
         return Err(EngineError::NothingToPredict { path }.into());
     }
-    let out = project.out(args.out.as_deref());
+    let out = args.source.out(project, args.out.as_deref());
     let source = args.source.open(project, &out, || project.class_table())?;
     let protocol = source.recipe.validation.protocol.clone();
     let to = args
@@ -127,6 +128,14 @@ fn run_images(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
         predicted.images.len(),
         to.display()
     );
+    if let Some(first) = predicted.dark.first() {
+        tell!(
+            "warning: {} of them are nearly black, such as `{}`: at night, or of 12 bits in a file of 16? No value is above \
+             {DARK} of 255",
+            predicted.dark.len(),
+            first.display()
+        );
+    }
     not_predicted(
         predicted.failed.iter().map(|failed| &failed.source),
         images.len(),

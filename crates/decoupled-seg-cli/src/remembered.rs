@@ -1,44 +1,72 @@
 //! A run's folder remembers what it was trained on. Judged on another fold, a network would be judged on what it was trained
 //! on; gone on with at another scale, it would be trained on other images.
 
-use std::fmt::Display;
 use std::fs;
-use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
+use decoupled_seg::engine::FileError;
 use decoupled_seg_types::write_atomic;
+use serde::{Deserialize, Serialize};
 
 use crate::CliError;
-use crate::args::DataArgs;
+use crate::args::{DataArgs, scale};
 use crate::say::say;
 
-/// A value that is kept in a file of the run's folder.
-struct Kept {
-    file: &'static str,
-    flag: &'static str,
+/// What the arguments of the training said, and no other file does.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct TrainedOn {
+    variant: Option<String>,
+    resized: Option<f64>,
 }
 
-const VARIANT: Kept = Kept {
-    file: "variant.txt",
-    flag: "--variant",
-};
+fn path(out: &Path) -> PathBuf {
+    out.join("trained-on.json")
+}
 
-const RESIZED: Kept = Kept {
-    file: "resized.txt",
-    flag: "--resized",
-};
+fn read(out: &Path) -> Result<TrainedOn, CliError> {
+    let path = path(out);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(TrainedOn::default()),
+        Err(source) => return Err(FileError::new(&path, "reading", source).into()),
+    };
+    let wrong = |reason: String| CliError::TrainedOn {
+        path: path.clone(),
+        reason,
+    };
+    let found: TrainedOn =
+        serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+    if let Some(resized) = found.resized {
+        scale(&resized.to_string()).map_err(wrong)?;
+    }
+    Ok(found)
+}
 
 /// Writes into the folder of the run that begins what it is trained on.
 pub(crate) fn write(args: &DataArgs, resized: Option<f64>, out: &Path) -> Result<(), CliError> {
-    VARIANT.write(args.variant.as_ref(), out)?;
-    RESIZED.write(resized, out)
+    let trained_on = TrainedOn {
+        variant: args.variant.clone(),
+        resized,
+    };
+    let path = path(out);
+    if trained_on == TrainedOn::default() && !path.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(out).map_err(|source| FileError::new(out, "creating the folder", source))?;
+    let text = serde_json::to_vec(&trained_on).expect("plain data");
+    write_atomic(&path, |file| file.write_all(&text))
+        .map_err(|source| FileError::new(&path, "writing", source).into())
 }
 
 /// Takes the variant from the folder of a run where the arguments name none, and says so.
 pub(crate) fn variant(args: &mut DataArgs, out: &Path) -> Result<(), CliError> {
     if args.variant.is_none() {
-        args.variant = VARIANT.read(out)?;
-        VARIANT.tell(args.variant.as_ref());
+        args.variant = read(out)?.variant;
+        if let Some(variant) = &args.variant {
+            say!("--variant {variant}, as the run was trained");
+        }
     }
     Ok(())
 }
@@ -46,59 +74,17 @@ pub(crate) fn variant(args: &mut DataArgs, out: &Path) -> Result<(), CliError> {
 /// Takes the scale of the training images from the folder of a run that has a checkpoint where the arguments name none, and
 /// says so.
 pub(crate) fn resized(given: Option<f64>, out: &Path) -> Result<Option<f64>, CliError> {
-    let run = RESIZED.read(out)?;
-    let run = run.map(|text| {
-        text.trim().parse().map_err(|error| CliError::Io {
-            path: out.join(RESIZED.file),
-            source: io::Error::new(ErrorKind::InvalidData, format!("`{text}`: {error}")),
-        })
-    });
-    let run: Option<f64> = run.transpose()?;
-    match given {
-        Some(given) if run != Some(given) => Err(CliError::ResizedOfRun {
-            run: run.map_or("the images as they are".to_string(), |run| {
-                format!("images at scale {run}")
-            }),
-        }),
-        Some(_) => Ok(given),
-        None => {
-            RESIZED.tell(run);
-            Ok(run)
+    let run = read(out)?.resized;
+    match (given, run) {
+        (None, Some(run)) => say!("--resized {run}, as the run was trained"),
+        (Some(_), run) if given != run => {
+            return Err(CliError::ResizedOfRun {
+                run: run.map_or("the images as they are".to_string(), |run| {
+                    format!("images at scale {run}")
+                }),
+            });
         }
+        _ => {}
     }
-}
-
-impl Kept {
-    fn write(&self, value: Option<impl Display>, out: &Path) -> Result<(), CliError> {
-        let path = out.join(self.file);
-        let Some(value) = value else {
-            return match fs::remove_file(&path) {
-                Err(source) if source.kind() != ErrorKind::NotFound => {
-                    Err(CliError::Io { path, source })
-                }
-                _ => Ok(()),
-            };
-        };
-        fs::create_dir_all(out).map_err(|source| CliError::Io {
-            path: out.to_path_buf(),
-            source,
-        })?;
-        write_atomic(&path, |file| write!(file, "{value}"))
-            .map_err(|source| CliError::Io { path, source })
-    }
-
-    fn read(&self, out: &Path) -> Result<Option<String>, CliError> {
-        let path = out.join(self.file);
-        match fs::read_to_string(&path) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(CliError::Io { path, source }),
-        }
-    }
-
-    fn tell(&self, value: Option<impl Display>) {
-        if let Some(value) = value {
-            say!("{} {value}, as the run was trained", self.flag);
-        }
-    }
+    Ok(run)
 }

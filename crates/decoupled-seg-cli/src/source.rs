@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use clap::Args;
 use decoupled_seg::DecoupledSegNet;
 use decoupled_seg::datasets::ClassTable;
 use decoupled_seg::datasets::augment::Normalization;
 use decoupled_seg::engine::{Checkpoint, Predictor, Recipe, check_class_names};
+use decoupled_seg::nn::SegmentationModel;
 
 use crate::checkpoint::CheckpointArgs;
 use crate::device::DeviceArgs;
@@ -42,9 +43,16 @@ pub(crate) struct Source {
     pub recipe: Recipe,
     /// The checkpoint, unless the weights are of a file.
     pub checkpoint: Option<Checkpoint>,
+    /// Whether file or checkpoint was named, in place of the best of the run.
+    is_named: bool,
 }
 
 impl SourceArgs {
+    /// The folder of the run: `given`, that of a named checkpoint, or the project's.
+    pub fn out(&self, project: &Project, given: Option<&Path>) -> PathBuf {
+        self.checkpoint.out(project, given)
+    }
+
     /// Opens the run in `out`, or the file. `classes` are the data set's; a run knows its own.
     pub fn open(
         &self,
@@ -66,6 +74,7 @@ impl SourceArgs {
                 classes: state.classes.clone(),
                 recipe: state.recipe.clone(),
                 checkpoint: Some(checkpoint),
+                is_named: self.checkpoint.named().is_some(),
             });
         };
         let classes = classes()?;
@@ -101,6 +110,7 @@ impl SourceArgs {
         }
         let mut model = network.init(&device);
         start.load_whole(&mut model)?;
+        probe(&model, &device, file)?;
         if described.is_none() && !self.network.says_corners() {
             start.warn_of_corners(&network);
         }
@@ -111,20 +121,39 @@ impl SourceArgs {
             classes,
             recipe,
             checkpoint: None,
+            is_named: true,
         })
     }
 }
 
+/// Shows the network an even picture. Weights may be numbers, and what they compute too large to be any: each
+/// pixel would get the first class, without a word.
+fn probe(model: &DecoupledSegNet, device: &Device, path: &Path) -> Result<(), CliError> {
+    let side = model.min_image_side().max(64);
+    let channels = model.in_channels();
+    let picture = Tensor::<4>::ones([1, channels, side, side], device);
+    let logits = model.predict(picture).into_data();
+    match logits.iter::<f32>().all(f32::is_finite) {
+        true => Ok(()),
+        false => Err(CliError::NotFiniteOutput {
+            path: path.to_path_buf(),
+        }),
+    }
+}
+
 impl Source {
-    /// The folder `name` of `out` for what is found with the network. What a file of weights gives does not replace what a run
-    /// gave: beside a run it goes to a folder with the file's name.
+    /// The folder `name` of `out` for what is found with the network. That of a file of weights or of a checkpoint that was
+    /// named does not replace what the run's own gave: it goes to a folder with their name.
     pub fn folder(&self, out: &Path, name: &str) -> PathBuf {
-        match (&self.checkpoint, self.path.file_stem()) {
-            (None, Some(stem)) if !checkpoint::is_new(out) => {
-                out.join(format!("{name}-of-{}", stem.to_string_lossy()))
-            }
-            _ => out.join(name),
+        if !self.is_named || checkpoint::is_new(out) {
+            return out.join(name);
         }
+        let of = match &self.checkpoint {
+            Some(checkpoint) => checkpoint.folder().file_name(),
+            None => self.path.file_stem(),
+        };
+        let of = of.unwrap_or_default().to_string_lossy();
+        out.join(format!("{name}-of-{of}"))
     }
 
     /// Checks that the images of a data set have classes of the same names.

@@ -30,7 +30,7 @@ pub(crate) fn run(project: &Project, mut args: SubmitArgs) -> Result<(), CliErro
             project: project.name.clone(),
         });
     };
-    let out = project.out(args.data.out.as_deref());
+    let out = args.source.out(project, args.data.out.as_deref());
     remembered::variant(&mut args.data, &out)?;
     let images = project.split(&args.data, args.split.into())?;
     let source = args
@@ -40,8 +40,11 @@ pub(crate) fn run(project: &Project, mut args: SubmitArgs) -> Result<(), CliErro
     let protocol = args
         .protocol
         .apply(source.recipe.validation.protocol.clone())?;
+    let to = args
+        .to
+        .clone()
+        .unwrap_or_else(|| source.folder(&out, "submission"));
     let mut predictor = source.predictor().with_protocol(protocol);
-    let to = args.to.clone().unwrap_or_else(|| out.join("submission"));
     let submitted = submission.write(&mut predictor, &*images, &to)?;
     say!("{} files in {}", submitted.written.len(), to.display());
     not_predicted(&submitted.failed, images.len())

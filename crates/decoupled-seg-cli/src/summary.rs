@@ -10,6 +10,7 @@ use decoupled_seg_types::Size;
 use serde_json::{Value, json};
 
 use crate::CliError;
+use crate::args::picture_size;
 use crate::checkpoint::CheckpointArgs;
 use crate::network_args::{self, NetworkArgs};
 use crate::say::{say, tell};
@@ -28,7 +29,7 @@ pub(crate) struct SummaryArgs {
         conflicts_with_all = ["out", "checkpoint"])]
     classes: u8,
     /// Size of the image, in pixels.
-    #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "512x512")]
+    #[arg(long, value_name = "HEIGHTxWIDTH", default_value = "512x512", value_parser = picture_size)]
     size: Size,
     /// Count the branches too that are there for the loss.
     #[arg(long)]

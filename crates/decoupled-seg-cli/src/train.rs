@@ -12,7 +12,7 @@ use decoupled_seg::engine::{Interrupt, Progress, Recipe, RecipePreset, Resume, S
 use decoupled_seg_pretrained::PretrainedWeights;
 use decoupled_seg_types::Size;
 
-use crate::args::DataArgs;
+use crate::args::{DataArgs, scale};
 use crate::device::DeviceArgs;
 use crate::network_args::NetworkArgs;
 use crate::say::{say, tell};
@@ -88,14 +88,6 @@ pub(crate) struct TrainArgs {
     cache: Option<PathBuf>,
 }
 
-/// A scale to which images can be resized: the cache knows.
-fn scale(text: &str) -> Result<f64, String> {
-    let scale: f64 = text.parse().map_err(|_| "expected a number".to_string())?;
-    let cache = ResizedCacheConfig::new("", ResizedTo::Scale(scale));
-    cache.validate().map_err(|error| error.to_string())?;
-    Ok(scale)
-}
-
 fn presets() -> impl TypedValueParser<Value = RecipePreset> {
     PossibleValuesParser::new(RecipePreset::ALL.map(RecipePreset::name))
         .map(|name| RecipePreset::from_name(&name).expect("one of the possible values"))
@@ -152,7 +144,10 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         Some(_) if args.resume && !is_new => {
             tell!("note: the run goes on from its checkpoint, not from what it started from");
         }
-        Some(start) => start.load(&mut model, args.network.says_corners())?,
+        Some(start) => {
+            start.load(&mut model, args.network.says_corners())?;
+            start.warn_of_differences(&network, &recipe.normalization, train.classes())?;
+        }
         None => {}
     }
     if args.resume && is_new {

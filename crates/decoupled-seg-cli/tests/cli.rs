@@ -100,6 +100,12 @@ fn resized_images_are_kept() {
     let told = "the run was trained on images at scale 0.5: to go on, leave out --resized; ";
     let error = resume(&["--resized", "0.25"]).expect_err("another scale");
     assert!(error.to_string().starts_with(told), "{error}");
+    let remembered = folder.path().join("run/trained-on.json");
+    for scale in ["0.0", "-1.0", "\"half\""] {
+        fs::write(&remembered, format!("{{\"resized\": {scale}}}")).expect("writable");
+        let error = resume(&[]).expect_err(scale);
+        assert!(error.to_string().contains("trained-on.json"), "{error}");
+    }
     let whole = path("whole");
     let train = ["train", "--synthetic", "--short", "--out", &whole];
     run(&train).expect("trains");

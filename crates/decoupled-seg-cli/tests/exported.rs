@@ -116,7 +116,7 @@ fn a_file_is_judged_as_its_run(#[case] head: &str, #[case] settings: &[&str]) {
         ])
         .expect("judges");
     assert_eq!(report(&run), report(&of_file));
-    let beside = Path::new(&run).join("evaluation-of-net/report.json");
+    let beside = Path::new(&run).join("evaluation-first-1-of-net/report.json");
     assert_ne!(
         fs::read_to_string(beside).expect("written"),
         report(&of_file)
@@ -143,6 +143,93 @@ fn a_file_is_judged_as_its_run(#[case] head: &str, #[case] settings: &[&str]) {
         &shown,
     ];
     folder.run(&predict).expect("predicts");
+}
+
+/// Sets all numbers of a tensor in a safetensors file.
+fn set(file: &str, tensor: &str, value: f32) {
+    let mut bytes = fs::read(file).expect("written");
+    let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).expect("JSON");
+    let names = header.as_object().expect("an object").keys();
+    let name = names.clone().find(|name| name.ends_with(tensor));
+    let offset = |end: usize| {
+        let offset = header[name.expect("such a tensor")]["data_offsets"][end].as_u64();
+        8 + length + offset.expect("a number") as usize
+    };
+    let (start, end) = (offset(0), offset(1));
+    for number in bytes[start..end].chunks_exact_mut(4) {
+        number.copy_from_slice(&value.to_le_bytes());
+    }
+    fs::write(file, bytes).expect("writable");
+}
+
+#[test]
+fn weights_that_compute_no_numbers_are_refused() {
+    let folder = Folder::new();
+    let data = folder.describe("dataset.toml", "", &CamVid::classes().names());
+    let [run, file, to] = ["run", "net.safetensors", "to"].map(|name| text_of(&folder.path(name)));
+    let train = [
+        "train",
+        "--data",
+        &data,
+        "--short",
+        "--set",
+        "class_uniform=null",
+    ];
+    folder
+        .run(&[&train[..], &["--out", &run]].concat())
+        .expect("trains");
+    folder
+        .run(&["export", &file, "--out", &run])
+        .expect("exports");
+    let eval = ["eval", "--data", &data, "--weights", &file, "--out", &to];
+    let whole = fs::read(&file).expect("written");
+    set(&file, ".running_var", -1.0);
+    let error = folder.run(&eval).expect_err("a negative variance");
+    let told = error.to_string();
+    assert!(
+        told.contains(".running_var` holds a variance below 0"),
+        "{told}"
+    );
+    fs::write(&file, whole).expect("writable");
+    set(&file, "final_seg.4.weight", 1e30);
+    set(&file, "final_seg.6.weight", 1e30);
+    let error = folder.run(&eval).expect_err("too large");
+    assert!(matches!(error, CliError::NotFiniteOutput { .. }), "{error}");
+    assert!(!Path::new(&to).exists());
+}
+
+#[test]
+fn a_checkpoint_knows_its_run() {
+    let folder = Folder::new();
+    let data = folder.describe("dataset.toml", "", &CamVid::classes().names());
+    let run = text_of(&folder.path("run"));
+    let train = [
+        "train",
+        "--data",
+        &data,
+        "--short",
+        "--set",
+        "class_uniform=null",
+    ];
+    let more = ["--checkpoint-every", "1", "--out", &run];
+    folder.run(&[&train[..], &more].concat()).expect("trains");
+    folder
+        .run(&["eval", "--data", &data, "--out", &run])
+        .expect("judges");
+    let before = report(&run);
+    let first = folder.path("run/checkpoints/step-000000001");
+    let eval = [
+        "eval",
+        "--data",
+        &data,
+        "--checkpoint",
+        first.to_str().expect("UTF-8"),
+    ];
+    folder.run(&eval).expect("judges");
+    assert_eq!(report(&run), before);
+    let own = Path::new(&run).join("evaluation-of-step-000000001/report.json");
+    assert!(own.is_file());
 }
 
 #[test]

@@ -9,8 +9,6 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::EngineError;
-
 /// Where the mark stands in a PNG: behind signature and header.
 const MARK_AT: usize = 8 + 25;
 const CHUNK: &[u8] = b"tEXt";
@@ -62,21 +60,16 @@ fn is_marked_json(path: &Path) -> Option<bool> {
     Some(mark_json(value).get(KEY) == Some(&mark))
 }
 
-/// Refuses to write over a file that is not one of this program's, as it wrote it.
-pub(crate) fn check_own(path: &Path) -> Result<(), EngineError> {
+/// Whether nothing is there, or a file of this program as it wrote it.
+pub(crate) fn is_free_or_own(path: &Path) -> bool {
     if fs::symlink_metadata(path).is_err() {
-        return Ok(());
+        return true;
     }
     let is_own = match path.extension().is_some_and(|ending| ending == "png") {
         true => is_marked_png(path),
         false => is_marked_json(path),
     };
-    match is_own {
-        Some(true) => Ok(()),
-        _ => Err(EngineError::NotOurs {
-            path: path.to_path_buf(),
-        }),
-    }
+    is_own == Some(true)
 }
 
 #[cfg(test)]
@@ -101,10 +94,10 @@ mod tests {
     fn pictures_are_known_again() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("a.png");
-        check_own(&path).expect("not there");
+        assert!(is_free_or_own(&path), "not there");
         let own = mark_png(png(7));
         fs::write(&path, &own).expect("writable");
-        check_own(&path).expect("its own");
+        assert!(is_free_or_own(&path), "its own");
         assert_eq!(
             image::open(&path).expect("a PNG").into_rgb8()[(4, 2)].0,
             [7; 3]
@@ -116,7 +109,7 @@ mod tests {
         copied.splice(MARK_AT..MARK_AT, mark.iter().copied());
         for other in [&png(7)[..], &copied, &own[..own.len() - 1], b"x", b""] {
             fs::write(&path, other).expect("writable");
-            check_own(&path).expect_err("somebody's");
+            assert!(!is_free_or_own(&path), "somebody's");
         }
     }
 
@@ -127,13 +120,13 @@ mod tests {
         let own = mark_json(json!({"type": "FeatureCollection", "features": [1.5, 2]}));
         for text in [own.to_string(), format!("{own:#}")] {
             fs::write(&path, text).expect("writable");
-            check_own(&path).expect("its own");
+            assert!(is_free_or_own(&path), "its own");
         }
         let mut changed = own.clone();
         changed["features"] = json!([1.5, 3]);
         for other in [changed.to_string(), "{}".to_string(), "[1]".to_string()] {
             fs::write(&path, other).expect("writable");
-            check_own(&path).expect_err("somebody's");
+            assert!(!is_free_or_own(&path), "somebody's");
         }
     }
 }

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use decoupled_seg_datasets::{Sample, SegmentationDataset};
 use decoupled_seg_viz::{Palette, overlay};
 
-use super::Protected;
+use super::protected::{Protected, check_own};
 use crate::EngineError;
 use crate::files::{self, write_png};
-use crate::own_files::check_own;
 
 /// Writes `count` images spread over a data set with their labels half-and-half on top, as `{folder}/{name}.png`, and
 /// returns the files. A second image of the same name becomes `{name}_2.png`. An item that cannot be read gives its place to the next; `check` of the data crate tells what is

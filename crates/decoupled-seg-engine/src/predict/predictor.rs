@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, TensorReadError};
 use decoupled_seg_datasets::augment::Normalization;
+use decoupled_seg_datasets::check::DARK;
 use decoupled_seg_datasets::files::{read_bands, read_image};
 use decoupled_seg_datasets::{BandImage, ClassTable, DatasetError, LabelMap};
 use decoupled_seg_nn::SegmentationModel;
@@ -12,12 +13,13 @@ use decoupled_seg_viz::FlowField;
 use image::{DynamicImage, RgbImage};
 
 use super::output::Output;
+use super::protected::check_own;
 use super::{PredictionKind, Protected, find_images};
 use crate::EngineError;
 use crate::checkpoint::Checkpoint;
 use crate::evaluate::{Inference, InputImage, answered};
 use crate::files::{self, write_atomic, write_png};
-use crate::own_files::{check_own, mark_json};
+use crate::own_files::mark_json;
 use crate::recipe::Protocol;
 
 /// What a network says about one image.
@@ -40,6 +42,9 @@ pub struct Prediction {
 pub struct Predicted {
     /// Those whose pictures were written.
     pub images: Vec<PathBuf>,
+    /// Those of them that are nearly black ([`DARK`]), as pictures of 12 bits are in files of 16: a network that was trained
+    /// on others takes them for night.
+    pub dark: Vec<PathBuf>,
     /// Those that could not be read.
     pub failed: Vec<FailedPrediction>,
 }
@@ -290,7 +295,7 @@ impl<M: SegmentationModel> Predictor<M> {
         }
         let mut predicted = Predicted::default();
         // Images that wait for others of their size.
-        let mut batch: Vec<ReadImage> = Vec::with_capacity(self.batch);
+        let mut batch: Vec<ReadImage> = Vec::with_capacity(self.batch.min(inputs.len()));
         for input in inputs {
             let input = input.as_ref();
             let image = match ReadImage::open(input, self.model.in_channels()) {
@@ -301,6 +306,9 @@ impl<M: SegmentationModel> Predictor<M> {
                     continue;
                 }
             };
+            if image.bands.is_none() && image.picture.iter().all(|&value| value <= DARK) {
+                predicted.dark.push(input.to_path_buf());
+            }
             let fits = |first: &ReadImage| first.input().size() == image.input().size();
             if !batch.first().is_none_or(fits) {
                 self.predict_and_write(&mut batch, output, &mut predicted)?;

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::EngineError;
+use crate::own_files::is_free_or_own;
 
 /// Files that are read and must not be written over, by their real paths.
 ///
@@ -50,5 +51,15 @@ impl Protected {
                 input: input.clone(),
             }),
         }
+    }
+}
+
+/// Refuses to write over a file that is not one of this program's, as it wrote it.
+pub(super) fn check_own(path: &Path) -> Result<(), EngineError> {
+    match is_free_or_own(path) {
+        true => Ok(()),
+        false => Err(EngineError::NotOurs {
+            path: path.to_path_buf(),
+        }),
     }
 }

@@ -6,10 +6,10 @@ use decoupled_seg_nn::SegmentationModel;
 use serde::{Deserialize, Serialize};
 
 use super::output::{gray, label_ids};
+use super::protected::check_own;
 use super::{Predictor, Protected};
 use crate::EngineError;
 use crate::files::{self, write_png};
-use crate::own_files::check_own;
 
 /// What became of the images of a submission.
 #[derive(Debug, Default)]
