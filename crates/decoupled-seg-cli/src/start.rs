@@ -215,9 +215,7 @@ impl Start {
 /// Names weights of the file that would have done as well.
 fn tell_others(prefixes: &[String]) {
     for prefix in prefixes {
-        tell!(
-            "warning: the file has as many weights behind `{prefix}`, which are not taken; `weights inspect` lists them"
-        );
+        tell!("warning: the file has as many weights behind `{prefix}`, which are not taken");
     }
 }
 

@@ -114,9 +114,9 @@ fn resized_images_are_kept() {
         error.contains("trained on the images as they are"),
         "{error}"
     );
-    for scale in ["0", "nan", "1e300"] {
+    for scale in ["0", "nan", "1e300", "1e-9"] {
         let error = message(&["train", "--resized", scale]);
-        assert!(error.contains("expected a scale above 0"), "{error}");
+        assert!(error.contains("expected a scale of 1/1024 to 16"), "{error}");
     }
 }
 

@@ -23,7 +23,7 @@ pub enum DatasetError {
     },
     /// Images cannot be resized so.
     #[error(
-        "images cannot be resized to {found}, expected a scale above 0, at most 16, or a size of 1 to {limit} pixels"
+        "images cannot be resized to {found}, expected a scale of 1/1024 to 16, or a size of 1 to {limit} pixels"
     )]
     NoSuchSize {
         /// The scale or the size.

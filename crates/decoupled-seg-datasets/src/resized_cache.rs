@@ -49,6 +49,8 @@ pub struct ResizedCacheConfig {
 impl ResizedCacheConfig {
     /// Largest factor of a side.
     pub const MAX_SCALE: f64 = 16.0;
+    /// The smallest scale: below, an image becomes a few pixels.
+    pub const MIN_SCALE: f64 = 1.0 / 1024.0;
 
     /// A cache in `folder` of items of `size`, with bicubic images.
     pub fn new(folder: impl Into<PathBuf>, size: ResizedTo) -> Self {
@@ -76,13 +78,13 @@ impl ResizedCacheConfig {
     ///
     /// # Errors
     ///
-    /// [`DatasetError::NoSuchSize`] if the scale is not above 0 and at most [`MAX_SCALE`](Self::MAX_SCALE), or the size has no
+    /// [`DatasetError::NoSuchSize`] if the scale is not from [`MIN_SCALE`](Self::MIN_SCALE) to [`MAX_SCALE`](Self::MAX_SCALE), or the size has no
     /// pixels or more than [`MAX_PIXELS`].
     pub fn validate(&self) -> Result<(), DatasetError> {
         let (found, possible) = match self.size {
             ResizedTo::Scale(scale) => (
                 format!("a scale of {scale}"),
-                scale > 0.0 && scale <= Self::MAX_SCALE,
+                (Self::MIN_SCALE..=Self::MAX_SCALE).contains(&scale),
             ),
             ResizedTo::Exactly(size) => {
                 let [height, width] = size.to_array().map(|side| side as u64);

@@ -364,7 +364,7 @@ fn refuses_a_size_without_pixels(#[case] size: ResizedTo, #[case] message: &str)
     let config = ResizedCacheConfig::new(root.path(), size);
     let panic = std::panic::catch_unwind(|| config.init(train)).expect_err("refused");
     let found = panic.downcast_ref::<String>().expect("a message");
-    let expected = "expected a scale above 0, at most 16, or a size of 1 to 67108864 pixels";
+    let expected = "expected a scale of 1/1024 to 16, or a size of 1 to 67108864 pixels";
     assert_eq!(
         *found,
         format!("images cannot be resized to {message}, {expected}")

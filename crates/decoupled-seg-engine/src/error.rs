@@ -394,6 +394,12 @@ pub enum EngineError {
         /// The input.
         input: PathBuf,
     },
+    /// A run was to keep its log in a file that is none.
+    #[error("`{path}` is no log of a training: choose another folder for the run")]
+    OtherLog {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file would be written over one that another program wrote or changed. Nothing was written.
     #[error(
         "`{path}` is there, and was written or changed by another program, perhaps by hand; move it, or choose another folder"

@@ -102,6 +102,15 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// Whether no file is there, or one of which a line is one of a log, or would be if it were not cut off.
+    pub fn is_free_or_log(path: &Path) -> Result<bool, FileError> {
+        if !path.exists() {
+            return Ok(true);
+        }
+        let text = files::read(path)?;
+        Ok(text.is_empty() || text.starts_with(b"{\"event\":"))
+    }
+
     /// Opens the log to go on at `position`: what a killed session logged beyond it is dropped, since it is done again.
     pub fn open(path: &Path, position: Position) -> Result<Self, FileError> {
         if path.exists() {
@@ -185,6 +194,23 @@ mod tests {
             batch: 0,
             step,
         }
+    }
+
+    #[test]
+    fn notes_of_somebody_are_no_log() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("log.jsonl");
+        let is_log = |text: &[u8]| {
+            std::fs::write(&path, text).expect("writable");
+            Log::is_free_or_log(&path).expect("readable")
+        };
+        assert!(!is_log(b"my notes\n"));
+        assert!(!is_log(b"{\"step\": 1}\n"));
+        assert!(is_log(b"") && is_log(b"{\"event\":\"sta"));
+        let mut log = Log::open(&path, Position::default()).expect("a log");
+        log.write(&step(1)).expect("writable");
+        log.flush().expect("writable");
+        assert!(Log::is_free_or_log(&path).expect("readable"));
     }
 
     fn steps(path: &Path) -> Vec<usize> {

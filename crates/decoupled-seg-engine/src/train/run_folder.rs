@@ -35,7 +35,11 @@ impl RunFolder {
     ) -> Result<Self, EngineError> {
         let ClaimedFolder { path, lock, .. } = claimed;
         let store = CheckpointStore::create(path.join(CHECKPOINTS), checkpoints)?;
-        let log = Log::open(&path.join("log.jsonl"), position)?;
+        let log = path.join("log.jsonl");
+        if position.step == 0 && !Log::is_free_or_log(&log)? {
+            return Err(EngineError::OtherLog { path: log });
+        }
+        let log = Log::open(&log, position)?;
         let events = match events {
             true => Some(Events::open(&path.join(EVENTS), position.step)?),
             false => None,
