@@ -116,7 +116,10 @@ fn resized_images_are_kept() {
     );
     for scale in ["0", "nan", "1e300", "1e-9"] {
         let error = message(&["train", "--resized", scale]);
-        assert!(error.contains("expected a scale of 1/1024 to 16"), "{error}");
+        assert!(
+            error.contains("expected a scale of 1/1024 to 16"),
+            "{error}"
+        );
     }
 }
 

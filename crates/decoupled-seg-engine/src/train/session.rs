@@ -421,6 +421,8 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         };
         self.reporter.note(&summary(&record, self.recipe.epochs));
         self.log(&LogEntry::Epoch(record.clone()))?;
+        // Ahead of the checkpoint: behind it, a process that dies would leave an epoch that nobody logs any more.
+        self.flush_log()?;
         if let Some(mut hook) = self.on_epoch.take() {
             hook(&record, &self.model.judged_model());
             self.on_epoch = Some(hook);

@@ -247,6 +247,18 @@ pub fn logged_losses(folder: &Path) -> Vec<(usize, LossValues)> {
         .collect()
 }
 
+/// Each epoch in a run's log, with its losses.
+pub fn logged_epochs(folder: &Path) -> Vec<(usize, LossValues)> {
+    read_log(folder.join("log.jsonl"))
+        .expect("a run writes a log")
+        .into_iter()
+        .filter_map(|entry| match entry {
+            LogEntry::Epoch(record) => Some((record.epoch, record.loss)),
+            _ => None,
+        })
+        .collect()
+}
+
 /// All weights and running statistics, as bits.
 pub fn bits(net: &TinyNet) -> Vec<u32> {
     struct Bits(Vec<u32>);

@@ -127,6 +127,7 @@ fn survive(kills: u32) {
             .expect("ends by itself");
         assert_eq!(outcome(&output), "Finished");
         assert_eq!(logged_losses(run), logged_losses(&whole));
+        assert_eq!(logged_epochs(run), logged_epochs(&whole));
     }
     println!("{kills} kills at steps {steps:?} of {last_step}; a run takes {length:?}");
 }
