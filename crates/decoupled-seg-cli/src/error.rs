@@ -318,6 +318,14 @@ pub enum CliError {
     /// A study cannot be read, run or reported.
     #[error("{}", with_causes(.0))]
     Study(#[from] StudyError),
+    /// A run of a study panicked.
+    #[error(
+        "the training broke off: {message}; if it is not for lack of memory, it is a fault of the program, please report it"
+    )]
+    BrokeOff {
+        /// What the panic said.
+        message: String,
+    },
     /// The settings of a study's variant are not those of a training.
     #[error("variant `{variant}`: {}", plain_words(.source))]
     Settings {

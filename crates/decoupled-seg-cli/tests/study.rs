@@ -278,6 +278,35 @@ fn folds_are_parts_of_the_training_pictures() -> Result<(), CliError> {
 }
 
 #[test]
+fn a_run_that_fails_ends_no_other_and_is_named_at_the_end() {
+    let place = Place::new();
+    // The first to be trained comes to a loss that is not finite.
+    let study = STUDY.replace("seeds = [1, 2]", "seeds = [1]").replace(
+        "name = \"plain\"\n",
+        "name = \"plain\"\nchanges = { recipe = { optimizer = { learning_rate = 1e12 } } }\n",
+    );
+    place.write(&study);
+    let output = place.command("out").output().expect("a process");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let at = |part: &str| said.find(part).unwrap_or_else(|| panic!("{part}: {said}"));
+    let failed = at(" failed: ");
+    assert!(failed < at("run 2 of 2: module-seed1-"), "{said}");
+    let end = &said[at("error: 1 of 2 runs failed")..];
+    assert!(end.contains("\n  `plain-seed1-"), "{said}");
+    assert!(!end.contains("`module-"), "{said}");
+    let [csv, markdown] = place.report("out");
+    assert_eq!(mean_iou(&csv).len(), 1, "{csv}");
+    assert!(markdown.contains("| module | 1 |"), "{markdown}");
+
+    let plan = place.command("out").arg("--plan").output();
+    let plan = plan.expect("a process").stdout;
+    let plan = String::from_utf8_lossy(&plan).into_owned();
+    assert!(plan.contains("1 of 2 runs have their results"), "{plan}");
+    assert!(plan.contains("missing: plain-seed1-"), "{plan}");
+}
+
+#[test]
 fn mistakes_in_a_study_are_named() {
     let place = Place::new();
     for (from, to, expected) in [

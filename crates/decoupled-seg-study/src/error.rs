@@ -51,7 +51,8 @@ pub enum StudyError {
         source: serde_json::Error,
     },
 
-    /// A run failed. The others are as they were; what is done is not done again.
+    /// A run failed by what each further run would fail by, a full disk, so the study stopped there. What is done is not
+    /// done again.
     #[error(
         "the run `{run}` failed: remove its cause and run the study again; finished runs are kept"
     )]
@@ -61,6 +62,19 @@ pub enum StudyError {
         /// What the training said.
         #[source]
         source: Box<dyn Error + Send + Sync>,
+    },
+
+    /// Some runs failed; the others went on. What is done is not done again.
+    #[error(
+        "{} of {runs} runs failed: remove the causes and run the study again; finished runs are kept{}",
+        failed.len(),
+        lines(.failed)
+    )]
+    Failed {
+        /// Those that failed, in the order in which they were tried.
+        failed: Vec<FailedRun>,
+        /// Number of runs of the study.
+        runs: usize,
     },
 
     /// Another process runs the same study.
@@ -83,12 +97,39 @@ pub enum StudyError {
     },
 }
 
+/// A run that has no result, and why.
+#[derive(Debug)]
+pub struct FailedRun {
+    /// Name of the run.
+    pub run: String,
+    /// What the training said.
+    pub cause: Box<dyn Error + Send + Sync>,
+}
+
+fn lines(failed: &[FailedRun]) -> String {
+    let line = |it: &FailedRun| format!("\n  `{}`: {}", it.run, it.cause);
+    failed.iter().map(line).collect()
+}
+
+/// Whether a full disk is among an error's causes.
+pub(crate) fn is_full_disk(error: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| is_full(cause.kind()))
+}
+
+fn is_full(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 fn what_to_do(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::NotFound => ": check the name",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            ": make space and do it again, what is done is kept"
-        }
+        kind if is_full(kind) => ": make space and do it again, what is done is kept",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             ": check whose the folder is"
         }

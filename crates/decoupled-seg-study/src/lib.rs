@@ -10,7 +10,7 @@ mod statistics;
 mod study;
 mod study_file;
 
-pub use error::StudyError;
+pub use error::{FailedRun, StudyError};
 pub use plan::{Plan, PlannedRun, RunState};
 pub use report::{Figure, ReportedRun, StudyReport, VariantReport};
 pub use result::{BoundaryResult, History, PartScore, RunResult, Score};

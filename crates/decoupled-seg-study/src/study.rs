@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use decoupled_seg_types::write_atomic;
 use toml::Table;
 
-use crate::error::at;
-use crate::{Plan, PlannedRun, RunResult, RunState, StudyError, StudyFile, StudyReport};
+use crate::error::{at, is_full_disk};
+use crate::{FailedRun, Plan, PlannedRun, RunResult, RunState, StudyError, StudyFile, StudyReport};
 
 const SETTINGS: &str = "settings.toml";
 const RESULT: &str = "result.json";
@@ -25,13 +25,13 @@ pub struct Study {
 }
 
 /// What [`Study::run`] tells on its way.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum StudyEvent<'a> {
     /// A run begins or goes on.
     Begin {
         /// The run.
         run: &'a PlannedRun,
-        /// Number of runs that are done.
+        /// Number of runs that have their results or have failed.
         done: usize,
         /// Number of runs.
         total: usize,
@@ -42,6 +42,13 @@ pub enum StudyEvent<'a> {
         run: &'a PlannedRun,
         /// Its result.
         result: &'a RunResult,
+    },
+    /// A run has failed; the study goes on with the others.
+    Failed {
+        /// The run.
+        run: &'a PlannedRun,
+        /// Why.
+        cause: &'a (dyn Error + 'static),
     },
 }
 
@@ -133,9 +140,14 @@ impl Study {
     /// Trains what is missing, one run after another. `train` is given a run whose folder is there; it goes on where an
     /// earlier attempt left off, if the folder has something of it. `None` from it stops the study: it was asked to.
     ///
+    /// A run that fails ends no other: its failure is told by [`StudyEvent::Failed`], and the study goes on. Only a full
+    /// disk, anywhere among the causes, stops it, since every further run would fail alike.
+    ///
     /// # Errors
     ///
-    /// [`StudyError::Training`] with what `train` returned; [`StudyError::Busy`]; what [`plan`](Study::plan) returns.
+    /// [`StudyError::Failed`] with all runs that failed, once the others are done or the study was stopped;
+    /// [`StudyError::Training`] and [`StudyError::Io`] for a full disk; [`StudyError::Busy`]; what [`plan`](Study::plan)
+    /// returns.
     pub fn run<E: Into<Box<dyn Error + Send + Sync>>>(
         &self,
         mut train: impl FnMut(&PlannedRun) -> Result<Option<RunResult>, E>,
@@ -145,23 +157,43 @@ impl Study {
         let plan = self.plan()?;
         let total = plan.runs.len();
         let finished = total - plan.missing().count();
+        let mut failed = Vec::new();
+        let mut end = StudyEnd::Finished;
         for (done, run) in (finished..).zip(plan.missing()) {
             on_event(StudyEvent::Begin { run, done, total });
-            begin(run)?;
-            let result = train(run).map_err(|error| StudyError::Training {
-                run: run.name(),
-                source: error.into(),
-            })?;
-            let Some(result) = result else {
-                return Ok(StudyEnd::Stopped);
-            };
-            finish(run, &result)?;
-            on_event(StudyEvent::End {
-                run,
-                result: &result,
-            });
+            match train_one(run, &mut train) {
+                Ok(Some(result)) => {
+                    let result = &result;
+                    on_event(StudyEvent::End { run, result });
+                }
+                Ok(None) => {
+                    end = StudyEnd::Stopped;
+                    break;
+                }
+                Err(error) if is_full_disk(&error) => return Err(error),
+                Err(error) => {
+                    // The name of the run stands beside what the training said.
+                    let cause = match error {
+                        StudyError::Training { source, .. } => source,
+                        error => error.into(),
+                    };
+                    on_event(StudyEvent::Failed {
+                        run,
+                        cause: &*cause,
+                    });
+                    let run = run.name();
+                    failed.push(FailedRun { run, cause });
+                }
+            }
         }
-        Ok(StudyEnd::Finished)
+        if failed.is_empty() {
+            Ok(end)
+        } else {
+            Err(StudyError::Failed {
+                failed,
+                runs: total,
+            })
+        }
     }
 
     /// The report of what is there.
@@ -192,13 +224,32 @@ fn state_of(run: &PlannedRun) -> Result<RunState, StudyError> {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map(|result| RunState::Done(Box::new(result)))
             .map_err(|source| StudyError::Result { path, source }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(if run.folder.exists() {
-            RunState::Started
-        } else {
-            RunState::Missing
-        }),
+        // A file in place of the folder is that run's trouble, once it is its turn.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(if run.folder.exists() {
+                RunState::Started
+            } else {
+                RunState::Missing
+            })
+        }
         Err(error) => Err(at(&path, "reading")(error)),
     }
+}
+
+/// Trains a run and keeps its result.
+fn train_one<E: Into<Box<dyn Error + Send + Sync>>>(
+    run: &PlannedRun,
+    train: &mut impl FnMut(&PlannedRun) -> Result<Option<RunResult>, E>,
+) -> Result<Option<RunResult>, StudyError> {
+    begin(run)?;
+    let result = train(run).map_err(|error| StudyError::Training {
+        run: run.name(),
+        source: error.into(),
+    })?;
+    if let Some(result) = &result {
+        finish(run, result)?;
+    }
+    Ok(result)
 }
 
 fn begin(run: &PlannedRun) -> Result<(), StudyError> {
@@ -286,30 +337,96 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_run_stops_the_study_and_keeps_what_is_done() {
+    fn a_failed_run_is_told_and_ends_no_other() {
         let out = tempfile::tempdir().expect("a folder");
         let study = study(out.path(), "2");
+        let mut told = Vec::new();
+        let fails = |run: &PlannedRun| run.variant == "a" && run.seed == 1;
         let error = study
             .run(
-                |run| {
-                    if run.variant == "b" {
-                        Err("out of memory")
+                |run| match fails(run) {
+                    true => Err("out of memory".into()),
+                    false => train(run).map_err(Box::<dyn Error + Send + Sync>::from),
+                },
+                |event| match event {
+                    StudyEvent::Begin { run, done, .. } => {
+                        told.push(format!("{done} {}", run.variant))
+                    }
+                    StudyEvent::End { .. } => {}
+                    StudyEvent::Failed { cause, .. } => told.push(cause.to_string()),
+                },
+            )
+            .expect_err("one fails");
+        assert_eq!(told, ["0 a", "out of memory", "1 a", "2 b", "3 b"]);
+        let StudyError::Failed { failed, runs } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!((failed.len(), *runs), (1, 4));
+        let said = error.to_string();
+        assert!(said.starts_with("1 of 4 runs failed: "), "{said}");
+        assert!(said.contains("\n  `a-seed1-"), "{said}");
+        assert!(said.ends_with("`: out of memory"), "{said}");
+        assert_eq!(trained(&study), ["a 1"]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_ends_no_other_run() {
+        let out = tempfile::tempdir().expect("a folder");
+        let study = study(out.path(), "2");
+        let run = study.plan().expect("readable").runs[0].0.clone();
+        fs::create_dir_all(&study.runs).expect("writable");
+        fs::write(&run.folder, "in the way").expect("writable");
+        let error = study.run(train, |_| {}).expect_err("a file").to_string();
+        assert!(error.contains("1 of 4 runs failed"), "{error}");
+        assert!(error.contains(&run.name()), "{error}");
+        fs::remove_file(&run.folder).expect("writable");
+        assert_eq!(trained(&study), ["a 1"]);
+    }
+
+    #[test]
+    fn a_full_disk_stops_the_study() {
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+            let out = tempfile::tempdir().expect("a folder");
+            let study = study(out.path(), "2");
+            let mut tries = 0;
+            let error = study
+                .run(
+                    |_| {
+                        tries += 1;
+                        // As trainings tell it: the system's error is among the causes.
+                        Err(at(Path::new("model.safetensors"), "writing")(kind.into()))
+                    },
+                    |_| {},
+                )
+                .expect_err("no space");
+            assert_eq!(tries, 1);
+            assert!(error.to_string().contains("`a-seed1-"), "{error}");
+            let cause = Error::source(&error).expect("a cause").to_string();
+            assert!(cause.contains("make space"), "{cause}");
+            assert_eq!(trained(&study).len(), 4);
+        }
+    }
+
+    #[test]
+    fn a_study_that_is_stopped_behind_a_failed_run_names_it() {
+        let out = tempfile::tempdir().expect("a folder");
+        let study = study(out.path(), "2");
+        let mut tries = 0;
+        let error = study
+            .run(
+                |_| {
+                    tries += 1;
+                    if tries == 1 {
+                        Err("not finite")
                     } else {
-                        Ok(Some(RunResult::default()))
+                        Ok(None)
                     }
                 },
                 |_| {},
             )
-            .expect_err("b fails");
-        assert!(error.to_string().contains("`b-seed1-"), "{error}");
-        assert_eq!(
-            Error::source(&error).expect("a cause").to_string(),
-            "out of memory"
-        );
-        let plan = study.plan().expect("readable");
-        let states: Vec<_> = plan.runs.iter().map(|(_, state)| state.clone()).collect();
-        assert_eq!(states[2..], [RunState::Started, RunState::Missing]);
-        assert_eq!(trained(&study), ["b 1", "b 2"]);
+            .expect_err("one failed");
+        assert_eq!(tries, 2);
+        assert!(error.to_string().contains("1 of 4 runs failed"), "{error}");
     }
 
     #[test]

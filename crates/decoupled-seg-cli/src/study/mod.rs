@@ -6,11 +6,13 @@ mod results;
 mod settings;
 mod training;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use decoupled_seg_study::{
-    Fold, Plan, PlannedRun, Study, StudyEnd, StudyEvent, StudyFile, StudyReport, Variant,
+    Fold, Plan, PlannedRun, Study, StudyEnd, StudyError, StudyEvent, StudyFile, StudyReport,
+    Variant,
 };
 use decoupled_seg_types::write_atomic;
 use toml::Table;
@@ -104,20 +106,40 @@ fn run_study(program: OfProgram<'_>, args: &RunArgs) -> Result<(), CliError> {
     }
     let training = Training::new(program.project, &out, args.tensorboard, args.device.open()?)?;
     let end = study.run(
-        |run| training.run(run),
+        |run| whatever_happens(|| training.run(run)),
         |event| match event {
             StudyEvent::Begin { run, done, total } => {
                 tell!("run {} of {total}: {}", done + 1, run.name());
             }
             StudyEvent::End { run, .. } => tell!("{} is done", run.name()),
+            StudyEvent::Failed { run, cause } => tell!("{} failed: {cause}", run.name()),
         },
-    )?;
-    write_report(study_report(&study)?, &out)?;
-    match end {
+    );
+    let failed = matches!(end, Err(StudyError::Failed { .. }));
+    if end.is_ok() || failed {
+        let written = study_report(&study).and_then(|report| write_report(report, &out));
+        match written {
+            // Runs that failed are more to know of.
+            Err(error) if failed => tell!("{error}"),
+            written => written?,
+        }
+    }
+    match end? {
         StudyEnd::Finished => say!("all runs have their results"),
         StudyEnd::Stopped => say!("stopped; the same command goes on"),
     }
     Ok(())
+}
+
+/// A run that panics, as some devices do where memory runs out, is a run that failed.
+fn whatever_happens<T>(run: impl FnOnce() -> Result<T, CliError>) -> Result<T, CliError> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(CliError::BrokeOff {
+            message: text.unwrap_or("a panic without a message").to_string(),
+        })
+    })
 }
 
 /// Finds what is wrong with a variant before others are trained for hours.
@@ -320,6 +342,18 @@ mod tests {
         let (study, _) = place().open(&file, OfProgram { project, data })?;
         let runs = study.plan()?.runs;
         Ok(runs.iter().map(|(run, _)| run.name()).collect())
+    }
+
+    #[test]
+    fn a_run_that_panics_has_failed() {
+        let is = |panics: fn() -> Result<(), CliError>| {
+            let error = whatever_happens(panics).expect_err("a panic");
+            error.to_string()
+        };
+        let (plain, formatted) = (is(|| panic!("out of memory")), is(|| panic!("{} MiB", 7)));
+        assert!(plain.contains("broke off: out of memory"), "{plain}");
+        assert!(formatted.contains("broke off: 7 MiB"), "{formatted}");
+        assert_eq!(whatever_happens(|| Ok(3)).expect("no panic"), 3);
     }
 
     #[test]
