@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use decoupled_seg::datasets::{CamVid, Size};
 use decoupled_seg::engine::RecipePreset;
 use decoupled_seg::synthetic::{self, SyntheticConfig};
 use decoupled_seg_cli::{self as cli, CliError, Project};
 use decoupled_seg_video::{Frame, VideoReader};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_decoupled-seg");
 
 const SCENES: SyntheticConfig = SyntheticConfig {
     train: 2,
@@ -56,8 +59,13 @@ const NETWORK: [&str; 8] = [
 ];
 
 fn new_weights(folder: &Path) -> String {
+    new_weights_of(folder, &[])
+}
+
+/// As [`new_weights`], with more that describes the network.
+fn new_weights_of(folder: &Path, more: &[&str]) -> String {
     let description = folder.join("net.toml");
-    let summary: [&[&str]; 2] = [
+    let summary: [&[&str]; 3] = [
         &[
             "summary",
             "--classes",
@@ -67,6 +75,7 @@ fn new_weights(folder: &Path) -> String {
             text(&description),
         ],
         &NETWORK[..],
+        more,
     ];
     run(&join(&summary)).expect("writable");
     let file = folder.join("net.safetensors");
@@ -150,7 +159,7 @@ fn video(frames: usize, size: Size) -> Vec<u8> {
     let mut bytes = format!("YUV4MPEG2 W{} H{} F25:1 C420\n", size.width, size.height).into_bytes();
     for frame in 0..frames {
         bytes.extend_from_slice(b"FRAME\n");
-        bytes.extend(vec![40 * frame as u8 + 40; size.pixels()]);
+        bytes.extend(vec![40 * (frame % 5) as u8 + 40; size.pixels()]);
         bytes.extend(vec![128; size.pixels() / 2]);
     }
     bytes
@@ -223,6 +232,162 @@ fn videos_come_out_as_long_as_they_went_in() {
     ];
     message(&join(&[&onto_itself, &NETWORK]));
     assert_eq!(fs::read(&from).expect("still there"), b"RIFF....AVI ");
+    // The system's own words, where nobody has better ones.
+    let onto_a_folder = [
+        "predict",
+        "--to",
+        text(folder.path()),
+        "--weights",
+        &weights,
+    ];
+    fs::write(&from, &whole).expect("writable");
+    let error = message(&join(&[
+        &onto_a_folder,
+        &NETWORK,
+        &["--video", text(&from)],
+    ]));
+    assert!(error.contains("is a directory"), "{error}");
+    if cfg!(target_os = "linux") {
+        let a_folder = join(&[&onto_a_folder, &NETWORK, &["--video", text(folder.path())]]);
+        let error = message(&a_folder);
+        assert!(error.contains("Is a directory"), "{error}");
+    }
+}
+
+#[test]
+fn an_earlier_video_stays_until_there_is_a_new_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let weights = new_weights_of(folder.path(), &["--plain"]);
+    let [from, to] = ["in.y4m", "out.y4m"].map(|name| folder.path().join(name));
+    let whole = video(4, Size::new(50, 64));
+    let predict = |more: &[&str]| {
+        let args = ["predict", "--video", text(&from), "--to", text(&to)];
+        join(&[&args, &["--plain", "--weights", &weights], &NETWORK, more])
+    };
+    let entries = || fs::read_dir(folder.path()).expect("readable").count();
+    fs::write(&from, &whole).expect("writable");
+    fs::write(&to, "precious").expect("writable");
+    let before = entries();
+    let stays = || {
+        let there = fs::read_to_string(&to).expect("still there");
+        assert_eq!((&*there, entries()), ("precious", before));
+    };
+
+    let error = message(&predict(&["--kinds", "edge"]));
+    assert!(error.contains("predicts no `edge`"), "{error}");
+    stays();
+    // No frame is whole.
+    fs::write(&from, &whole[..60]).expect("writable");
+    let error = message(&predict(&[]));
+    assert!(error.contains("after 0 whole frames"), "{error}");
+    stays();
+
+    fs::write(&from, &whole).expect("writable");
+    if cfg!(target_os = "linux") {
+        // As a full disk: files may have 4 KiB, less than a frame.
+        let mut limited = Command::new("sh");
+        limited.args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"",
+            BINARY,
+        ]);
+        let args = predict(&["--data", "camvid"]);
+        let output = limited.args(args).output().expect("a process");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("no space left (what was there"), "{said}");
+        stays();
+    }
+
+    run(&predict(&[])).expect("predicts");
+    assert_eq!((frames(&to).len(), entries()), (4, before));
+}
+
+#[test]
+fn no_video_is_written_over_its_input_by_another_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let weights = new_weights(folder.path());
+    let [from, twin] = ["in.y4m", "twin.y4m"].map(|name| folder.path().join(name));
+    let whole = video(4, Size::new(50, 64));
+    fs::write(&from, &whole).expect("writable");
+    fs::hard_link(&from, &twin).expect("one file system");
+    let open = || fs::File::open(&from).expect("readable");
+    let again = || fs::OpenOptions::new().append(true).open(&from);
+    let mut cases = vec![
+        (text(&from), Some(text(&twin)), Stdio::null(), Stdio::null()),
+        ("-", Some(text(&from)), open().into(), Stdio::null()),
+        ("-", None, open().into(), again().expect("writable").into()),
+        (
+            text(&twin),
+            None,
+            Stdio::null(),
+            again().expect("writable").into(),
+        ),
+    ];
+    if cfg!(target_os = "linux") {
+        cases.push((
+            "/dev/stdin",
+            Some(text(&from)),
+            open().into(),
+            Stdio::null(),
+        ));
+    }
+    for (video, to, input, output) in cases {
+        let mut command = Command::new(BINARY);
+        command.args(["predict", "--data", "camvid", "--weights", &weights]);
+        command.args(NETWORK).args(["--video", video]);
+        if let Some(to) = to {
+            command.args(["--to", to]);
+        }
+        command.stdin(input).stdout(output);
+        let output = command.output().expect("a process");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains("would be written over"),
+            "{video} {to:?}: {said}"
+        );
+        assert!(!output.status.success());
+        assert!(
+            fs::read(&from).expect("still there") == whole,
+            "{video} {to:?}"
+        );
+    }
+}
+
+/// A request to stop, while the source of the stream is still open.
+#[cfg(unix)]
+#[test]
+fn what_a_stopped_video_has_is_kept() {
+    use std::io::Write;
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let weights = new_weights(folder.path());
+    let to = folder.path().join("out.y4m");
+    let mut child = Command::new(BINARY)
+        .args(["predict", "--data", "camvid", "--weights", &weights])
+        .args(NETWORK)
+        .args(["--video", "-", "--to", text(&to)])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    // More than the pipe and what is in flight hold: once all is taken, some frames are through the network.
+    let whole = video(80, Size::new(50, 64));
+    let mut pipe = child.stdin.take().expect("piped");
+    pipe.write_all(&whole).expect("taken");
+    assert!(!to.exists());
+    let id = child.id().to_string();
+    let signal = Command::new("kill").args(["-INT", &id]).status();
+    assert!(signal.expect("a process").success());
+    let output = child.wait_with_output().expect("a process");
+    drop(pipe);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && said.contains("stopped"),
+        "{said}"
+    );
+    let kept = frames(&to).len();
+    assert!(said.contains(&format!("{kept} frames predicted")), "{said}");
+    assert!((1..=80).contains(&kept), "{kept}");
 }
 
 #[test]

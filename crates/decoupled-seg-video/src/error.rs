@@ -77,7 +77,7 @@ pub enum VideoError {
     },
 
     /// The pipe or file could not be read or written.
-    #[error("{doing} frame {frame} failed: see whether the program at the other end still runs")]
+    #[error("{doing} frame {frame} failed ({source}): {}", what_to_do(source))]
     Io {
         /// "reading" or "writing".
         doing: &'static str,
@@ -87,4 +87,38 @@ pub enum VideoError {
         #[source]
         source: io::Error,
     },
+}
+
+fn what_to_do(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::BrokenPipe => "the program at the other end has ended; see what it says",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make space on the disk",
+        io::ErrorKind::IsADirectory => "name a file",
+        _ => "see whether what is at the other end is in order",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_said_is_in_the_message() {
+        for (kind, advice) in [
+            (io::ErrorKind::BrokenPipe, "the program at the other end"),
+            (io::ErrorKind::StorageFull, "make space"),
+            (io::ErrorKind::IsADirectory, "name a file"),
+            (io::ErrorKind::TimedOut, "in order"),
+        ] {
+            let error = VideoError::Io {
+                doing: "writing",
+                frame: 3,
+                source: kind.into(),
+            };
+            let text = error.to_string();
+            let begin = format!("writing frame 3 failed ({kind}): ");
+            assert!(text.starts_with(&begin), "{text}");
+            assert!(text.contains(advice), "{text}");
+        }
+    }
 }

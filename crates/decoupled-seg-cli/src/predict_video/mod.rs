@@ -1,77 +1,78 @@
 //! `predict --video`: a YUV4MPEG2 stream in, one out.
 
+mod output;
+
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use decoupled_seg::DecoupledSegNet;
-use decoupled_seg::engine::{FileError, PredictionKind, Predictor, Protected};
-use decoupled_seg_video::{Frame, VideoError, VideoHeader, VideoReader, VideoWriter};
+use decoupled_seg::engine::{FileError, Interrupt, PredictionKind, Predictor, Protected};
+use decoupled_seg_video::{Frame, VideoError, VideoReader};
 use image::imageops::FilterType;
 use image::{DynamicImage, RgbImage};
 
 use crate::CliError;
 use crate::say::tell;
+use output::{Order, Output};
 
 /// Frames that wait for the network, and as many that wait to be written.
 const IN_FLIGHT: usize = 2;
 /// Frames between two lines of progress.
 const TOLD_EVERY: u64 = 25;
+/// How long a request to stop may wait for a frame that does not come.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Predicts each frame of `from` (`-` is the standard input) and writes the pictures of `kind` to `to`, or to the standard
-/// output.
+/// output. A file is there once all is written; what is whole of a stream that breaks off, or of one that is stopped by
+/// Ctrl-C, is kept.
 pub(crate) fn run(
     predictor: &mut Predictor<DecoupledSegNet>,
     kind: PredictionKind,
     from: &Path,
     to: Option<&Path>,
 ) -> Result<(), CliError> {
-    let input: Box<dyn Read + Send> = match from == Path::new("-") {
-        true => Box::new(io::stdin()),
-        false => Box::new(BufReader::new(open(from)?)),
-    };
-    let reader = VideoReader::new(input)?;
-    let output: Box<dyn Write + Send> = match to {
-        Some(to) if to != Path::new("-") => {
-            Protected::new([from]).check(to)?;
-            Box::new(File::create(to).map_err(failed(to))?)
-        }
-        _ => Box::new(io::stdout()),
-    };
     if predictor.channels() != 3 {
         return Err(CliError::VideoChannels {
             channels: predictor.channels(),
         });
     }
-    let frames = stream(predictor, kind, reader, output).map_err(|error| match (error, to) {
-        // A pipe has no name, a file has.
-        (
+    let is_standard = from == Path::new("-");
+    let (input, protected): (Box<dyn Read + Send>, _) = match is_standard {
+        true => (
+            Box::new(io::stdin()),
+            Protected::default().with_standard_input(),
+        ),
+        false => {
+            let file = File::open(from).map_err(reading(from))?;
+            (Box::new(BufReader::new(file)), Protected::new([from]))
+        }
+    };
+    let output = Output::new(to, &protected)?;
+    let interrupt = Interrupt::on_signals()?;
+    let frames = VideoReader::new(input)
+        .map_err(CliError::from)
+        .and_then(|reader| stream(predictor, kind, reader, output, &interrupt))
+        .map_err(|error| match error {
             CliError::Video(VideoError::Io {
-                doing: "writing",
+                doing: "reading",
                 source,
                 ..
-            }),
-            Some(to),
-        ) if to != Path::new("-") => FileError::new(to, "writing the video", source).into(),
-        (error, _) => error,
-    })?;
+            }) if !is_standard => reading(from)(source),
+            error => error,
+        })?;
+    if interrupt.is_requested() {
+        tell!("stopped");
+    }
     tell!("{frames} frames predicted");
     Ok(())
 }
 
-fn open(path: &Path) -> Result<File, CliError> {
-    File::open(path).map_err(failed(path))
-}
-
-fn failed(path: &Path) -> impl Fn(io::Error) -> CliError {
-    let path: PathBuf = path.to_path_buf();
-    move |source| CliError::Io {
-        path: path.clone(),
-        source,
-    }
+fn reading(path: &Path) -> impl FnOnce(io::Error) -> CliError + '_ {
+    |source| FileError::new(path, "reading the video", source).into()
 }
 
 /// Reads and writes on threads of their own, with a few frames in between. Returns how many frames were written: of a
@@ -80,38 +81,54 @@ fn stream(
     predictor: &mut Predictor<DecoupledSegNet>,
     kind: PredictionKind,
     reader: VideoReader<Box<dyn Read + Send>>,
-    output: Box<dyn Write + Send>,
+    output: Output,
+    interrupt: &Interrupt,
 ) -> Result<u64, CliError> {
     let header = reader.header().clone();
     let (to_network, frames) = sync_channel::<RgbImage>(IN_FLIGHT);
-    let (to_writer, pictures) = sync_channel::<RgbImage>(IN_FLIGHT);
+    let (to_writer, orders) = sync_channel::<Order>(IN_FLIGHT);
     let begin = Instant::now();
     let mut done = 0;
+    // Not waited for but at the end of the stream: it may sit before a pipe through which nothing comes.
+    let reading = thread::spawn(move || read(reader, &to_network));
     thread::scope(|scope| {
-        let reading = scope.spawn(move || read(reader, &to_network));
-        let writer_header = header.clone();
-        let writing = scope.spawn(move || write(output, writer_header, &pictures));
-        for image in frames {
+        let writing = scope.spawn(move || output.write(&header, &orders));
+        let read = loop {
+            if interrupt.is_requested() {
+                break Ok(());
+            }
+            let image = match frames.recv_timeout(PATIENCE) {
+                Ok(image) => image,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => {
+                    break reading.join().expect("the reader does not panic");
+                }
+            };
             let prediction = predictor.predict(&image);
             let Some(picture) = predictor.picture(kind, &image, &prediction) else {
-                drop(to_writer);
                 return Err(CliError::NotOfNetwork {
                     kind: kind.folder(),
                 });
             };
-            if to_writer.send(at_size_of(&image, picture)).is_err() {
+            let picture = Order::Picture(at_size_of(&image, picture));
+            if to_writer.send(picture).is_err() {
                 // The writer has ended with an error, which is told below.
-                break;
+                break Ok(());
             }
             done += 1;
             if done % TOLD_EVERY == 0 {
                 let seconds = begin.elapsed().as_secs_f64();
                 tell!("{done} frames, {:.1} a second", done as f64 / seconds);
             }
+        };
+        // Nothing is to be kept of a stream that breaks off before its first frame, or is stopped there.
+        if done > 0 || (read.is_ok() && !interrupt.is_requested()) {
+            // A writer that has ended says why.
+            let _ = to_writer.send(Order::Keep);
         }
         drop(to_writer);
         let written = writing.join().expect("the writer does not panic")?;
-        reading.join().expect("the reader does not panic")?;
+        read?;
         Ok(written)
     })
 }
@@ -133,20 +150,6 @@ fn read(
         }
     }
     Ok(())
-}
-
-fn write(
-    output: Box<dyn Write + Send>,
-    header: VideoHeader,
-    pictures: &Receiver<RgbImage>,
-) -> Result<u64, VideoError> {
-    let mut writer = VideoWriter::new(output, header.clone())?;
-    let mut frame = Frame::new(&header);
-    for picture in pictures {
-        frame.fill_from_rgb(&header, picture.as_raw());
-        writer.write(&frame)?;
-    }
-    Ok(writer.frames())
 }
 
 /// The picture at the size of the frames; a flow has that of the features.
