@@ -8,9 +8,10 @@ use decoupled_seg::engine::{EngineError, Inputs, PredictionKind};
 
 use crate::args::ProtocolArgs;
 use crate::left_out::LeftOut;
+use crate::predict_video::{self, VideoArgs};
 use crate::say::{say, tell};
 use crate::source::SourceArgs;
-use crate::{CliError, Project, predict_video};
+use crate::{CliError, Project};
 
 /// Label ids are for benchmarks; where a data set has none of its own they are the class indices again.
 const DEFAULT: [PredictionKind; 6] = [
@@ -32,6 +33,8 @@ pub(crate) struct PredictArgs {
     /// predict --video - | ffmpeg -i - out.mp4`.
     #[arg(long, value_name = "FILE|-", conflicts_with = "inputs")]
     video: Option<PathBuf>,
+    #[command(flatten)]
+    of_video: VideoArgs,
     /// Folder of the run.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -77,7 +80,13 @@ fn run_video(project: &Project, args: &PredictArgs, video: &Path) -> Result<(), 
         .apply(source.recipe.validation.protocol.clone())?;
     let predictor = source.predictor().with_protocol(protocol);
     let mut predictor = predictor.with_kinds([kind]);
-    predict_video::run(&mut predictor, kind, video, args.to.as_deref())
+    predict_video::run(
+        &mut predictor,
+        kind,
+        video,
+        &args.of_video,
+        args.to.as_deref(),
+    )
 }
 
 fn run_images(project: &Project, args: &PredictArgs) -> Result<(), CliError> {

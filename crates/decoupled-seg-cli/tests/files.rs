@@ -8,7 +8,7 @@ use decoupled_seg::datasets::{CamVid, Size};
 use decoupled_seg::engine::RecipePreset;
 use decoupled_seg::synthetic::{self, SyntheticConfig};
 use decoupled_seg_cli::{self as cli, CliError, Project};
-use decoupled_seg_video::{Frame, VideoReader};
+use decoupled_seg_video::{Chroma, Frame, Matrix, VideoHeader, VideoReader, VideoWriter};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_decoupled-seg");
 
@@ -252,6 +252,68 @@ fn videos_come_out_as_long_as_they_went_in() {
         let error = message(&a_folder);
         assert!(error.contains("Is a directory"), "{error}");
     }
+}
+
+/// The pictures of the overlay are those of the photograph, whichever way the colours are told.
+#[test]
+fn a_video_is_predicted_with_its_colours_and_written_in_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let weights = new_weights(folder.path());
+    let path = |name: &str| folder.path().join(name);
+    let photo = image::RgbImage::from_fn(56, 720, |_, y| {
+        image::Rgb(if y < 360 {
+            [40, 180, 60]
+        } else {
+            [200, 40, 40]
+        })
+    });
+    photo.save(path("photo.png")).expect("writable");
+    let with = |args: &[&str]| {
+        run(&join(&[
+            &["predict"],
+            args,
+            &["--weights", &weights],
+            &NETWORK,
+        ]))
+    };
+    let pictures = ["--kinds", "overlay", "--to"];
+    let to = path("pictures");
+    with(&[&[text(&path("photo.png"))], &pictures[..], &[text(&to)]].concat()).expect("predicts");
+    let expected = image::open(to.join("overlay/photo.png")).expect("written");
+    let expected = expected.into_rgb8();
+
+    // The same picture: as a camera has it, and as ffmpeg makes it of pictures.
+    for (matrix, option) in [
+        (Matrix::Bt709, &[][..]),
+        (Matrix::Bt601, &["--matrix", "bt601"]),
+    ] {
+        let header = VideoHeader {
+            chroma: Chroma::C444,
+            matrix,
+            ..VideoHeader::new(Size::new(720, 56), 25)
+        };
+        let mut frame = Frame::new(&header);
+        frame.fill_from_rgb(&header, &photo);
+        let file = fs::File::create(path("in.y4m")).expect("writable");
+        let mut writer = VideoWriter::new(file, header.clone()).expect("writable");
+        writer.write(&frame).expect("writable");
+        let (from, to) = (path("in.y4m"), path("out.y4m"));
+        let video = ["--video", text(&from), "--to", text(&to)];
+        with(&[&video, option].concat()).expect("predicts");
+
+        let file = fs::File::open(&to).expect("written");
+        let mut reader = VideoReader::new(file).expect("a stream");
+        assert!(reader.read(&mut frame).expect("a frame"));
+        let mut rgb = Vec::new();
+        frame.to_rgb(&header, &mut rgb);
+        // A step of blue is 2.1, of which half is lost on each way, and half of it shows in the overlay. Other colours would be
+        // off everywhere; the border of a class may move by a pixel.
+        let pairs = rgb.iter().zip(expected.as_raw());
+        let off = pairs.filter(|(a, b)| a.abs_diff(**b) > 3).count();
+        assert!(off < rgb.len() / 50, "{matrix:?}: {off} of {}", rgb.len());
+    }
+    let error = with(&["photo.png", "--matrix", "bt709"]).expect_err("no video");
+    assert!(error.to_string().contains("--matrix"), "{error}");
 }
 
 #[test]

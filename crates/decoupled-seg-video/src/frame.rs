@@ -4,15 +4,7 @@ use crate::{Chroma, Range, VideoHeader};
 
 /// One picture: a plane of brightness and two planes of colour.
 ///
-/// Colours follow BT.601, which ffmpeg assumes for a stream that does not name its colours. So colours come out as they
-/// went in, whatever the film was made with.
-///
-/// ```text
-/// Y = 0.299 R + 0.587 G + 0.114 B,  Cb = (B - Y) / 1.772,  Cr = (R - Y) / 1.402
-/// limited range: 16 + 219 Y,  128 + 224 Cb,  128 + 224 Cr    for R, G, B in 0..=1
-/// ```
-///
-/// Source: Rec. ITU-R BT.601-7, section 2.5.
+/// Colours are those of the header's [`matrix`](VideoHeader::matrix) and [`range`](VideoHeader::range), both ways.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frame {
     planes: [Vec<u8>; 3],
@@ -86,6 +78,7 @@ impl Frame {
         let Size { height, width } = header.size;
         let colours = header.chroma.plane(header.size);
         let levels = Levels::of(header.range);
+        let ([red, green, blue], spans) = (header.matrix.luma(), header.matrix.spans());
         let [luma, cb, cr] = self.planes();
         rgb.clear();
         rgb.reserve(3 * height * width);
@@ -98,10 +91,10 @@ impl Frame {
                     let at = colour_row(row, height, colours) * colours.width
                         + colour_column(column, width, colours);
                     let colour = |plane: &[u8]| (f32::from(plane[at]) - 128.0) / levels.chroma;
-                    (1.772 * colour(cb), 1.402 * colour(cr))
+                    (spans[0] * colour(cb), spans[1] * colour(cr))
                 };
-                let green = y - (0.299 * r_y + 0.114 * b_y) / 0.587;
-                rgb.extend([y + r_y, green, y + b_y].map(byte));
+                let g_y = -(red * r_y + blue * b_y) / green;
+                rgb.extend([y + r_y, y + g_y, y + b_y].map(byte));
             }
         }
     }
@@ -121,6 +114,11 @@ impl Frame {
         );
         self.resize(header);
         let levels = Levels::of(header.range);
+        let (shares, spans) = (header.matrix.luma(), header.matrix.spans());
+        let brightness = |pixel: &[u8]| {
+            let weighted = |band: usize| shares[band] * f32::from(pixel[band]);
+            weighted(0) + weighted(1) + weighted(2)
+        };
         for (luma, pixel) in self.planes[0].iter_mut().zip(rgb.chunks_exact(3)) {
             *luma = byte(levels.black + levels.luma * brightness(pixel));
         }
@@ -138,15 +136,11 @@ impl Frame {
                     }
                 }
                 let at = row * colours.width + column;
-                self.planes[1][at] = byte(128.0 + levels.chroma * b_y / count / 1.772);
-                self.planes[2][at] = byte(128.0 + levels.chroma * r_y / count / 1.402);
+                self.planes[1][at] = byte(128.0 + levels.chroma * b_y / count / spans[0]);
+                self.planes[2][at] = byte(128.0 + levels.chroma * r_y / count / spans[1]);
             }
         }
     }
-}
-
-fn brightness(pixel: &[u8]) -> f32 {
-    0.299 * f32::from(pixel[0]) + 0.587 * f32::from(pixel[1]) + 0.114 * f32::from(pixel[2])
 }
 
 fn byte(value: f32) -> u8 {
@@ -182,6 +176,7 @@ fn shared(at: usize, pixels: usize, colours: usize) -> std::ops::Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Matrix;
 
     fn header(size: Size, chroma: Chroma, range: Range) -> VideoHeader {
         VideoHeader {
@@ -216,6 +211,43 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Numbers of the definition in [`Matrix`], with the constants of BT.709-6, worked out by hand: green is Y = 0.7152,
+    /// Cb = -0.7152 / 1.8556, Cr = -0.7152 / 1.5748.
+    #[test]
+    fn colours_of_high_definition_are_those_of_their_recommendation() {
+        let limited = [
+            ([0, 0, 0], [16, 128, 128]),
+            ([255, 255, 255], [235, 128, 128]),
+            ([255, 0, 0], [63, 102, 240]),
+            ([0, 255, 0], [173, 42, 26]),
+            ([0, 0, 255], [32, 240, 118]),
+            ([200, 40, 40], [80, 112, 198]),
+        ];
+        let full = [
+            ([255, 255, 255], [255, 128, 128]),
+            ([0, 255, 0], [182, 30, 12]),
+        ];
+        let cases = limited.map(|case| (Range::Limited, case)).into_iter();
+        for (range, (rgb, yuv)) in cases.chain(full.map(|case| (Range::Full, case))) {
+            let header = VideoHeader {
+                matrix: Matrix::Bt709,
+                ..header(Size::new(1, 1), Chroma::C444, range)
+            };
+            let mut frame = Frame::default();
+            frame.fill_from_rgb(&header, &rgb);
+            assert_eq!(frame.planes().concat(), yuv, "{rgb:?}");
+        }
+        // Back: Y = 74.52, Cr = 70 and Cb = -16 steps of 224.
+        let header = header(Size::new(720, 2), Chroma::C444, Range::Limited);
+        let mut frame = Frame::new(&header);
+        for (plane, value) in frame.planes_mut().iter_mut().zip([80, 112, 198]) {
+            plane.fill(value);
+        }
+        let mut rgb = Vec::new();
+        frame.to_rgb(&header, &mut rgb);
+        assert_eq!(rgb[..3], [200, 41, 41]);
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::fmt;
 
 use decoupled_seg_types::Size;
 
-use crate::{Chroma, VideoError};
+use crate::{Chroma, Matrix, VideoError};
 
 /// A ratio of two numbers, such as 30000:1001 frames a second. `0:0` stands for "unknown".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct VideoHeader {
     pub chroma: Chroma,
     /// Whether brightness uses all 256 values.
     pub range: Range,
+    /// How colours are made. The line does not tell: it is that of [`Matrix::of_lines`] until it is set.
+    pub matrix: Matrix,
 }
 
 const MAGIC: &str = "YUV4MPEG2 ";
@@ -71,6 +73,7 @@ impl VideoHeader {
             interlacing: 'p',
             chroma: Chroma::default(),
             range: Range::default(),
+            matrix: Matrix::of_lines(size.height),
         }
     }
 
@@ -128,6 +131,7 @@ impl VideoHeader {
                 return Err(wrong(name, "", "a number of pixels".into()));
             }
         }
+        header.matrix = Matrix::of_lines(header.size.height);
         Ok(header)
     }
 }
@@ -198,6 +202,16 @@ mod tests {
         let header = VideoHeader::parse(b"YUV4MPEG2 H3 W5").expect("a header");
         assert_eq!(header, VideoHeader::new(Size::new(3, 5), 25));
         assert_eq!(header.frame_bytes(), Some(15 + 2 * 6));
+    }
+
+    #[test]
+    fn the_lines_tell_the_matrix() {
+        for (lines, matrix) in [(719, Matrix::Bt601), (720, Matrix::Bt709)] {
+            let line = format!("YUV4MPEG2 H{lines} W5");
+            let header = VideoHeader::parse(line.as_bytes()).expect("a header");
+            assert_eq!(header.matrix, matrix, "{lines}");
+            assert_eq!(header, VideoHeader::new(Size::new(lines, 5), 25));
+        }
     }
 
     #[test]

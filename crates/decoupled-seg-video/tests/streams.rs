@@ -6,7 +6,7 @@ use std::thread;
 
 use decoupled_seg_types::Size;
 use decoupled_seg_video::{
-    Chroma, Frame, Range, VideoError, VideoHeader, VideoReader, VideoWriter,
+    Chroma, Frame, Matrix, Range, VideoError, VideoHeader, VideoReader, VideoWriter,
 };
 
 fn picture(size: Size, number: usize) -> Vec<u8> {
@@ -192,6 +192,35 @@ fn colours_are_ffmpegs() {
             );
         }
     }
+}
+
+/// A film as cameras make it: BT.709, of 720 lines.
+#[test]
+fn colours_of_high_definition_are_ffmpegs() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let source = "-f lavfi -i testsrc=size=64x720:rate=1:duration=1";
+    let film = ffmpeg(&format!(
+        "{source} -vf scale=out_color_matrix=bt709:out_range=tv,format=yuv444p -f yuv4mpegpipe -"
+    ));
+    let rgb = ffmpeg(&format!("{source} -f rawvideo -pix_fmt rgb24 -"));
+    let [film, rgb] = [film, rgb].map(|mut made| made.output().expect("ffmpeg").stdout);
+    let (frames, error) = read_all(&film);
+    assert!(error.is_none() && frames.len() == 1, "{error:?}");
+    let header = VideoReader::new(&*film).expect("a header").header().clone();
+    let off = |header: &VideoHeader| {
+        let mut ours = Vec::new();
+        frames[0].to_rgb(header, &mut ours);
+        assert_eq!(ours.len(), rgb.len());
+        ours.iter().zip(&rgb).map(|(a, b)| a.abs_diff(*b)).max()
+    };
+    assert!(off(&header) <= Some(COLOUR_STEPS), "{:?}", off(&header));
+    let other = VideoHeader {
+        matrix: Matrix::Bt601,
+        ..header.clone()
+    };
+    assert!(off(&other) > Some(5 * COLOUR_STEPS), "{:?}", off(&other));
 }
 
 #[cfg(target_os = "linux")]

@@ -9,9 +9,11 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decoupled_seg::DecoupledSegNet;
 use decoupled_seg::engine::{FileError, Interrupt, PredictionKind, Predictor, Protected};
-use decoupled_seg_video::{Frame, VideoError, VideoReader};
+use decoupled_seg_video::{Frame, Matrix, VideoError, VideoHeader, VideoReader};
 use image::imageops::FilterType;
 use image::{DynamicImage, RgbImage};
 
@@ -26,6 +28,23 @@ const TOLD_EVERY: u64 = 25;
 /// How long a request to stop may wait for a frame that does not come.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// What is said of a video beside its name.
+#[derive(Args)]
+pub(crate) struct VideoArgs {
+    /// How the video's colours are made, which YUV4MPEG2 does not tell: bt709 from 720 lines on and bt601 below, unless
+    /// given. The pictures are written likewise.
+    #[arg(long, conflicts_with = "inputs", value_parser = matrices(), value_name = "MATRIX")]
+    matrix: Option<Matrix>,
+}
+
+fn matrices() -> impl TypedValueParser<Value = Matrix> {
+    PossibleValuesParser::new(Matrix::ALL.map(Matrix::word)).map(|word| {
+        let named = |matrix: &Matrix| matrix.word() == word;
+        let known = Matrix::ALL.into_iter().find(named);
+        known.expect("one of the possible values")
+    })
+}
+
 /// Predicts each frame of `from` (`-` is the standard input) and writes the pictures of `kind` to `to`, or to the standard
 /// output. A file is there once all is written; what is whole of a stream that breaks off, or of one that is stopped by
 /// Ctrl-C, is kept.
@@ -33,6 +52,7 @@ pub(crate) fn run(
     predictor: &mut Predictor<DecoupledSegNet>,
     kind: PredictionKind,
     from: &Path,
+    args: &VideoArgs,
     to: Option<&Path>,
 ) -> Result<(), CliError> {
     if predictor.channels() != 3 {
@@ -55,7 +75,7 @@ pub(crate) fn run(
     let interrupt = Interrupt::on_signals()?;
     let frames = VideoReader::new(input)
         .map_err(CliError::from)
-        .and_then(|reader| stream(predictor, kind, reader, output, &interrupt))
+        .and_then(|reader| stream(predictor, kind, reader, args, output, &interrupt))
         .map_err(|error| match error {
             CliError::Video(VideoError::Io {
                 doing: "reading",
@@ -81,18 +101,22 @@ fn stream(
     predictor: &mut Predictor<DecoupledSegNet>,
     kind: PredictionKind,
     reader: VideoReader<Box<dyn Read + Send>>,
+    args: &VideoArgs,
     output: Output,
     interrupt: &Interrupt,
 ) -> Result<u64, CliError> {
-    let header = reader.header().clone();
+    let mut header = reader.header().clone();
+    header.matrix = args.matrix.unwrap_or(header.matrix);
+    let header = &header;
     let (to_network, frames) = sync_channel::<RgbImage>(IN_FLIGHT);
     let (to_writer, orders) = sync_channel::<Order>(IN_FLIGHT);
     let begin = Instant::now();
     let mut done = 0;
     // Not waited for but at the end of the stream: it may sit before a pipe through which nothing comes.
-    let reading = thread::spawn(move || read(reader, &to_network));
+    let as_read = header.clone();
+    let reading = thread::spawn(move || read(reader, &as_read, &to_network));
     thread::scope(|scope| {
-        let writing = scope.spawn(move || output.write(&header, &orders));
+        let writing = scope.spawn(move || output.write(header, &orders));
         let read = loop {
             if interrupt.is_requested() {
                 break Ok(());
@@ -135,14 +159,14 @@ fn stream(
 
 fn read(
     mut reader: VideoReader<Box<dyn Read + Send>>,
+    header: &VideoHeader,
     frames: &SyncSender<RgbImage>,
 ) -> Result<(), VideoError> {
-    let header = reader.header().clone();
     let (width, height) = (header.size.width as u32, header.size.height as u32);
-    let mut frame = Frame::new(&header);
+    let mut frame = Frame::new(header);
     while reader.read(&mut frame)? {
         let mut rgb = Vec::new();
-        frame.to_rgb(&header, &mut rgb);
+        frame.to_rgb(header, &mut rgb);
         let image = RgbImage::from_raw(width, height, rgb).expect("three bytes a pixel");
         if frames.send(image).is_err() {
             // Nobody asks for more.
