@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cityscapes_labels::{id_pairs, train_classes};
-use super::first_folder;
+use super::{first_folder, place_of_name};
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader, list_subfolders};
 use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 
@@ -56,7 +56,8 @@ pub struct CityscapesConfig {
     #[serde(default)]
     pub annotation: Annotation,
     /// The choice of validation cities. 0 is the official split; 1 and 2 validate on other cities and train on the
-    /// official validation cities.
+    /// official validation cities. A city is chosen by its name, whichever others are there; one that is not of Cityscapes
+    /// by the hash of its name.
     #[serde(default)]
     pub fold: usize,
 }
@@ -123,7 +124,10 @@ impl CityscapesConfig {
             listing.add(self.list_city(&part, &city));
         }
         if listing.pairs.is_empty() && listing.problems.is_empty() {
-            let looked_for = format!("city folders of the split `{}`", self.split);
+            let looked_for = match self.fold {
+                0 => format!("city folders of the split `{}`", self.split),
+                fold => format!("city folders of the split `{}`, fold {fold}", self.split),
+            };
             listing.problems.push(DatasetError::Empty {
                 path: self.root.clone(),
                 looked_for,
@@ -184,19 +188,13 @@ impl CityscapesConfig {
             return cities_in(self.split.as_str());
         }
         let mut all = cities_in("val");
-        let count = all.len();
         all.extend(cities_in("train"));
-        let offset = self.fold * all.len() / FOLDS;
-        let validates = |index: usize| (offset..offset + count).contains(&index);
-        let chosen = all
-            .into_iter()
-            .enumerate()
-            .filter(|(index, _)| match self.split {
-                Split::Train => !validates(*index),
-                Split::Val => validates(*index),
-                Split::TrainVal | Split::Test => true,
-            });
-        chosen.map(|(_, city)| city).collect()
+        all.retain(|(_, city)| match self.split {
+            Split::Train => !validates(self.fold, city),
+            Split::Val => validates(self.fold, city),
+            Split::TrainVal | Split::Test => true,
+        });
+        all
     }
 
     /// The cities that have images or labels. If one of the two is missing, the listing of the city reports it.
@@ -268,6 +266,42 @@ pub(super) fn instance_file(labels: &Path) -> Option<PathBuf> {
 }
 
 const FOLDS: usize = 3;
+
+/// The cities of the fine annotation, first those of the official validation, as the authors' code puts them to make folds.
+const CITIES: [&str; 21] = [
+    "frankfurt",
+    "lindau",
+    "munster",
+    "aachen",
+    "bochum",
+    "bremen",
+    "cologne",
+    "darmstadt",
+    "dusseldorf",
+    "erfurt",
+    "hamburg",
+    "hanover",
+    "jena",
+    "krefeld",
+    "monchengladbach",
+    "strasbourg",
+    "stuttgart",
+    "tubingen",
+    "ulm",
+    "weimar",
+    "zurich",
+];
+
+/// Cities that validate, of [`CITIES`].
+const VALIDATING: usize = 3;
+
+/// Whether a city validates in a fold that is not the official split.
+fn validates(fold: usize, city: &str) -> bool {
+    let known = CITIES.iter().position(|&known| known == city);
+    let place = known.unwrap_or_else(|| place_of_name(city, CITIES.len()));
+    let first = fold * CITIES.len() / FOLDS;
+    (first..first + VALIDATING).contains(&place)
+}
 
 /// Cityscapes: 5000 finely labelled images of 2048x1024 from 50 cities, and 20,000 coarsely labelled ones.
 ///

@@ -3,11 +3,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cityscapes_labels::{id_pairs, train_classes};
-use super::first_folder;
+use super::{first_folder, place_of_name};
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
 use crate::{ClassTable, DatasetError, FileDataset, Opened, Split};
 
-/// The validation images of each fold, by their index among the sorted files.
+/// Training frames, 0 to 199.
+const FRAMES: usize = 200;
+
+/// The validation images of each fold, by their frames.
 ///
 /// Source: the authors' code (after Zhu et al. 2019).
 const VALIDATION: [[usize; 21]; 3] = [
@@ -31,7 +34,9 @@ pub struct KittiConfig {
     pub root: PathBuf,
     /// The split.
     pub split: Split,
-    /// The choice of 21 validation images among the 200 training images: 0, 1 or 2.
+    /// The choice of 21 validation images among the 200 training images: 0, 1 or 2. An image is chosen by the frame in its
+    /// name (`000003_10` is frame 3), whichever others are there. Frames beyond the official ones go on from 0; a name that
+    /// does not begin with a number has a frame by its hash.
     pub fold: usize,
 }
 
@@ -106,9 +111,8 @@ impl KittiConfig {
         }
         let mut listing = folders.pairs();
         let validation = VALIDATION[self.fold];
-        let mut number = 0..;
-        listing.pairs.retain(|_| {
-            let validates = number.next().is_some_and(|at| validation.contains(&at));
+        listing.pairs.retain(|pair| {
+            let validates = validation.contains(&frame(&pair.image));
             match self.split {
                 Split::Train => !validates,
                 Split::Val => validates,
@@ -123,6 +127,16 @@ impl KittiConfig {
             });
         }
         Ok(listing)
+    }
+}
+
+/// The frame of an image among [`FRAMES`].
+fn frame(image: &Path) -> usize {
+    let name = image.file_stem().unwrap_or_default().to_string_lossy();
+    let digits = name.split(|c: char| !c.is_ascii_digit()).next();
+    match digits.unwrap_or_default().parse::<u64>() {
+        Ok(number) => (number % FRAMES as u64) as usize,
+        Err(_) => place_of_name(&name, FRAMES),
     }
 }
 
@@ -152,5 +166,46 @@ impl Kitti {
     /// The 19 classes, which are those of Cityscapes.
     pub fn classes() -> ClassTable {
         train_classes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The authors' code counts the sorted files; where all are there, that is the number in the name.
+    #[test]
+    fn frames_of_the_official_names_are_their_places() {
+        let names: Vec<PathBuf> = (0..FRAMES)
+            .map(|frame| format!("training/image_2/{frame:06}_10.png").into())
+            .collect();
+        assert!(names.is_sorted());
+        assert_eq!(names[0], Path::new("training/image_2/000000_10.png"));
+        assert_eq!(names[199], Path::new("training/image_2/000199_10.png"));
+        for (place, name) in names.iter().enumerate() {
+            assert_eq!(frame(name), place);
+        }
+    }
+
+    #[test]
+    fn other_names_have_a_frame_too() {
+        assert_eq!(frame(Path::new("000203_10.png")), 3);
+        assert_eq!(frame(Path::new("7.png")), 7);
+        // FNV-1a of `a` is 0xAF63DC4C8601EC8C.
+        assert_eq!(
+            frame(Path::new("a.png")),
+            (0xAF63_DC4C_8601_EC8C_u64 % 200) as usize
+        );
+        // More digits than a number holds, and none at the beginning.
+        for name in ["123456789012345678901234567890.png", "street_000003.png"] {
+            let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
+            let expected = place_of_name(stem.expect("UTF-8"), FRAMES);
+            assert_eq!(frame(Path::new(name)), expected, "{name}");
+        }
+        // Such frames are spread.
+        let frames: std::collections::BTreeSet<usize> = (0..100)
+            .map(|number| frame(Path::new(&format!("street_{number:06}.png"))))
+            .collect();
+        assert!(frames.len() > 60, "{}", frames.len());
     }
 }

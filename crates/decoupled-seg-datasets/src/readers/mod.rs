@@ -22,6 +22,7 @@ pub use mapillary::{MapillaryVersion, MapillaryVistas};
 use std::path::{Path, PathBuf};
 
 use crate::files::{Listing, missing_folder};
+use crate::hash::Fnv;
 use crate::{DatasetError, Split};
 
 /// The first of several folders that exists: archives unpack to one or another of them.
@@ -51,4 +52,10 @@ fn list_parts(split: Split, list: impl Fn(Split) -> Result<Listing, DatasetError
         listing.add(list(part));
     }
     listing
+}
+
+/// A place below `places` for a name that a data set's folds do not know. It hangs on nothing but the name: a fold must not
+/// change with what else is there, or pictures that were trained on are judged.
+fn place_of_name(name: &str, places: usize) -> usize {
+    (Fnv::new().bytes(name.as_bytes()).finish() % places as u64) as usize
 }

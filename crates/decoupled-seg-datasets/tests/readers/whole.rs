@@ -245,6 +245,57 @@ fn cityscapes_folds_exchange_cities() {
     }
 }
 
+/// What belongs where must not hang on what else is there: one lost file would move pictures that were trained on into
+/// the part that is judged.
+#[test]
+fn folds_do_not_move_when_something_is_missing() {
+    let names = |open: &dyn Fn(Split) -> Result<FileDataset, DatasetError>| {
+        [Split::Train, Split::Val].map(|split| {
+            let dataset = open(split).expect("whole");
+            let pairs = dataset.pairs().iter();
+            pairs.map(|pair| pair.name.clone()).collect::<Vec<_>>()
+        })
+    };
+    let without = |[train, val]: [Vec<String>; 2], lost: &str| {
+        [train, val].map(|mut names| {
+            names.retain(|name| !name.starts_with(lost));
+            names
+        })
+    };
+
+    let written = Layout::Kitti.write(20);
+    let kitti = |fold| {
+        let open = |split| {
+            KittiConfig::new(written.root(), split)
+                .with_fold(fold)
+                .open()
+        };
+        names(&open)
+    };
+    let before = [0, 1, 2].map(kitti);
+    fs::remove_file(written.image(2)).expect("there");
+    fs::remove_file(written.mask(2)).expect("there");
+    let after = before.map(|parts| without(parts, "000002_10"));
+    assert_eq!([0, 1, 2].map(kitti), after);
+
+    let written = Layout::CityscapesIds.write(36);
+    let cityscapes = |fold| {
+        let open = |split| {
+            let config = CityscapesConfig::new(written.root(), split);
+            config.with_fold(fold).open()
+        };
+        names(&open)
+    };
+    let before = [1, 2].map(cityscapes);
+    for file in [written.image(0), written.mask(0)] {
+        let city = file.parent().expect("in a city");
+        assert!(city.ends_with("aachen"));
+        fs::remove_dir_all(city).expect("there");
+    }
+    let after = before.map(|parts| without(parts, "aachen"));
+    assert_eq!([1, 2].map(cityscapes), after);
+}
+
 #[test]
 fn folds_of_kitti() {
     let written = Layout::Kitti.write(4);
