@@ -138,6 +138,7 @@ fn state_seeds() -> Vec<Vec<u8>> {
         classes: classes(),
         network: serde_json::json!({ "kind": "tiny" }),
         images: Some(TrainingImages { count: 4, names: 7 }),
+        validation: Some(TrainingImages { count: 2, names: 5 }),
         scores: Some(scores),
         running: LossMeans::default(),
         history: vec![record],

@@ -274,6 +274,34 @@ fn folds_are_parts_of_the_training_pictures() -> Result<(), CliError> {
         2
     );
     assert!(markdown.contains("| plain | f009 | 1 |"), "{markdown}");
+
+    // As plain runs they are two variants, and the report says why they do not compare.
+    let mut runs: Vec<String> = place
+        .runs("out")
+        .iter()
+        .map(|run| run.display().to_string())
+        .collect();
+    runs.retain(|run| !run.contains("nosuchdrive"));
+    let to = text("plain");
+    let mut args = vec!["decoupled-seg", "study", "report", "--to", &to];
+    args.extend(runs.iter().map(String::as_str));
+    cli::run_with_data(args)?;
+    let markdown = fs::read_to_string(place.path("plain/report.md")).expect("a report");
+    for part in [
+        "validated on different pictures",
+        "trained on different pictures",
+    ] {
+        let warning = format!("Warning: these runs are {part}: `{}` (", runs[0]);
+        assert!(markdown.contains(&warning), "{markdown}");
+    }
+    assert!(
+        markdown.contains(&format!("; `{}` (", runs[1])),
+        "{markdown}"
+    );
+    assert_eq!(
+        mean_iou(&fs::read_to_string(place.path("plain/report.csv")).expect("a report")).len(),
+        2
+    );
     Ok(())
 }
 

@@ -84,6 +84,21 @@ fn report(text: &str) -> StudyReport {
 }
 
 #[test]
+fn warnings_stand_above_all_else() {
+    let mut report = report(STUDY);
+    report.warnings = vec!["`a` & `b` differ.".to_string()];
+    let text = report.to_markdown();
+    let mut lines = text.lines().filter(|line| !line.is_empty());
+    assert_eq!(lines.next(), Some("# Does <the module> help?"));
+    assert_eq!(lines.next(), Some("Warning: `a` & `b` differ."));
+    let html = report.to_html();
+    assert!(
+        html.contains("<p>Warning: `a` &amp; `b` differ.</p>"),
+        "{html}"
+    );
+}
+
+#[test]
 fn markdown_and_csv_hold_what_the_runs_gave() {
     let report = report(STUDY);
     let text = report.to_markdown();

@@ -1,5 +1,6 @@
 //! `study`: many trainings from one file, and their comparison.
 
+mod comparable;
 mod pictures;
 mod plain_runs;
 mod results;
@@ -197,7 +198,11 @@ fn report(program: OfProgram<'_>, args: &ReportArgs) -> Result<(), CliError> {
         runs => {
             args.place.refuse()?;
             let to = args.to.as_deref().unwrap_or(Path::new("runs/report"));
-            write_report(plain_runs::report(runs)?, to)
+            let report = plain_runs::report(runs)?;
+            for warning in &report.warnings {
+                tell!("warning: {warning}");
+            }
+            write_report(report, to)
         }
     }
 }

@@ -9,13 +9,15 @@ use decoupled_seg::engine::{CheckpointState, FileDigest, Protocol};
 use decoupled_seg::types::Size;
 use decoupled_seg_study::{ReportedRun, RunResult, StudyReport, VariantReport};
 
+use super::comparable::{Kind, Run, warnings};
 use super::results;
 use crate::{CliError, checkpoint};
 
 /// The report of run folders, by the validation of their best checkpoints, which is what `eval` finds.
 pub(super) fn report(folders: &[PathBuf]) -> Result<StudyReport, CliError> {
     // What a run is apart from its seed, and the variant.
-    let mut variants: Vec<(serde_json::Value, VariantReport)> = Vec::new();
+    let mut variants: Vec<(Kind, VariantReport)> = Vec::new();
+    let mut runs = Vec::new();
     // Sizes and checksums of the files of those that were read.
     let mut files: Vec<BTreeMap<String, FileDigest>> = Vec::new();
     for folder in folders {
@@ -35,14 +37,20 @@ pub(super) fn report(folders: &[PathBuf]) -> Result<StudyReport, CliError> {
             fold: None,
             result: result(state, last.state()),
         };
-        let kind = kind(state);
-        match variants.iter_mut().find(|(other, _)| *other == kind) {
+        let kind = Kind::of(state);
+        runs.push(Run {
+            folder: folder.display().to_string(),
+            state: state.clone(),
+        });
+        match variants.iter_mut().find(|(other, _)| other.is_as(&kind)) {
             Some((_, variant)) => variant.runs.push(run),
             None => variants.push((kind, VariantReport::new(name(folder), vec![run]))),
         }
     }
     let variants = variants.into_iter().map(|(_, variant)| variant);
-    Ok(StudyReport::of_variants("Runs", variants.collect()))
+    let mut report = StudyReport::of_variants("Runs", variants.collect());
+    report.warnings = warnings(&runs);
+    Ok(report)
 }
 
 fn result(best: &CheckpointState, last: &CheckpointState) -> RunResult {
@@ -68,13 +76,6 @@ fn result(best: &CheckpointState, last: &CheckpointState) -> RunResult {
         macs: cost.map(|(_, macs)| macs),
         ..result
     }
-}
-
-/// Everything that decides how a run ends but its seed.
-fn kind(state: &CheckpointState) -> serde_json::Value {
-    let mut recipe = state.recipe.clone();
-    recipe.seed = 0;
-    serde_json::json!([recipe, state.network, state.classes])
 }
 
 fn name(folder: &Path) -> String {

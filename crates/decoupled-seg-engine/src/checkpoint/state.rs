@@ -26,6 +26,9 @@ pub struct CheckpointState {
     /// The images that it is trained on; `None` in checkpoints of before they were noted.
     #[serde(default)]
     pub images: Option<TrainingImages>,
+    /// The images that it is validated by; `None` without validation, and in checkpoints of before they were noted.
+    #[serde(default)]
+    pub validation: Option<TrainingImages>,
     /// The validation at this position, if there was one.
     #[serde(default)]
     pub scores: Option<Scores>,
@@ -62,6 +65,7 @@ impl CheckpointState {
             classes,
             network,
             images: None,
+            validation: None,
             scores: None,
             running: LossMeans::default(),
             history: Vec::new(),

@@ -1,7 +1,7 @@
 use decoupled_seg_datasets::SegmentationDataset;
 use serde::{Deserialize, Serialize};
 
-/// Which images a run is trained on, so that it is gone on with on no others.
+/// Which images a run is trained on, so that it is gone on with on no others, or by which it is validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingImages {

@@ -27,6 +27,7 @@ pub(super) struct Session<'a, M: SegmentationModel> {
     network: serde_json::Value,
     interrupt: Interrupt,
     images: TrainingImages,
+    judges: Option<TrainingImages>,
     classes: ClassTable,
     feed: Feed,
     validation: Option<&'a dyn SegmentationDataset>,
@@ -162,6 +163,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             interrupt: plan.interrupt,
             on_epoch: plan.on_epoch,
             images,
+            judges: validation.map(TrainingImages::of),
             classes,
             feed,
             validation,
@@ -511,6 +513,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         );
         CheckpointState {
             images: Some(self.images),
+            validation: self.judges,
             scores,
             running: self.running.clone(),
             history: self.history.clone(),

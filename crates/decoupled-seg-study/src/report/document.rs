@@ -49,6 +49,9 @@ impl<'a> Document<'a> {
             title: &report.title,
             blocks: Vec::new(),
         };
+        for warning in &report.warnings {
+            document.paragraph(format!("Warning: {warning}"));
+        }
         if !report.missing.is_empty() {
             let (count, names) = (report.missing.len(), report.missing.join(", "));
             document.paragraph(format!(

@@ -40,6 +40,8 @@ pub struct StudyReport {
     pub title: String,
     /// Paragraphs below the heading: data, protocol, what counts as success.
     pub notes: Vec<String>,
+    /// What keeps runs from being compared, such as scores on other pictures: above all else, each a sentence or two.
+    pub warnings: Vec<String>,
     /// Name of the variant that the others are compared with.
     pub baseline: String,
     /// Confidence of the intervals, between 0 and 1.
@@ -110,6 +112,7 @@ impl StudyReport {
         Self {
             title: file.title.clone(),
             notes: file.notes.clone(),
+            warnings: Vec::new(),
             baseline: file.baseline.clone(),
             confidence: file.confidence,
             variants: variants.collect(),
@@ -123,6 +126,7 @@ impl StudyReport {
         Self {
             title: title.into(),
             notes: Vec::new(),
+            warnings: Vec::new(),
             baseline: variants
                 .first()
                 .map_or(String::new(), |first| first.name.clone()),
