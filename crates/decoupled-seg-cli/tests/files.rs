@@ -204,6 +204,22 @@ fn videos_come_out_as_long_as_they_went_in() {
         assert_eq!(written.len(), 4, "{kind}");
         assert!(written[0] != frames(&from)[0], "{kind}");
     }
+    // Classes have colours where the film has none.
+    let mut mono = b"YUV4MPEG2 W64 H50 F25:1 Cmono\nFRAME\n".to_vec();
+    mono.extend(vec![90; size.pixels()]);
+    fs::write(&from, mono).expect("writable");
+    run(&predict(&["--kinds", "color"])).expect("predicts");
+    let file = fs::File::open(&to).expect("written");
+    let mut reader = VideoReader::new(file).expect("a stream");
+    let mut frame = Frame::new(reader.header());
+    assert!(reader.read(&mut frame).expect("a frame"));
+    let [_, blue, red] = frame.planes();
+    assert!(
+        blue.iter()
+            .chain(red)
+            .any(|&colour| colour.abs_diff(128) > 8)
+    );
+    fs::write(&from, &whole).expect("writable");
     // A full disk is told with the file.
     if cfg!(target_os = "linux") {
         let to_full = ["predict", "--video", text(&from), "--to", "/dev/full"];

@@ -13,7 +13,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decoupled_seg::DecoupledSegNet;
 use decoupled_seg::engine::{FileError, Interrupt, PredictionKind, Predictor, Protected};
-use decoupled_seg_video::{Frame, Matrix, VideoError, VideoHeader, VideoReader};
+use decoupled_seg_video::{Chroma, Frame, Matrix, VideoError, VideoHeader, VideoReader};
 use image::imageops::FilterType;
 use image::{DynamicImage, RgbImage};
 
@@ -107,7 +107,12 @@ fn stream(
 ) -> Result<u64, CliError> {
     let mut header = reader.header().clone();
     header.matrix = args.matrix.unwrap_or(header.matrix);
-    let header = &header;
+    // Pictures have colours where the film has none.
+    let mut written = header.clone();
+    if written.chroma == Chroma::Mono {
+        written.chroma = Chroma::default();
+    }
+    let written = &written;
     let (to_network, frames) = sync_channel::<RgbImage>(IN_FLIGHT);
     let (to_writer, orders) = sync_channel::<Order>(IN_FLIGHT);
     let begin = Instant::now();
@@ -116,7 +121,7 @@ fn stream(
     let as_read = header.clone();
     let reading = thread::spawn(move || read(reader, &as_read, &to_network));
     thread::scope(|scope| {
-        let writing = scope.spawn(move || output.write(header, &orders));
+        let writing = scope.spawn(move || output.write(written, &orders));
         let read = loop {
             if interrupt.is_requested() {
                 break Ok(());

@@ -134,6 +134,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             checkpoint.as_ref(),
         )?;
         let state = checkpoint.map(|checkpoint| checkpoint.state().clone());
+        let judges_before = state.as_ref().and_then(|state| state.validation);
         let (position, running, history, seconds) = match state {
             Some(state) => (state.position, state.running, state.history, state.seconds),
             None => Default::default(),
@@ -176,6 +177,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             folder,
         };
         session.warn_of(&unseen);
+        session.warn_of_judges(judges_before);
         for remark in session.feed.remarks() {
             session.reporter.note(&remark);
         }
@@ -197,6 +199,16 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             "warning: no training label shows {}; `check` tells more",
             names.join(", ")
         ));
+    }
+
+    /// Scores on other pictures do not compare, and the best checkpoint is chosen by them.
+    fn warn_of_judges(&self, before: Option<TrainingImages>) {
+        if before.is_some() && before != self.judges {
+            self.reporter.note(
+                "warning: until now the run was validated on other pictures; its best checkpoint is chosen among scores that do \
+                 not compare",
+            );
+        }
     }
 
     /// The first entry of the log.

@@ -355,6 +355,26 @@ fn another_network_is_refused() {
     fit(network(true)).expect("the same run");
 }
 
+/// It is allowed, and told: a checkpoint knows by which pictures it was chosen.
+#[test]
+fn checkpoints_know_their_judges() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut recipe = recipe();
+    recipe.epochs = 1;
+    let fit = |judges: usize| {
+        trainer(recipe.clone(), Some(folder.path()))
+            .with_resume(Resume::IfPresent)
+            .fit(train_set(), Some(&Rectangles::new(judges, 24)))
+            .expect("trains");
+        let store = CheckpointStore::open(folder.path().join("checkpoints"), recipe.checkpoints);
+        let newest = store.latest().expect("a checkpoint");
+        newest.state().validation.expect("validated").count
+    };
+    assert_eq!(fit(2), 2);
+    fit(3);
+}
+
 /// Epochs would have another length, and the schedule with them.
 #[test]
 fn other_images_are_refused() {
