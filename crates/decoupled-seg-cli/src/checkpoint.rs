@@ -23,14 +23,24 @@ impl CheckpointArgs {
     }
 
     /// The folder of the run that a named checkpoint lies in.
-    fn run(&self) -> Option<&Path> {
-        let store = self.checkpoint.as_deref()?.parent()?;
-        store.parent().filter(|_| store.ends_with(FOLDER))
+    fn run(&self) -> Option<PathBuf> {
+        // It may be named by a link, or from within.
+        let checkpoint = self.checkpoint.as_deref()?.canonicalize().ok()?;
+        let store = checkpoint.parent()?;
+        let run = store.parent().filter(|_| store.ends_with(FOLDER))?;
+        let here = std::env::current_dir().and_then(|here| here.canonicalize());
+        let relative = here
+            .ok()
+            .and_then(|here| run.strip_prefix(here).ok().map(Path::to_path_buf));
+        Some(relative.unwrap_or_else(|| run.to_path_buf()))
     }
 
     /// The folder of the run: `given`, that of a named checkpoint, or the project's.
     pub fn out(&self, project: &Project, given: Option<&Path>) -> PathBuf {
-        project.out(given.or_else(|| self.run()))
+        match given {
+            Some(given) => project.out(Some(given)),
+            None => project.out(self.run().as_deref()),
+        }
     }
 
     /// The checkpoint, and the network that it is of.

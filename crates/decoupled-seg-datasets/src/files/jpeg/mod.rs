@@ -61,11 +61,19 @@ fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<JpegDecoder<Cursor<&'a [u8]>
     let Some(size) = segments::frame_size(bytes) else {
         return Err(truncated(path, bytes, EXPECTED));
     };
-    check_size(path, size)?;
-    if pixels(size) > MAX_PIXELS_PER_BYTE * bytes.len() as u64 {
-        return Err(truncated(path, bytes, EXPECTED));
-    }
-    JpegDecoder::new(Cursor::new(bytes)).map_err(|error| describe(path, error))
+    let check = |size: Size| {
+        check_size(path, size)?;
+        match pixels(size) > MAX_PIXELS_PER_BYTE * bytes.len() as u64 {
+            true => Err(truncated(path, bytes, EXPECTED)),
+            false => Ok(()),
+        }
+    };
+    check(size)?;
+    let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|error| describe(path, error))?;
+    // The decoder passes over frames that it does not know, and may have found another one.
+    let (width, height) = decoder.dimensions();
+    check(Size::new(height as usize, width as usize))?;
+    Ok(decoder)
 }
 
 fn describe(path: &Path, source: image::ImageError) -> DatasetError {
@@ -139,6 +147,26 @@ mod tests {
         bytes.splice(2..2, inserted.iter().copied());
         assert_eq!(damage(&bytes), JpegDamage::BadHeader);
         decode(Path::new("a.jpg"), &bytes).expect_err("damaged");
+    }
+
+    /// The decoder passes over the first frame, since it is of arithmetic codes, and would have taken 7 GB for the second.
+    #[test]
+    fn a_second_frame_is_no_way_around_the_limits() {
+        let (mut bytes, _) = whole("baseline_420");
+        let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]);
+        let frame = frame.expect("a frame");
+        let mut second = bytes[frame..frame + 19].to_vec();
+        bytes[frame + 1] = 0xC9;
+        for side in [5, 7] {
+            second[side..side + 2].fill(0xFF);
+        }
+        bytes.splice(frame + 19..frame + 19, second);
+        for error in [
+            decode(Path::new("a.jpg"), &bytes).expect_err("65535x65535"),
+            size(Path::new("a.jpg"), &bytes).expect_err("65535x65535"),
+        ] {
+            assert!(matches!(error, DatasetError::TooLarge { .. }), "{error:?}");
+        }
     }
 
     /// zune-jpeg 0.5.15 panics on such files where a scan has one colour.
