@@ -138,11 +138,13 @@ pub enum CliError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A run was to be gone on with on images of another scale.
+    /// A run was to be gone on with on other images.
     #[error(
-        "the run was trained on {run}: to go on, leave out --resized; for another scale, name another folder (--out)"
+        "the run was trained on {run}: to go on, leave out {flag}; to train on others, name another folder (--out)"
     )]
-    ResizedOfRun {
+    TrainedOtherwise {
+        /// The argument.
+        flag: &'static str,
         /// On what it was trained.
         run: String,
     },
@@ -302,6 +304,14 @@ pub enum CliError {
     VideoChannels {
         /// Channels that the network reads.
         channels: usize,
+    },
+    /// A video would be written over something else.
+    #[error(
+        "`{path}` is there already and is no video of this kind (YUV4MPEG2): name another file"
+    )]
+    OverNoVideo {
+        /// The file.
+        path: PathBuf,
     },
     /// The network has no such prediction.
     #[error("the network predicts no `{kind}`")]

@@ -14,7 +14,7 @@ use crate::args::DataArgs;
 pub type OpenSplit = Box<dyn Fn(&Path, Split) -> Opened + Send + Sync>;
 
 /// What `--variant` calls the form that is none of the variants.
-const DEFAULT: &str = "default";
+pub(crate) const DEFAULT: &str = "default";
 
 /// Name of a project for commands on a run: its folder is `--out`.
 const WITHOUT_DATA: &str = "run";

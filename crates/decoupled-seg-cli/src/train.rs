@@ -98,10 +98,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     let out = project.out(args.data.out.as_deref());
     let is_new = checkpoint::is_new(&out);
     if args.resume {
-        remembered::variant(&mut args.data, &out)?;
-    }
-    if args.resume && !is_new {
-        args.resized = remembered::resized(args.resized, &out)?;
+        remembered::resume(&mut args.data, &mut args.resized, &out, !is_new)?;
     }
     let train = project.split(&args.data, Split::Train)?;
     let resized = args.resized(&train, &out).map(Arc::new);
@@ -166,8 +163,8 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         validation.as_ref().map_or(0, |it| it.len()),
         model.num_params()
     );
-    // Another run's folder is refused below, and left as it is here.
-    if args.resume || is_new {
+    // A run that is there stays what it is, whether or not it is refused below.
+    if is_new {
         remembered::write(&args.data, args.resized, &out)?;
     }
     let description = serde_json::to_value(&network).expect("a network's config is plain data");

@@ -106,6 +106,13 @@ fn resized_images_are_kept() {
         let error = resume(&[]).expect_err(scale);
         assert!(error.to_string().contains("trained-on.json"), "{error}");
     }
+    // A refused start changes nothing of what is remembered.
+    fs::write(&remembered, "{\"variant\": \"original\", \"resized\": 0.5}").expect("writable");
+    let told = "the run was trained on the variant original: to go on, leave out --variant; ";
+    let error = resume(&["--variant", "default"]).expect_err("another variant");
+    assert!(error.to_string().starts_with(told), "{error}");
+    let kept = fs::read_to_string(&remembered).expect("there");
+    assert!(kept.contains("original"), "{kept}");
     let whole = path("whole");
     let train = ["train", "--synthetic", "--short", "--out", &whole];
     run(&train).expect("trains");

@@ -220,6 +220,18 @@ fn videos_come_out_as_long_as_they_went_in() {
             .any(|&colour| colour.abs_diff(128) > 8)
     );
     fs::write(&from, &whole).expect("writable");
+    // A stream without a frame, as filters leave it, replaces nothing; nor is anything else than a video replaced.
+    fs::write(&from, video(0, size)).expect("writable");
+    let before = fs::read(&to).expect("written");
+    run(&predict(&[])).expect("nothing to do");
+    assert_eq!(fs::read(&to).expect("still there"), before);
+    fs::write(&from, &whole).expect("writable");
+    let error = message(&join(&[
+        &["predict", "--video", text(&from), "--to", &weights],
+        &["--weights", &weights],
+        &NETWORK,
+    ]));
+    assert!(error.contains("is no video of this kind"), "{error}");
     // A full disk is told with the file.
     if cfg!(target_os = "linux") {
         let to_full = ["predict", "--video", text(&from), "--to", "/dev/full"];
@@ -344,11 +356,11 @@ fn an_earlier_video_stays_until_there_is_a_new_one() {
     };
     let entries = || fs::read_dir(folder.path()).expect("readable").count();
     fs::write(&from, &whole).expect("writable");
-    fs::write(&to, "precious").expect("writable");
+    fs::write(&to, "YUV4MPEG2 precious").expect("writable");
     let before = entries();
     let stays = || {
         let there = fs::read_to_string(&to).expect("still there");
-        assert_eq!((&*there, entries()), ("precious", before));
+        assert_eq!((&*there, entries()), ("YUV4MPEG2 precious", before));
     };
 
     let error = message(&predict(&["--kinds", "edge"]));

@@ -150,8 +150,8 @@ fn stream(
                 tell!("{done} frames, {:.1} a second", done as f64 / seconds);
             }
         };
-        // Nothing is to be kept of a stream that breaks off before its first frame, or is stopped there.
-        if done > 0 || (read.is_ok() && !interrupt.is_requested()) {
+        // Nothing is to be kept of a stream without a whole frame.
+        if done > 0 {
             // A writer that has ended says why.
             let _ = to_writer.send(Order::Keep);
         }

@@ -1,5 +1,5 @@
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
@@ -36,11 +36,17 @@ impl Output {
             return Ok(Self::Standard);
         };
         protected.check(to)?;
-        let to_path = to.to_path_buf();
-        Ok(match fs::metadata(to) {
-            Ok(is) if !is.is_file() && !is.is_dir() => Self::Device(to_path),
-            _ => Self::File(to_path),
-        })
+        let path = to.to_path_buf();
+        match fs::metadata(to) {
+            Ok(is) if !is.is_file() && !is.is_dir() => Ok(Self::Device(path)),
+            Ok(is) if is.permissions().readonly() => {
+                Err(at(to)(io::ErrorKind::PermissionDenied.into()))
+            }
+            Ok(is) if is.is_file() && is.len() > 0 && !is_video(to) => {
+                Err(CliError::OverNoVideo { path })
+            }
+            _ => Ok(Self::File(path)),
+        }
     }
 
     /// Writes the pictures until they end. Returns how many were written and kept.
@@ -55,6 +61,13 @@ impl Output {
             Self::File(path) => replace(&path, header, orders),
         }
     }
+}
+
+fn is_video(path: &Path) -> bool {
+    const MAGIC: &[u8] = b"YUV4MPEG2";
+    let mut head = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == MAGIC
 }
 
 fn replace(path: &Path, header: &VideoHeader, orders: &Receiver<Order>) -> Result<u64, CliError> {

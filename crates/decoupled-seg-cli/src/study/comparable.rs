@@ -12,11 +12,12 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    pub fn of(state: &CheckpointState) -> Self {
+    /// `scale` is that of the training images, if they were resized.
+    pub fn of(state: &CheckpointState, scale: Option<f64>) -> Self {
         let mut recipe = state.recipe.clone();
         recipe.seed = 0;
         Self {
-            settings: serde_json::json!([recipe, state.network, state.classes]),
+            settings: serde_json::json!([recipe, state.network, state.classes, scale]),
             images: [state.images, state.validation],
         }
     }
@@ -33,6 +34,8 @@ impl Kind {
 pub(super) struct Run {
     pub folder: String,
     pub state: CheckpointState,
+    /// The scale of the training images, if they were resized.
+    pub scale: Option<f64>,
 }
 
 /// In what runs differ that makes their scores those of different things, with the runs' names.
@@ -159,7 +162,10 @@ fn apart<'a>(protocols: impl Iterator<Item = &'a Map<String, Value>>) -> Vec<Str
 
 /// Runs that should be one.
 fn twice(runs: &[Run]) -> Option<String> {
-    let kinds: Vec<Kind> = runs.iter().map(|run| Kind::of(&run.state)).collect();
+    let kinds: Vec<Kind> = runs
+        .iter()
+        .map(|run| Kind::of(&run.state, run.scale))
+        .collect();
     let mut texts = Vec::new();
     for (second, run) in runs.iter().enumerate() {
         let same = |&first: &usize| {
@@ -200,6 +206,7 @@ mod tests {
         Run {
             folder: folder.to_string(),
             state: serde_json::from_value(state).expect("a state"),
+            scale: None,
         }
     }
 

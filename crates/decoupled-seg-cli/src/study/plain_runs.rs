@@ -11,7 +11,7 @@ use decoupled_seg_study::{ReportedRun, RunResult, StudyReport, VariantReport};
 
 use super::comparable::{Kind, Run, warnings};
 use super::results;
-use crate::{CliError, checkpoint};
+use crate::{CliError, checkpoint, remembered};
 
 /// The report of run folders, by the validation of their best checkpoints, which is what `eval` finds.
 pub(super) fn report(folders: &[PathBuf]) -> Result<StudyReport, CliError> {
@@ -37,10 +37,12 @@ pub(super) fn report(folders: &[PathBuf]) -> Result<StudyReport, CliError> {
             fold: None,
             result: result(state, last.state()),
         };
-        let kind = Kind::of(state);
+        let scale = remembered::scale_of(folder)?;
+        let kind = Kind::of(state, scale);
         runs.push(Run {
             folder: folder.display().to_string(),
             state: state.clone(),
+            scale,
         });
         match variants.iter_mut().find(|(other, _)| other.is_as(&kind)) {
             Some((_, variant)) => variant.runs.push(run),
