@@ -37,10 +37,8 @@ impl CheckpointArgs {
 
     /// The folder of the run: `given`, that of a named checkpoint, or the project's.
     pub fn out(&self, project: &Project, given: Option<&Path>) -> PathBuf {
-        match given {
-            Some(given) => project.out(Some(given)),
-            None => project.out(self.run().as_deref()),
-        }
+        let run = self.run();
+        project.out(given.or(run.as_deref()))
     }
 
     /// The checkpoint, and the network that it is of.

@@ -78,8 +78,8 @@ impl ResizedCacheConfig {
     ///
     /// # Errors
     ///
-    /// [`DatasetError::NoSuchSize`] if the scale is not from [`MIN_SCALE`](Self::MIN_SCALE) to [`MAX_SCALE`](Self::MAX_SCALE), or the size has no
-    /// pixels or more than [`MAX_PIXELS`].
+    /// [`DatasetError::NoSuchSize`] if the scale is not from [`MIN_SCALE`](Self::MIN_SCALE) to
+    /// [`MAX_SCALE`](Self::MAX_SCALE), or the size has no pixels or more than [`MAX_PIXELS`].
     pub fn validate(&self) -> Result<(), DatasetError> {
         let (found, possible) = match self.size {
             ResizedTo::Scale(scale) => (

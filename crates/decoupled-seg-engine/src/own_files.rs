@@ -13,7 +13,8 @@ use serde_json::Value;
 const MARK_AT: usize = 8 + 25;
 const CHUNK: &[u8] = b"tEXt";
 const SOFTWARE: &[u8] = b"Software\0decoupled-seg ";
-/// The length of the file in hexadecimal digits: a text chunk that programs copy when they save the picture again.
+/// The length of the file, in hexadecimal digits. A program that saves the picture again may copy the chunk, and the length is
+/// another one then.
 const DIGITS: usize = 16;
 /// The mark of a JSON file, with a checksum of the rest.
 const KEY: &str = "decoupled-seg";

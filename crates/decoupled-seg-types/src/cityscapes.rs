@@ -116,6 +116,31 @@ pub const CITYSCAPES_LABELS: [CityscapesLabel; 35] = [
     label(-1, IGNORE_LABEL, "license plate", VEHICLE, None, [0, 0, 142]),
 ];
 
+/// The cities of Cityscapes' fine training images.
+pub const CITYSCAPES_TRAIN_CITIES: [&str; 18] = [
+    "aachen",
+    "bochum",
+    "bremen",
+    "cologne",
+    "darmstadt",
+    "dusseldorf",
+    "erfurt",
+    "hamburg",
+    "hanover",
+    "jena",
+    "krefeld",
+    "monchengladbach",
+    "strasbourg",
+    "stuttgart",
+    "tubingen",
+    "ulm",
+    "weimar",
+    "zurich",
+];
+
+/// The cities of Cityscapes' validation images.
+pub const CITYSCAPES_VAL_CITIES: [&str; 3] = ["frankfurt", "lindau", "munster"];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod atomic;
+mod caught;
 mod cityscapes;
 mod file_kind;
 mod label_view;
@@ -11,7 +12,11 @@ mod text_table;
 mod written;
 
 pub use atomic::write_atomic;
-pub use cityscapes::{CITYSCAPES_CATEGORIES, CITYSCAPES_LABELS, CityscapesLabel};
+pub use caught::caught;
+pub use cityscapes::{
+    CITYSCAPES_CATEGORIES, CITYSCAPES_LABELS, CITYSCAPES_TRAIN_CITIES, CITYSCAPES_VAL_CITIES,
+    CityscapesLabel,
+};
 pub use file_kind::FileKind;
 pub use label_view::LabelView;
 pub use plain_words::plain_words;

@@ -7,7 +7,6 @@ mod results;
 mod settings;
 mod training;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -15,7 +14,7 @@ use decoupled_seg_study::{
     Fold, Plan, PlannedRun, Study, StudyEnd, StudyError, StudyEvent, StudyFile, StudyReport,
     Variant,
 };
-use decoupled_seg_types::write_atomic;
+use decoupled_seg_types::{caught, write_atomic};
 use toml::Table;
 
 use crate::device::DeviceArgs;
@@ -134,13 +133,7 @@ fn run_study(program: OfProgram<'_>, args: &RunArgs) -> Result<(), CliError> {
 
 /// A run that panics, as some devices do where memory runs out, is a run that failed.
 fn whatever_happens<T>(run: impl FnOnce() -> Result<T, CliError>) -> Result<T, CliError> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(CliError::BrokeOff {
-            message: text.unwrap_or("a panic without a message").to_string(),
-        })
-    })
+    caught(run).unwrap_or_else(|message| Err(CliError::BrokeOff { message }))
 }
 
 /// Finds what is wrong with a variant before others are trained for hours.

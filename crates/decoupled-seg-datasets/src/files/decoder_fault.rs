@@ -1,8 +1,8 @@
 //! Decoders of other crates that panic on a file, in place of refusing it.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+
+use decoupled_seg_types::caught;
 
 use crate::DatasetError;
 
@@ -11,19 +11,12 @@ pub(super) fn decoding<T>(
     path: &Path,
     decode: impl FnOnce() -> Result<T, DatasetError>,
 ) -> Result<T, DatasetError> {
-    // Whatever the decoder left half-done is dropped with it.
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
+    caught(decode).unwrap_or_else(|said| {
         Err(DatasetError::DecoderFault {
             path: path.to_path_buf(),
-            said: said(&*panic),
+            said,
         })
     })
-}
-
-fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("no reason").to_string()
 }
 
 #[cfg(test)]

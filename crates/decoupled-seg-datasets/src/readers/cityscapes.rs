@@ -7,6 +7,7 @@ use super::cityscapes_labels::{id_pairs, train_classes};
 use super::{first_folder, place_of_name};
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader, list_subfolders};
 use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
+use decoupled_seg_types::{CITYSCAPES_TRAIN_CITIES, CITYSCAPES_VAL_CITIES};
 
 /// The label files that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -267,39 +268,17 @@ pub(super) fn instance_file(labels: &Path) -> Option<PathBuf> {
 
 const FOLDS: usize = 3;
 
-/// The cities of the fine annotation, first those of the official validation, as the authors' code puts them to make folds.
-const CITIES: [&str; 21] = [
-    "frankfurt",
-    "lindau",
-    "munster",
-    "aachen",
-    "bochum",
-    "bremen",
-    "cologne",
-    "darmstadt",
-    "dusseldorf",
-    "erfurt",
-    "hamburg",
-    "hanover",
-    "jena",
-    "krefeld",
-    "monchengladbach",
-    "strasbourg",
-    "stuttgart",
-    "tubingen",
-    "ulm",
-    "weimar",
-    "zurich",
-];
-
-/// Cities that validate, of [`CITIES`].
+/// Cities that validate in a fold.
 const VALIDATING: usize = 3;
 
 /// Whether a city validates in a fold that is not the official split.
 fn validates(fold: usize, city: &str) -> bool {
-    let known = CITIES.iter().position(|&known| known == city);
-    let place = known.unwrap_or_else(|| place_of_name(city, CITIES.len()));
-    let first = fold * CITIES.len() / FOLDS;
+    // Those of the official validation come first, as the authors' code puts them to make folds.
+    let mut cities = CITYSCAPES_VAL_CITIES.iter().chain(&CITYSCAPES_TRAIN_CITIES);
+    let count = cities.clone().count();
+    let known = cities.position(|&known| known == city);
+    let place = known.unwrap_or_else(|| place_of_name(city, count));
+    let first = fold * count / FOLDS;
     (first..first + VALIDATING).contains(&place)
 }
 

@@ -16,6 +16,7 @@ use decoupled_seg_datasets::{
 };
 use decoupled_seg_synthetic as synthetic;
 use decoupled_seg_synthetic::SyntheticConfig;
+use decoupled_seg_types::CITYSCAPES_TRAIN_CITIES;
 use image::RgbImage;
 use tempfile::TempDir;
 
@@ -256,26 +257,7 @@ impl Written {
             format!("{city}/{city}_{:06}_000019", item / cities.len())
         };
         match self.layout {
-            Layout::CityscapesIds | Layout::CityscapesTrainIds => city(&[
-                "aachen",
-                "bochum",
-                "bremen",
-                "cologne",
-                "darmstadt",
-                "dusseldorf",
-                "erfurt",
-                "hamburg",
-                "hanover",
-                "jena",
-                "krefeld",
-                "monchengladbach",
-                "strasbourg",
-                "stuttgart",
-                "tubingen",
-                "ulm",
-                "weimar",
-                "zurich",
-            ]),
+            Layout::CityscapesIds | Layout::CityscapesTrainIds => city(&CITYSCAPES_TRAIN_CITIES),
             Layout::CityscapesCoarse => city(&["augsburg", "wuppertal"]),
             Layout::CamVid | Layout::CamVidLists | Layout::CamVidColors => {
                 format!("0006R0_f{:05}", 930 + 30 * item)

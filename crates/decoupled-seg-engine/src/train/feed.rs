@@ -57,7 +57,7 @@ impl Feed {
     }
 
     /// Images that an epoch draws and leaves out, since they fill no optimizer step.
-    pub fn left_out(&self) -> usize {
+    fn left_out(&self) -> usize {
         self.loader.samples() - self.batches_per_epoch() * self.loader.config().batch_size
     }
 

@@ -5,6 +5,7 @@ use decoupled_seg_datasets::{
     CITYSCAPES_LABELS, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Sample, Split,
 };
 use decoupled_seg_targets::{TargetsOptions, edge_map};
+use decoupled_seg_types::{CITYSCAPES_TRAIN_CITIES, CITYSCAPES_VAL_CITIES};
 
 use super::{Coding, SPLITS, SyntheticConfig};
 use crate::StreetScenes;
@@ -29,27 +30,6 @@ pub(super) fn ids() -> Coding {
     }
 }
 
-const TRAIN_CITIES: [&str; 18] = [
-    "aachen",
-    "bochum",
-    "bremen",
-    "cologne",
-    "darmstadt",
-    "dusseldorf",
-    "erfurt",
-    "hamburg",
-    "hanover",
-    "jena",
-    "krefeld",
-    "monchengladbach",
-    "strasbourg",
-    "stuttgart",
-    "tubingen",
-    "ulm",
-    "weimar",
-    "zurich",
-];
-const VAL_CITIES: [&str; 3] = ["frankfurt", "lindau", "munster"];
 const TEST_CITIES: [&str; 6] = [
     "berlin",
     "bielefeld",
@@ -72,9 +52,9 @@ pub fn write_cityscapes(
 ) -> Result<(), DatasetError> {
     for split in SPLITS {
         let cities: &[&str] = match split {
-            Split::Val => &VAL_CITIES,
+            Split::Val => &CITYSCAPES_VAL_CITIES,
             Split::Test => &TEST_CITIES,
-            _ => &TRAIN_CITIES,
+            _ => &CITYSCAPES_TRAIN_CITIES,
         };
         write_cities(
             root.as_ref(),
