@@ -188,12 +188,15 @@ fn mask_seeds() -> Vec<Vec<u8>> {
         encoded(grey.to_luma16(), ImageFormat::Png),
         encoded(grey.to_rgb8(), ImageFormat::Png),
         encoded(grey.to_rgba8(), ImageFormat::Png),
-        palette_of_two_bits(),
+        of_two_bits(&PALETTE),
     ]
 }
 
-/// A PNG of four pixels with a palette of three colours, stored by hand without compression.
-fn palette_of_two_bits() -> Vec<u8> {
+/// Three colours.
+const PALETTE: [u8; 9] = [0, 0, 0, 200, 0, 0, 0, 200, 0];
+
+/// A PNG of four pixels with this palette, stored by hand without compression.
+fn of_two_bits(palette: &[u8]) -> Vec<u8> {
     let chunk = |kind: &[u8; 4], data: &[u8]| {
         let body = [kind.as_slice(), data].concat();
         let length = u32::try_from(data.len()).expect("short").to_be_bytes();
@@ -214,7 +217,7 @@ fn palette_of_two_bits() -> Vec<u8> {
     [
         b"\x89PNG\r\n\x1a\n".to_vec(),
         chunk(b"IHDR", &[0, 0, 0, 2, 0, 0, 0, 2, 2, 3, 0, 0, 0]),
-        chunk(b"PLTE", &[0, 0, 0, 200, 0, 0, 0, 200, 0]),
+        chunk(b"PLTE", palette),
         chunk(b"tRNS", &[255, 128]),
         chunk(b"IDAT", &stored.concat()),
         chunk(b"IEND", &[]),
@@ -237,7 +240,9 @@ fn png_seeds() -> Vec<Vec<u8>> {
         encoded(picture.clone(), ImageFormat::Png),
         encoded(picture.to_luma_alpha8(), ImageFormat::Png),
         encoded(picture.to_rgb16(), ImageFormat::Png),
-        palette_of_two_bits(),
+        of_two_bits(&PALETTE),
+        // The decoder panics on it.
+        of_two_bits(&PALETTE[..8]),
     ]
 }
 

@@ -375,6 +375,16 @@ pub enum DatasetError {
         /// What the decoder says.
         source: png::DecodingError,
     },
+    /// The palette of a PNG is none.
+    #[error(
+        "`{path}`: a palette of {bytes} bytes, expected three for each of 1 to 256 colours; save the picture anew, or leave it out"
+    )]
+    PngPalette {
+        /// The file.
+        path: PathBuf,
+        /// Length of the palette.
+        bytes: usize,
+    },
     /// A JPEG is damaged.
     #[error("`{path}`: cannot decode as JPEG image: {source}")]
     Jpeg {

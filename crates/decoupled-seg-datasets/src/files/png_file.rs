@@ -3,8 +3,9 @@ use std::path::Path;
 
 use decoupled_seg_types::{FileKind, Size};
 use image::metadata::Orientation;
-use png::{DecodingError, Info, Limits, Reader, Transformations};
+use png::{ColorType, DecodingError, Info, Limits, Reader, Transformations};
 
+use super::decoder_fault::decoding;
 use super::{MAX_PIXELS, check_size, truncated};
 use crate::DatasetError;
 
@@ -32,6 +33,34 @@ pub(super) fn check_kind(
 
 /// Opens a PNG and checks its header against the file's length before any pixel memory is reserved.
 pub(super) fn open<'a>(
+    path: &Path,
+    bytes: &'a [u8],
+    transformations: Transformations,
+    expected: &'static str,
+) -> Result<Reader<Cursor<&'a [u8]>>, DatasetError> {
+    let reader = decoding(path, || read_info(path, bytes, transformations, expected))?;
+    check_palette(path, reader.info())?;
+    Ok(reader)
+}
+
+/// The decoder slices palettes without a look at their length.
+fn check_palette(path: &Path, info: &Info<'_>) -> Result<(), DatasetError> {
+    // In pictures of colours a palette is a proposal that nobody looks at; masks need none.
+    let palette = info.palette.as_deref();
+    let Some(palette) = palette.filter(|_| info.color_type == ColorType::Indexed) else {
+        return Ok(());
+    };
+    let bytes = palette.len();
+    match bytes.is_multiple_of(3) && (1..=256).contains(&(bytes / 3)) {
+        true => Ok(()),
+        false => Err(DatasetError::PngPalette {
+            path: path.to_path_buf(),
+            bytes,
+        }),
+    }
+}
+
+fn read_info<'a>(
     path: &Path,
     bytes: &'a [u8],
     transformations: Transformations,
@@ -82,14 +111,16 @@ pub(super) fn pixels(
         .output_buffer_size()
         .expect("the header was checked against MAX_PIXELS");
     let mut pixels = vec![0; size];
-    let frame = reader
-        .next_frame(&mut pixels)
-        .map_err(|error| describe(path, bytes, error, expected))?;
-    pixels.truncate(frame.buffer_size());
-    // Checksum and end chunk follow the pixels. Without them the file was cut.
-    reader
-        .finish()
-        .map_err(|error| describe(path, bytes, error, expected))?;
+    decoding(path, || {
+        let frame = reader
+            .next_frame(&mut pixels)
+            .map_err(|error| describe(path, bytes, error, expected))?;
+        pixels.truncate(frame.buffer_size());
+        // Checksum and end chunk follow the pixels. Without them the file was cut.
+        reader
+            .finish()
+            .map_err(|error| describe(path, bytes, error, expected))
+    })?;
     Ok(pixels)
 }
 
@@ -108,5 +139,59 @@ fn describe(
             expected,
             source,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rstest::rstest;
+
+    use crate::DatasetError;
+    use crate::files::{RawMask, read_bands, read_image, read_image_size};
+
+    /// A PNG of one pixel of 8 bits with a palette of so many bytes.
+    fn with_palette(bytes: usize) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, 1, 1);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_palette(vec![9; bytes]);
+        let mut writer = encoder.write_header().expect("in memory");
+        writer.write_image_data(&[0]).expect("in memory");
+        writer.finish().expect("in memory");
+        file
+    }
+
+    #[rstest]
+    #[case(3, true)]
+    #[case(768, true)]
+    #[case(1, false)]
+    #[case(265, false)]
+    #[case(266, false)]
+    #[case(771, false)]
+    fn palettes_that_are_none_are_refused(#[case] bytes: usize, #[case] is_one: bool) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.png");
+        fs::write(&path, with_palette(bytes)).expect("writable");
+        let errors = [
+            read_image(&path).err(),
+            read_image_size(&path).err(),
+            read_bands(&path, 3).err(),
+            RawMask::read(&path).err(),
+        ];
+        for error in errors {
+            let Some(error) = error else {
+                assert!(is_one, "read");
+                continue;
+            };
+            let refused = match &error {
+                DatasetError::PngPalette { bytes: found, .. } => *found == bytes,
+                // The decoder knows that there are at least one colour and at most 256.
+                DatasetError::Png { .. } => !(3..=768).contains(&bytes),
+                _ => false,
+            };
+            assert!(refused && !is_one, "{error}");
+        }
     }
 }

@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use decoupled_seg_types::caught;
 use png::ColorType;
 
 use crate::MaskFormat;
@@ -23,7 +24,7 @@ impl MaskHead {
         let mut decoder = png::Decoder::new(BufReader::with_capacity(BYTES, file));
         decoder.set_ignore_text_chunk(true);
         decoder.set_ignore_iccp_chunk(true);
-        let reader = decoder.read_info().ok()?;
+        let reader = caught(|| decoder.read_info()).ok()?.ok()?;
         let info = reader.info();
         let palette = info.palette.as_deref().unwrap_or_default();
         let palette = palette.chunks_exact(3);
