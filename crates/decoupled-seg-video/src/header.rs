@@ -51,7 +51,7 @@ pub struct VideoHeader {
     pub chroma: Chroma,
     /// Whether brightness uses all 256 values.
     pub range: Range,
-    /// How colours are made. The line does not tell: it is that of [`Matrix::of_lines`] until it is set.
+    /// How colours are made. The line does not tell: it is that of [`Matrix::of_size`] until it is set.
     pub matrix: Matrix,
 }
 
@@ -73,7 +73,7 @@ impl VideoHeader {
             interlacing: 'p',
             chroma: Chroma::default(),
             range: Range::default(),
-            matrix: Matrix::of_lines(size.height),
+            matrix: Matrix::of_size(size),
         }
     }
 
@@ -131,7 +131,7 @@ impl VideoHeader {
                 return Err(wrong(name, "", "a number of pixels".into()));
             }
         }
-        header.matrix = Matrix::of_lines(header.size.height);
+        header.matrix = Matrix::of_size(header.size);
         Ok(header)
     }
 }
@@ -205,12 +205,16 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_tell_the_matrix() {
-        for (lines, matrix) in [(719, Matrix::Bt601), (720, Matrix::Bt709)] {
-            let line = format!("YUV4MPEG2 H{lines} W5");
+    fn the_size_tells_the_matrix() {
+        for (size, matrix) in [
+            (Size::new(576, 720), Matrix::Bt601),
+            (Size::new(720, 405), Matrix::Bt709),
+            (Size::new(544, 1280), Matrix::Bt709),
+        ] {
+            let line = format!("YUV4MPEG2 H{} W{}", size.height, size.width);
             let header = VideoHeader::parse(line.as_bytes()).expect("a header");
-            assert_eq!(header.matrix, matrix, "{lines}");
-            assert_eq!(header, VideoHeader::new(Size::new(lines, 5), 25));
+            assert_eq!(header.matrix, matrix, "{size}");
+            assert_eq!(header, VideoHeader::new(size, 25));
         }
     }
 

@@ -1,3 +1,5 @@
+use decoupled_seg_types::Size;
+
 /// How brightness and colours are made of red, green and blue. A stream does not tell, so it is chosen.
 ///
 /// ```text
@@ -15,16 +17,18 @@ pub enum Matrix {
     Bt709,
 }
 
-/// Lines from which on a picture is of high definition.
-const HIGH_DEFINITION: usize = 720;
+/// The largest picture of standard definition: the lines of PAL, and fewer columns than the smallest picture of high
+/// definition has. Films are cut to fewer lines than 720, never to fewer columns.
+const STANDARD_DEFINITION: Size = Size::new(576, 1279);
 
 impl Matrix {
     /// All variants.
     pub const ALL: [Self; 2] = [Self::Bt601, Self::Bt709];
 
-    /// What films of so many lines have: [`Bt709`](Self::Bt709) from 720 on. Players assume so where nothing is told.
-    pub const fn of_lines(lines: usize) -> Self {
-        if lines < HIGH_DEFINITION {
+    /// What films of a size have: [`Bt709`](Self::Bt709) above 576 lines, and from 1280 columns on. Players assume so where
+    /// nothing is told.
+    pub const fn of_size(size: Size) -> Self {
+        if size.height <= STANDARD_DEFINITION.height && size.width <= STANDARD_DEFINITION.width {
             Self::Bt601
         } else {
             Self::Bt709
@@ -72,9 +76,20 @@ mod tests {
     }
 
     #[test]
-    fn high_definition_begins_at_720_lines() {
-        let of = [480, 576, 719, 720, 1080, 2160].map(Matrix::of_lines);
-        let [low, high] = Matrix::ALL;
-        assert_eq!(of, [low, low, low, high, high, high]);
+    fn high_definition_goes_by_lines_and_columns() {
+        let of = |height, width| Matrix::of_size(Size::new(height, width));
+        for (height, width) in [(480, 720), (576, 720), (576, 1024), (360, 640), (480, 854)] {
+            assert_eq!(of(height, width), Matrix::Bt601, "{width}x{height}");
+        }
+        // Wide screens are cut to 544 or 532 lines, tall ones to fewer columns.
+        for (height, width) in [
+            (720, 1280),
+            (544, 1280),
+            (532, 1280),
+            (1080, 608),
+            (800, 1920),
+        ] {
+            assert_eq!(of(height, width), Matrix::Bt709, "{width}x{height}");
+        }
     }
 }

@@ -31,8 +31,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// What is said of a video beside its name.
 #[derive(Args)]
 pub(crate) struct VideoArgs {
-    /// How the video's colours are made, which YUV4MPEG2 does not tell: bt709 from 720 lines on and bt601 below, unless
-    /// given. The pictures are written likewise.
+    /// How the video's colours are made, which YUV4MPEG2 does not tell: bt709 above 576 lines and from 1280 columns on,
+    /// else bt601, unless given. The pictures are written likewise.
     #[arg(long, conflicts_with = "inputs", value_parser = matrices(), value_name = "MATRIX")]
     matrix: Option<Matrix>,
 }
