@@ -139,6 +139,7 @@ fn state_seeds() -> Vec<Vec<u8>> {
         network: serde_json::json!({ "kind": "tiny" }),
         images: Some(TrainingImages { count: 4, names: 7 }),
         validation: Some(TrainingImages { count: 2, names: 5 }),
+        validation_labels: Some(11),
         scores: Some(scores),
         running: LossMeans::default(),
         history: vec![record],

@@ -46,24 +46,30 @@ pub(super) fn warnings(runs: &[Run]) -> Vec<String> {
         Some((images, most.unwrap_or(images.count).min(images.count)))
     });
     let judged = told(&judged, |(images, seen)| match images.count {
-        all if all == *seen => format!("{all} pictures"),
-        all => format!("{seen} of {all} pictures"),
+        all if all == *seen => Some(format!("{all} pictures")),
+        all => Some(format!("{seen} of {all} pictures")),
     });
     let protocols = groups(runs, |state| Some(protocol(&state.recipe)));
     let apart = apart(protocols.iter().map(|(protocol, _)| protocol));
     let protocols = told(&protocols, |protocol| {
         let values = apart.iter().map(|key| format!("{key} = {}", protocol[key]));
-        values.collect::<Vec<_>>().join(", ")
+        Some(values.collect::<Vec<_>>().join(", "))
     });
     let classes = groups(runs, |state| Some(state.classes.names().join(", ")));
     let classes = told(&classes, |names| {
         let mut first = names.split(", ");
         let shown: Vec<&str> = first.by_ref().take(4).collect();
         let more = if first.next().is_some() { ", …" } else { "" };
-        format!("{}{more}", shown.join(", "))
+        Some(format!("{}{more}", shown.join(", ")))
     });
+    // Other pictures have other labels, and other classes too.
+    let alike = judged.is_none() && classes.is_none();
+    let labels = groups(runs, |state| state.validation_labels.filter(|_| alike));
+    let labels = told(&labels, |_| None);
     let trained = groups(runs, |state| state.images);
-    let trained = told(&trained, |images| format!("{} pictures", images.count));
+    let trained = told(&trained, |images| {
+        Some(format!("{} pictures", images.count))
+    });
     let seeds = twice(runs);
     let with = |groups: Option<String>, begin: &str, end: &str| {
         groups.map(|groups| format!("{begin}: {groups}. {end}"))
@@ -73,6 +79,11 @@ pub(super) fn warnings(runs: &[Run]) -> Vec<String> {
             judged,
             "these runs are validated on different pictures",
             "Their scores do not compare.",
+        ),
+        with(
+            labels,
+            "these runs are validated with different labels",
+            "Their scores do not compare; `eval` judges them alike.",
         ),
         with(
             protocols,
@@ -119,10 +130,11 @@ fn groups<T: PartialEq>(
 }
 
 /// The groups in words, if there are several.
-fn told<T>(groups: &[(T, Vec<&str>)], describe: impl Fn(&T) -> String) -> Option<String> {
-    let texts = groups
-        .iter()
-        .map(|(value, names)| format!("{} ({})", quoted(names), describe(value)));
+fn told<T>(groups: &[(T, Vec<&str>)], describe: impl Fn(&T) -> Option<String>) -> Option<String> {
+    let texts = groups.iter().map(|(value, names)| {
+        let value = describe(value).map(|value| format!(" ({value})"));
+        quoted(names) + &value.unwrap_or_default()
+    });
     (groups.len() > 1).then(|| texts.collect::<Vec<_>>().join("; "))
 }
 
@@ -197,6 +209,7 @@ mod tests {
             "classes": classes,
             "images": {"count": 20, "names": 7},
             "validation": {"count": 8, "names": 9},
+            "validation_labels": 5,
             "parameters": {},
             "files": {},
         });
@@ -226,7 +239,7 @@ mod tests {
         let batch = json!({"/recipe/validation/protocol/tile_batch": 3, "/recipe/seed": 3});
         assert_eq!(said(batch), [""; 0]);
         // A checkpoint of before they were noted.
-        let old = json!({"/validation": null, "/images": null, "/recipe/seed": 3});
+        let old = json!({"/validation": null, "/validation_labels": null, "/images": null, "/recipe/seed": 3});
         assert_eq!(said(old), [""; 0]);
     }
 
@@ -237,6 +250,14 @@ mod tests {
             [
                 "these runs are validated on different pictures: `a1`, `a2` (8 pictures); `b1` (4 pictures). Their scores do \
                  not compare."
+            ]
+        );
+        let labels = said(json!({"/validation_labels": 6, "/recipe/seed": 3}));
+        assert_eq!(
+            labels,
+            [
+                "these runs are validated with different labels: `a1`, `a2`; `b1`. Their scores do not compare; `eval` judges \
+                 them alike."
             ]
         );
         // As many, others.

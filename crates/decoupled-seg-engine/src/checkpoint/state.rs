@@ -29,6 +29,10 @@ pub struct CheckpointState {
     /// The images that it is validated by; `None` without validation, and in checkpoints of before they were noted.
     #[serde(default)]
     pub validation: Option<TrainingImages>,
+    /// [Fingerprint](decoupled_seg_datasets::SegmentationDataset::fingerprint) of their labels; `None` where there is none,
+    /// and in checkpoints of before it was noted.
+    #[serde(default)]
+    pub validation_labels: Option<u64>,
     /// The validation at this position, if there was one.
     #[serde(default)]
     pub scores: Option<Scores>,
@@ -66,6 +70,7 @@ impl CheckpointState {
             network,
             images: None,
             validation: None,
+            validation_labels: None,
             scores: None,
             running: LossMeans::default(),
             history: Vec::new(),

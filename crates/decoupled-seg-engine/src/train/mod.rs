@@ -24,6 +24,7 @@ mod events;
 mod feed;
 mod gradients;
 mod interrupt;
+mod judges;
 mod log;
 mod losses;
 mod model_in_training;

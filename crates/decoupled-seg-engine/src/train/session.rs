@@ -8,6 +8,7 @@ use decoupled_seg_nn::SegmentationModel;
 
 use super::claimed_folder::ClaimedFolder;
 use super::feed::Feed;
+use super::judges::Judges;
 use super::losses::PendingLosses;
 use super::model_in_training::ModelInTraining;
 use super::plan::{EpochHook, Plan};
@@ -27,7 +28,7 @@ pub(super) struct Session<'a, M: SegmentationModel> {
     network: serde_json::Value,
     interrupt: Interrupt,
     images: TrainingImages,
-    judges: Option<TrainingImages>,
+    judges: Judges,
     classes: ClassTable,
     feed: Feed,
     validation: Option<&'a dyn SegmentationDataset>,
@@ -134,7 +135,8 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             checkpoint.as_ref(),
         )?;
         let state = checkpoint.map(|checkpoint| checkpoint.state().clone());
-        let judges_before = state.as_ref().and_then(|state| state.validation);
+        let judges_before = state.as_ref().map(Judges::of_checkpoint);
+        let judges_before = judges_before.unwrap_or_default();
         let (position, running, history, seconds) = match state {
             Some(state) => (state.position, state.running, state.history, state.seconds),
             None => Default::default(),
@@ -164,7 +166,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             interrupt: plan.interrupt,
             on_epoch: plan.on_epoch,
             images,
-            judges: validation.map(TrainingImages::of),
+            judges: validation.map(Judges::of).unwrap_or_default(),
             classes,
             feed,
             validation,
@@ -177,7 +179,9 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             folder,
         };
         session.warn_of(&unseen);
-        session.warn_of_judges(judges_before);
+        if let Some(warning) = session.judges.warning(judges_before) {
+            session.reporter.note(&warning);
+        }
         for remark in session.feed.remarks() {
             session.reporter.note(&remark);
         }
@@ -199,16 +203,6 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             "warning: no training label shows {}; `check` tells more",
             names.join(", ")
         ));
-    }
-
-    /// Scores on other pictures do not compare, and the best checkpoint is chosen by them.
-    fn warn_of_judges(&self, before: Option<TrainingImages>) {
-        if before.is_some() && before != self.judges {
-            self.reporter.note(
-                "warning: until now the run was validated on other pictures; its best checkpoint is chosen among scores that do \
-                 not compare",
-            );
-        }
     }
 
     /// The first entry of the log.
@@ -525,7 +519,8 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         );
         CheckpointState {
             images: Some(self.images),
-            validation: self.judges,
+            validation: self.judges.images,
+            validation_labels: self.judges.labels,
             scores,
             running: self.running.clone(),
             history: self.history.clone(),

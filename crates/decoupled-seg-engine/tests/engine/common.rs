@@ -95,6 +95,8 @@ pub struct Rectangles {
     pub readable: usize,
     /// Called before each sample is read, with how many were asked for by then.
     pub on_read: Option<Box<dyn Fn(usize) + Send + Sync>>,
+    /// That of the labels.
+    pub fingerprint: Option<u64>,
     reads: AtomicUsize,
 }
 
@@ -121,6 +123,7 @@ impl Rectangles {
             interrupt_at: None,
             readable: usize::MAX,
             on_read: None,
+            fingerprint: None,
             reads: AtomicUsize::new(0),
         }
     }
@@ -194,6 +197,10 @@ impl SegmentationDataset for Rectangles {
 
     fn name(&self, index: usize) -> String {
         format!("rectangles_{index}")
+    }
+
+    fn fingerprint(&self) -> Result<Option<u64>, DatasetError> {
+        Ok(self.fingerprint)
     }
 }
 

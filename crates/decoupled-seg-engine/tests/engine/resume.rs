@@ -362,17 +362,21 @@ fn checkpoints_know_their_judges() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut recipe = recipe();
     recipe.epochs = 1;
-    let fit = |judges: usize| {
+    let fit = |judges: usize, labels: u64| {
+        let mut judges = Rectangles::new(judges, 24);
+        judges.fingerprint = Some(labels);
         trainer(recipe.clone(), Some(folder.path()))
             .with_resume(Resume::IfPresent)
-            .fit(train_set(), Some(&Rectangles::new(judges, 24)))
+            .fit(train_set(), Some(&judges))
             .expect("trains");
         let store = CheckpointStore::open(folder.path().join("checkpoints"), recipe.checkpoints);
         let newest = store.latest().expect("a checkpoint");
-        newest.state().validation.expect("validated").count
+        let state = newest.state();
+        let images = state.validation.expect("validated").count;
+        (images, state.validation_labels)
     };
-    assert_eq!(fit(2), 2);
-    assert_eq!(fit(3), 2, "nothing was left to train");
+    assert_eq!(fit(2, 5), (2, Some(5)));
+    assert_eq!(fit(3, 6), (2, Some(5)), "nothing was left to train");
 }
 
 /// Epochs would have another length, and the schedule with them.
