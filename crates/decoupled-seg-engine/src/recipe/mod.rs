@@ -635,6 +635,30 @@ mod tests {
         "class_weights = \"balanced\"",
         "class_weights: invalid type: string \"balanced\", expected a table with `kind`"
     )]
+    #[case(
+        "[optimizer]\nlearning_rate = \"fast\"",
+        "optimizer.learning_rate: invalid type: string \"fast\", expected a number"
+    )]
+    #[case(
+        "[optimizer]\nkind = \"adam\"\nepsilon = true",
+        "optimizer.epsilon: invalid type: boolean `true`, expected a number"
+    )]
+    #[case(
+        "[schedule]\nkind = \"poly_per_epoch\"\npower = 0.9\nepoch_offset = -1",
+        "schedule.epoch_offset: invalid value: integer `-1`, expected a whole number"
+    )]
+    #[case(
+        "schedule = { kind = \"poly_per_epoch\" }",
+        "schedule: missing field `power`"
+    )]
+    #[case(
+        "schedule = { kind = \"polly\" }",
+        "schedule.kind: unknown variant `polly`"
+    )]
+    #[case(
+        "optimizer = \"adam\"",
+        "optimizer: \"adam\", expected a table with `kind`"
+    )]
     #[case("epochs = ", "string values must be quoted")]
     fn mistakes_are_named(#[case] text: &str, #[case] expected: &str) {
         let error = Recipe::from_toml(text).expect_err("a mistake").to_string();

@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 
 use super::RecipeError;
 
+/// The key by which a table says which choice of an enum it is.
+const KIND: &str = "kind";
+
 /// Lays `over` on `base`, key by key and at any depth, and reads the result.
 ///
 /// ```
@@ -27,16 +30,57 @@ pub fn overlay<T: Serialize + DeserializeOwned>(base: &T, over: Value) -> Result
     let mut value = serde_json::to_value(base).expect("recipes are plain data");
     check_keys(&over, &value, &mut Vec::new())?;
     merge(&mut value, over.clone());
-    let result: T = serde_path_to_error::deserialize(value).map_err(|error| {
-        let key = error.path().to_string();
-        // A single dot stands for the whole.
-        let key = key.trim_matches('.').to_string();
-        RecipeError::value_of(key)(error.into_inner())
+    let result: T = read(&value).map_err(|(path, error)| {
+        RecipeError::value_of(culprit::<T>(&value, path, &error).join("."))(error)
     })?;
     // Once more on what is new in the result: types that skip what they do not know would hide a misspelt key.
     let known = serde_json::to_value(&result).expect("recipes are plain data");
     check_keys(&over, &known, &mut Vec::new())?;
     Ok(result)
+}
+
+/// Reads a recipe. An error comes with the keys that lead to it.
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T, (Vec<String>, serde_json::Error)> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        // A single dot stands for the whole.
+        let keys = path.split('.').filter(|key| !key.is_empty());
+        (keys.map(str::to_string).collect(), error.into_inner())
+    })
+}
+
+/// The keys that lead to the value behind an error. Where enums say by `kind` which they are, serde reads all of their fields
+/// at once and names none; the one without which the error is another is to blame.
+fn culprit<T: DeserializeOwned>(
+    value: &Value,
+    mut path: Vec<String>,
+    error: &serde_json::Error,
+) -> Vec<String> {
+    let (first, error) = (path.clone(), error.to_string());
+    while let Some(Value::Object(table)) = value.pointer(&pointer(&path))
+        && table.contains_key(KIND)
+    {
+        let is_to_blame = |key: &&String| {
+            let mut rest = value.clone();
+            if let Some(Value::Object(table)) = rest.pointer_mut(&pointer(&path)) {
+                table.remove(*key);
+            }
+            match read::<T>(&rest) {
+                Ok(_) => true,
+                Err((path, other)) => path != first || other.to_string() != error,
+            }
+        };
+        // Without a kind nothing can be read.
+        match table.keys().filter(|&key| key != KIND).find(is_to_blame) {
+            Some(key) => path.push(key.clone()),
+            None => break,
+        }
+    }
+    path
+}
+
+fn pointer(path: &[String]) -> String {
+    path.iter().map(|key| format!("/{key}")).collect()
 }
 
 fn merge(base: &mut Value, over: Value) {
@@ -57,7 +101,7 @@ fn merge(base: &mut Value, over: Value) {
 
 /// Whether the fields of `over` are laid over those of `base`: not where they are two choices of an enum.
 fn same_variant(base: &Map<String, Value>, over: &Map<String, Value>) -> bool {
-    if let (Some(base), Some(over)) = (base.get("kind"), over.get("kind")) {
+    if let (Some(base), Some(over)) = (base.get(KIND), over.get(KIND)) {
         return base == over;
     }
     // `{"threshold": {..}}` beside `{"hardest": {..}}`: enums as serde writes them by default, one key each.

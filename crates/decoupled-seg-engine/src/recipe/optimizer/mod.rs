@@ -140,7 +140,14 @@ impl<'de> Deserialize<'de> for OptimizerRecipe {
             serde_json::from_value(Value::Object(fields)).map_err(E::custom)
         }
 
-        let mut fields = Map::deserialize(deserializer)?;
+        let mut fields = match Value::deserialize(deserializer)? {
+            Value::Object(fields) => fields,
+            other => {
+                return Err(D::Error::custom(format!(
+                    "{other}, expected a table with `kind`"
+                )));
+            }
+        };
         let kind = fields.remove("kind");
         match kind.as_ref().map(|kind| kind.as_str().unwrap_or_default()) {
             None | Some("sgd") => of(fields).map(Self::Sgd),
