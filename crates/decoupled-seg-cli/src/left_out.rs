@@ -57,7 +57,7 @@ impl fmt::Display for LeftOut {
                 f,
                 "{line}{folders} below with images left out, such as `{}`; name them, or write a pattern: '{}'",
                 first.display(),
-                first.with_file_name("*").join("*").display()
+                first.with_file_name("**").display()
             )?;
         }
         Ok(())
@@ -84,7 +84,7 @@ mod tests {
             ..Inputs::default()
         });
         let told = format!(
-            "{told}\n1 folder below with images left out, such as `ph/day`; name them, or write a pattern: 'ph/*/*'"
+            "{told}\n1 folder below with images left out, such as `ph/day`; name them, or write a pattern: 'ph/**'"
         );
         assert_eq!(left_out.to_string(), told);
     }

@@ -1,6 +1,6 @@
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -31,11 +31,17 @@ pub fn write_atomic(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    // Otherwise the rename would fail at the very end and leave the temporary file behind.
-    if path.is_dir() {
+    // Otherwise the rename would fail at the very end and leave the temporary file behind. `films/` is a folder even if there
+    // is none yet.
+    if path.is_dir() || ends_with_separator(path) {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     replace(&behind_links(path), write)
+}
+
+fn ends_with_separator(path: &Path) -> bool {
+    let last = path.as_os_str().as_encoded_bytes().last();
+    last.is_some_and(|&byte| path::is_separator(byte.into()))
 }
 
 /// The file that a symbolic link leads to, whether it is there or not; `path` itself, where it is no link.
@@ -102,6 +108,17 @@ mod tests {
         assert_eq!(error.expect_err("it failed").to_string(), "no more");
         assert_eq!(fs::read_to_string(&path).expect("still there"), "old");
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_no_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["", "films/"] {
+            let path = folder.path().join(name);
+            let error = write_atomic(&path, |_| Ok(())).expect_err("a folder");
+            assert_eq!(error.kind(), io::ErrorKind::IsADirectory, "{name}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
     }
 
     #[test]

@@ -143,6 +143,8 @@ mod tests {
         }
         let cities = names(folder.path().join("cities/*/*.png"));
         assert_eq!(cities, ["bonn_2.png", "odd.png", "ulm_1.png"]);
+        assert_eq!(names(folder.path().join("cities/**")), cities);
+        assert_eq!(names(folder.path().join("cities/**/*.png")), cities);
         assert_eq!(names(folder.path().join("c*s/?lm/*_1.*")), ["ulm_1.png"]);
         assert_eq!(names(folder.path().join("cities/odd [1]")), ["odd.png"]);
         assert_eq!(names(folder.path().join("cities/odd [1]/o*")), ["odd.png"]);

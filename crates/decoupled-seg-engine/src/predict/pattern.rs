@@ -14,6 +14,9 @@ const OPTIONS: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
+/// The part of a pattern for folders of any depth.
+const ANY_DEPTH: &str = "**";
+
 /// Whether a path has a part that stands for many.
 pub(super) fn is_pattern(path: &Path) -> bool {
     path.to_string_lossy().contains(['*', '?'])
@@ -25,7 +28,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
 }
 
 /// The files and folders whose paths are as the pattern says: `*` and `?` in a part stand for any characters and for one, the
-/// part `**` for folders of any depth. Brackets stand for themselves: they are common in names of folders.
+/// part `**` for folders of any depth, at the end for all files in them. Brackets stand for themselves: they are common in names of folders.
 pub(super) fn find(pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut found = vec![PathBuf::new()];
     for part in pattern.components() {
@@ -38,7 +41,7 @@ pub(super) fn find(pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
         let text = name.to_string_lossy();
         let mut next = Vec::new();
         for path in found {
-            if text == "**" {
+            if text == ANY_DEPTH {
                 descend(path, &mut next)?;
             } else if text.contains(['*', '?']) {
                 let pattern = Pattern::new(&text.replace('[', "[[]"));
@@ -50,6 +53,11 @@ pub(super) fn find(pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
             }
         }
         found = next;
+    }
+    if pattern.ends_with(ANY_DEPTH) {
+        let lists = found.iter().map(|folder| list(folder));
+        found = lists.collect::<Result<Vec<_>, _>>()?.concat();
+        found.retain(|path| !path.is_dir());
     }
     found.sort();
     found.dedup();

@@ -1,4 +1,6 @@
 use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::activation::sigmoid;
@@ -45,7 +47,7 @@ pub struct Predicted {
     /// Those of them that are nearly black ([`DARK`]), as pictures of 12 bits are in files of 16: a network that was trained
     /// on others takes them for night.
     pub dark: Vec<PathBuf>,
-    /// Those that could not be read.
+    /// Those that could not be read, or for whose pictures the system takes no names.
     pub failed: Vec<FailedPrediction>,
 }
 
@@ -54,7 +56,7 @@ pub struct Predicted {
 pub struct FailedPrediction {
     /// The file.
     pub path: PathBuf,
-    /// Why it could not be read; the message names the file.
+    /// Why; the message names the file.
     pub source: DatasetError,
 }
 
@@ -275,14 +277,14 @@ impl<M: SegmentationModel> Predictor<M> {
         self.predict_files(&inputs, output)
     }
 
-    /// Predicts files, as [`predict_path`](Self::predict_path). One that cannot be read does not keep the others from
-    /// being predicted.
+    /// Predicts files, as [`predict_path`](Self::predict_path). One that cannot be read, or whose name is too long for what
+    /// is written, does not keep the others from being predicted.
     ///
     /// # Errors
     ///
-    /// Returns an error before anything is written if two inputs have the same name, or a file would be written over
-    /// an input or over a file that another program wrote or changed; and if a picture cannot be written or the device does not answer. What was written before stays; no
-    /// picture is ever half-written.
+    /// Returns an error before anything is written if two inputs have the same name, or a file would be written over an
+    /// input or over a file that another program wrote or changed; and if a picture cannot be written or the device does not
+    /// answer. What was written before stays; no picture is ever half-written.
     pub fn predict_files<P: AsRef<Path>>(
         &mut self,
         inputs: &[P],
@@ -298,7 +300,10 @@ impl<M: SegmentationModel> Predictor<M> {
         let mut batch: Vec<ReadImage> = Vec::with_capacity(self.batch.min(inputs.len()));
         for input in inputs {
             let input = input.as_ref();
-            let image = match ReadImage::open(input, self.model.in_channels()) {
+            let read = self
+                .check_names(input, output)
+                .and_then(|()| ReadImage::open(input, self.model.in_channels()));
+            let image = match read {
                 Ok(image) => image,
                 Err(source) => {
                     let path = input.to_path_buf();
@@ -362,6 +367,20 @@ impl<M: SegmentationModel> Predictor<M> {
                 let path = output_file(output, *kind, input);
                 protected.check(&path)?;
                 check_own(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the system takes the names of what is written for `input`: they may be longer than that of the image.
+    fn check_names(&self, input: &Path, output: &Path) -> Result<(), DatasetError> {
+        for kind in &self.kinds {
+            let path = output_file(output, *kind, input);
+            match fs::symlink_metadata(&path) {
+                Err(source) if source.kind() == ErrorKind::InvalidFilename => {
+                    return Err(DatasetError::Io { path, source });
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -252,6 +252,29 @@ fn batches_are_predicted_as_single_images() {
     }
 }
 
+/// An ending may be longer than that of the image.
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_too_long_keeps_no_other_from_being_predicted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("in");
+    fs::create_dir(&input).expect("writable");
+    images(&input, 2);
+    let long = input.join(format!("{}.png", "a".repeat(250)));
+    fs::copy(input.join("rectangles_0.png"), &long).expect("the system takes it");
+    let output = folder.path().join("out");
+    let mut predictor = predictor(false).with_kinds([PredictionKind::GeoJson]);
+    let predicted = predictor.predict_path(&input, &output).expect("goes on");
+    assert_eq!(predicted.images.len(), 2);
+    let [failed] = &predicted.failed[..] else {
+        panic!("{:?}", predicted.failed);
+    };
+    assert_eq!(failed.path, long);
+    let error = failed.source.to_string();
+    assert!(error.contains("aaa.geojson"), "{error}");
+    assert!(output.join("geojson/rectangles_1.geojson").is_file());
+}
+
 /// By real paths: through `..`, through a link, and where a set of photos calls its folder as a kind is called.
 #[test]
 fn no_picture_goes_over_an_input() {
