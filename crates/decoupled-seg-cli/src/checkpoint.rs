@@ -22,22 +22,9 @@ impl CheckpointArgs {
         self.checkpoint.as_deref()
     }
 
-    /// The folder of the run that a named checkpoint lies in.
-    fn run(&self) -> Option<PathBuf> {
-        // It may be named by a link, or from within.
-        let checkpoint = self.checkpoint.as_deref()?.canonicalize().ok()?;
-        let store = checkpoint.parent()?;
-        let run = store.parent().filter(|_| store.ends_with(FOLDER))?;
-        let here = std::env::current_dir().and_then(|here| here.canonicalize());
-        let relative = here
-            .ok()
-            .and_then(|here| run.strip_prefix(here).ok().map(Path::to_path_buf));
-        Some(relative.unwrap_or_else(|| run.to_path_buf()))
-    }
-
     /// The folder of the run: `given`, that of a named checkpoint, or the project's.
     pub fn out(&self, project: &Project, given: Option<&Path>) -> PathBuf {
-        let run = self.run();
+        let run = self.checkpoint.as_deref().and_then(run_of);
         project.out(given.or(run.as_deref()))
     }
 
@@ -72,6 +59,21 @@ impl CheckpointArgs {
         let out = out.or(self.checkpoint.as_deref())?;
         Some(self.open(out))
     }
+}
+
+/// The folder of the run that a checkpoint lies in.
+pub(crate) fn run_of(checkpoint: &Path) -> Option<PathBuf> {
+    // It may be named by a link, or from within.
+    let checkpoint = checkpoint.canonicalize().ok()?;
+    let store = checkpoint.parent()?;
+    // Any folder may have this name.
+    let is_checkpoint = store.ends_with(FOLDER) && checkpoint.join("state.json").is_file();
+    let run = store.parent().filter(|_| is_checkpoint)?;
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    let relative = here
+        .ok()
+        .and_then(|here| run.strip_prefix(here).ok().map(Path::to_path_buf));
+    Some(relative.unwrap_or_else(|| run.to_path_buf()))
 }
 
 /// The best checkpoint of a run by the run's own measure, or the newest if none was validated.

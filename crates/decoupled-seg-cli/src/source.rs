@@ -6,14 +6,13 @@ use burn::tensor::{Device, Tensor};
 use clap::Args;
 use decoupled_seg::DecoupledSegNet;
 use decoupled_seg::datasets::ClassTable;
-use decoupled_seg::datasets::augment::Normalization;
 use decoupled_seg::engine::{Checkpoint, Predictor, Recipe, check_class_names};
 use decoupled_seg::nn::SegmentationModel;
 
 use crate::checkpoint::CheckpointArgs;
 use crate::device::DeviceArgs;
 use crate::network_args::NetworkArgs;
-use crate::start::Start;
+use crate::start::{Start, name_of};
 use crate::{CliError, Project, checkpoint};
 
 #[derive(Args)]
@@ -21,7 +20,7 @@ pub(crate) struct SourceArgs {
     #[command(flatten)]
     checkpoint: CheckpointArgs,
     /// Weights of a file in place of a run's: `.pth` or `.safetensors`, of this program or of the authors. `--data` tells the
-    /// classes. The network is to be named, but for a file of `export`, which knows it.
+    /// classes. The network is to be named, but for a file of `export` or of a checkpoint, which knows it.
     #[arg(long, value_name = "FILE", conflicts_with = "checkpoint")]
     weights: Option<PathBuf>,
     #[command(flatten)]
@@ -38,19 +37,21 @@ pub(crate) struct Source {
     /// Where the network is.
     pub device: Device,
     pub classes: ClassTable,
-    /// Normalisation and validation are those of the training; of a file, the data set's recipe, with the normalisation that the
-    /// file tells.
+    /// Normalisation and validation are those of the training; of a file, the data set's recipe, with what the file tells of
+    /// both.
     pub recipe: Recipe,
     /// The checkpoint, unless the weights are of a file.
     pub checkpoint: Option<Checkpoint>,
-    /// Whether file or checkpoint was named, in place of the best of the run.
-    is_named: bool,
+    /// Name of the file or checkpoint that was named in place of the best of the run.
+    named: Option<String>,
 }
 
 impl SourceArgs {
-    /// The folder of the run: `given`, that of a named checkpoint, or the project's.
+    /// The folder of the run: `given`, that of a named checkpoint or of a file in one, or the project's.
     pub fn out(&self, project: &Project, given: Option<&Path>) -> PathBuf {
-        self.checkpoint.out(project, given)
+        let weights = self.weights.as_deref();
+        let run = weights.and_then(Path::parent).and_then(checkpoint::run_of);
+        self.checkpoint.out(project, given.or(run.as_deref()))
     }
 
     /// Opens the run in `out`, or the file. `classes` are the data set's; a run knows its own.
@@ -67,30 +68,33 @@ impl SourceArgs {
             }
             let (checkpoint, network) = self.checkpoint.open(out)?;
             let state = checkpoint.state();
+            let named = self.checkpoint.named();
             return Ok(Source {
                 path: checkpoint.folder().to_path_buf(),
+                named: named.map(|_| name_of(checkpoint.folder())),
                 model: checkpoint.load(network.init(&device))?,
                 device,
                 classes: state.classes.clone(),
                 recipe: state.recipe.clone(),
                 checkpoint: Some(checkpoint),
-                is_named: self.checkpoint.named().is_some(),
             });
         };
         let classes = classes()?;
         let start = Start::open(file)?;
-        let described = start.description()?;
+        let trained = start.trained()?;
         let mut recipe = project.recipe.clone();
-        let network = match &described {
-            Some(described) => {
-                check_class_names(file, &described.class_names(), &classes)?;
-                recipe.normalization = Normalization {
-                    mean: described.mean.clone(),
-                    std: described.std.clone(),
-                };
+        let tells_corners = trained.is_some();
+        let network = match trained {
+            Some(trained) => {
+                let names: Vec<&str> = trained.classes.iter().map(String::as_str).collect();
+                check_class_names(file, &names, &classes)?;
+                recipe.normalization = trained.normalization;
+                if let Some(validation) = trained.validation {
+                    recipe.validation = validation;
+                }
                 match self.network.is_given() {
                     true => self.network.config(classes.num_classes())?,
-                    false => self.network.changed(described.network.clone())?,
+                    false => self.network.changed(trained.network)?,
                 }
             }
             None if self.network.is_given() => self.network.config(classes.num_classes())?,
@@ -111,7 +115,7 @@ impl SourceArgs {
         let mut model = network.init(&device);
         start.load_whole(&mut model)?;
         probe(&model, &device, file)?;
-        if described.is_none() && !self.network.says_corners() {
+        if !tells_corners && !self.network.says_corners() {
             start.warn_of_corners(&network);
         }
         Ok(Source {
@@ -121,7 +125,7 @@ impl SourceArgs {
             classes,
             recipe,
             checkpoint: None,
-            is_named: true,
+            named: Some(start.name()),
         })
     }
 }
@@ -145,15 +149,21 @@ impl Source {
     /// The folder `name` of `out` for what is found with the network. That of a file of weights or of a checkpoint that was
     /// named does not replace what the run's own gave: it goes to a folder with their name.
     pub fn folder(&self, out: &Path, name: &str) -> PathBuf {
-        if !self.is_named || checkpoint::is_new(out) {
+        let Some(of) = self.named.as_ref().filter(|_| !checkpoint::is_new(out)) else {
             return out.join(name);
-        }
-        let of = match &self.checkpoint {
-            Some(checkpoint) => checkpoint.folder().file_name(),
-            None => self.path.file_stem(),
         };
-        let of = of.unwrap_or_default().to_string_lossy();
-        out.join(format!("{name}-of-{of}"))
+        let checkpoint = match &self.checkpoint {
+            Some(checkpoint) => Some(checkpoint.folder()),
+            None => self.path.parent(),
+        };
+        let run = checkpoint.and_then(checkpoint::run_of);
+        let real = |path: PathBuf| path.canonicalize().ok();
+        // Another run has checkpoints of the same names.
+        let other = run
+            .and_then(real)
+            .filter(|run| Some(run) != real(out.to_path_buf()).as_ref());
+        let of_run = other.map(|run| format!("-{}", name_of(&run)));
+        out.join(format!("{name}-of{}-{of}", of_run.unwrap_or_default()))
     }
 
     /// Checks that the images of a data set have classes of the same names.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use decoupled_seg::datasets::ClassTable;
 use decoupled_seg::datasets::augment::Normalization;
-use decoupled_seg::engine::Checkpoint;
+use decoupled_seg::engine::{Checkpoint, EvaluationRecipe};
 use decoupled_seg::network::DecoderConfig;
 use decoupled_seg::weights::{LoadPolicy, NetworkDescription, WeightsFile, load};
 use decoupled_seg::{DecoupledSegNet, DecoupledSegNetConfig};
@@ -15,16 +15,17 @@ use crate::{CliError, checkpoint};
 /// A file of weights to start from, opened.
 pub(crate) struct Start {
     file: WeightsFile,
-    /// Where it is of a run, which knows its network.
+    /// The one that it is part of, which knows its network.
     checkpoint: Option<Checkpoint>,
 }
 
-/// How a network was trained that a new one starts from.
-struct Trained {
-    classes: Vec<String>,
-    mean: Vec<f32>,
-    std: Vec<f32>,
-    network: DecoupledSegNetConfig,
+/// How the network of a file was trained.
+pub(crate) struct Trained {
+    pub classes: Vec<String>,
+    pub normalization: Normalization,
+    /// Where it is known.
+    pub validation: Option<EvaluationRecipe>,
+    pub network: DecoupledSegNetConfig,
 }
 
 impl Trained {
@@ -45,10 +46,11 @@ impl Trained {
                 self.classes[index], classes[index]
             ));
         }
-        if (&self.mean, &self.std) != (&normalization.mean, &normalization.std) {
+        let theirs = &self.normalization;
+        if (&theirs.mean, &theirs.std) != (&normalization.mean, &normalization.std) {
             differences.push(format!(
                 "channels of mean {:?} and deviation {:?}, and this recipe has {:?} and {:?}; `normalization` sets them",
-                self.mean, self.std, normalization.mean, normalization.std
+                theirs.mean, theirs.std, normalization.mean, normalization.std
             ));
         }
         let corners = |network: &DecoupledSegNetConfig| match &network.decoder {
@@ -69,10 +71,13 @@ impl Trained {
 impl Start {
     /// Opens the best weights of a run, those of a checkpoint, or a file.
     pub fn open(path: &Path) -> Result<Self, CliError> {
-        let checkpoint = path.is_dir().then(|| checkpoint_of(path)).transpose()?;
-        let file = match &checkpoint {
-            Some(checkpoint) => checkpoint.weights_path(),
-            None => path.to_path_buf(),
+        let (checkpoint, file) = match path.is_dir() {
+            true => {
+                let checkpoint = checkpoint_of(path)?;
+                let file = checkpoint.weights_path();
+                (Some(checkpoint), file)
+            }
+            false => (checkpoint_of_file(path), path.to_path_buf()),
         };
         Ok(Self {
             file: WeightsFile::open(file)?,
@@ -80,8 +85,17 @@ impl Start {
         })
     }
 
+    /// A name for it: checkpoints have files of the same names.
+    pub fn name(&self) -> String {
+        let file = self.file.path().with_extension("");
+        match &self.checkpoint {
+            Some(checkpoint) => format!("{}-{}", name_of(checkpoint.folder()), name_of(&file)),
+            None => name_of(&file),
+        }
+    }
+
     /// What a file of `export` tells of its network.
-    pub fn description(&self) -> Result<Option<NetworkDescription>, CliError> {
+    fn description(&self) -> Result<Option<NetworkDescription>, CliError> {
         NetworkDescription::of(&self.file).map_err(|source| CliError::Description {
             path: self.file.path().to_path_buf(),
             source,
@@ -124,22 +138,18 @@ impl Start {
         }
     }
 
-    /// How the network was trained, as far as run or file know it.
-    fn trained(&self) -> Result<Option<Trained>, CliError> {
+    /// How the network was trained, as far as checkpoint or file know it.
+    pub fn trained(&self) -> Result<Option<Trained>, CliError> {
         if let Some(checkpoint) = &self.checkpoint {
             let state = checkpoint.state();
             // A run of another program may describe its network in its own words.
             let network = serde_json::from_value(state.network.clone()).ok();
-            let Normalization { mean, std } = state.recipe.normalization.clone();
+            let network = network.filter(|it: &DecoupledSegNetConfig| it.validate().is_ok());
+            let classes = state.classes.names().into_iter();
             return Ok(network.map(|network| Trained {
-                classes: state
-                    .classes
-                    .names()
-                    .into_iter()
-                    .map(str::to_string)
-                    .collect(),
-                mean,
-                std,
+                classes: classes.map(str::to_string).collect(),
+                normalization: state.recipe.normalization.clone(),
+                validation: Some(state.recipe.validation.clone()),
                 network,
             }));
         }
@@ -149,8 +159,11 @@ impl Start {
                 .into_iter()
                 .map(str::to_string)
                 .collect(),
-            mean: known.mean,
-            std: known.std,
+            normalization: Normalization {
+                mean: known.mean,
+                std: known.std,
+            },
+            validation: None,
             network: known.network,
         }))
     }
@@ -227,6 +240,21 @@ fn checkpoint_of(folder: &Path) -> Result<Checkpoint, CliError> {
     checkpoint::best(folder)
 }
 
+/// The checkpoint that a file of weights is part of, if it is whole.
+fn checkpoint_of_file(file: &Path) -> Option<Checkpoint> {
+    // It may be named by a link, or from within.
+    let file = file.canonicalize().ok()?;
+    let checkpoint = Checkpoint::open(file.parent()?).ok()?;
+    let weights = [Some(checkpoint.model_path()), checkpoint.ema_path()];
+    weights.contains(&Some(file)).then_some(checkpoint)
+}
+
+/// The last part of a path.
+pub(crate) fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,8 +270,11 @@ mod tests {
         };
         let trained = Trained {
             classes: ["road", "car"].map(str::to_string).into(),
-            mean: vec![0.5; 3],
-            std: vec![0.25; 3],
+            normalization: Normalization {
+                mean: vec![0.5; 3],
+                std: vec![0.25; 3],
+            },
+            validation: None,
             network: network(false),
         };
         let same = Normalization {

@@ -228,8 +228,32 @@ fn a_checkpoint_knows_its_run() {
     ];
     folder.run(&eval).expect("judges");
     assert_eq!(report(&run), before);
-    let own = Path::new(&run).join("evaluation-of-step-000000001/report.json");
-    assert!(own.is_file());
+    let written = |name: &str| {
+        let path = folder.path("run").join(name).join("report.json");
+        fs::read_to_string(path).expect("written")
+    };
+    let of_checkpoint = written("evaluation-of-step-000000001");
+
+    // So does a file in it.
+    let file = text_of(&first.join("model.safetensors"));
+    folder
+        .run(&["eval", "--data", &data, "--weights", &file])
+        .expect("knows its network");
+    assert_eq!(report(&run), before);
+    let of_file = written("evaluation-of-step-000000001-model");
+    assert_eq!(of_file, of_checkpoint);
+
+    // Beside another run, it is one of this.
+    let other = text_of(&folder.path("other"));
+    folder
+        .run(&[&train[..], &["--out", &other]].concat())
+        .expect("trains");
+    folder
+        .run(&[&eval[..], &["--out", &other]].concat())
+        .expect("judges");
+    let beside = Path::new(&other).join("evaluation-of-run-step-000000001/report.json");
+    let beside = fs::read_to_string(beside).expect("written");
+    assert_eq!(beside, of_checkpoint);
 }
 
 #[test]
