@@ -49,8 +49,7 @@ pub(crate) struct Source {
 impl SourceArgs {
     /// The folder of the run: `given`, that of a named checkpoint or of a file in one, or the project's.
     pub fn out(&self, project: &Project, given: Option<&Path>) -> PathBuf {
-        let weights = self.weights.as_deref();
-        let run = weights.and_then(Path::parent).and_then(checkpoint::run_of);
+        let run = self.weights.as_deref().and_then(run_of_file);
         self.checkpoint.out(project, given.or(run.as_deref()))
     }
 
@@ -130,6 +129,12 @@ impl SourceArgs {
     }
 }
 
+/// The folder of the run whose checkpoint a file lies in.
+fn run_of_file(file: &Path) -> Option<PathBuf> {
+    // It may be named by a link, or from within.
+    checkpoint::run_of(file.canonicalize().ok()?.parent()?)
+}
+
 /// Shows the network an even picture. Weights may be numbers, and what they compute too large to be any: each
 /// pixel would get the first class, without a word.
 fn probe(model: &DecoupledSegNet, device: &Device, path: &Path) -> Result<(), CliError> {
@@ -152,11 +157,10 @@ impl Source {
         let Some(of) = self.named.as_ref().filter(|_| !checkpoint::is_new(out)) else {
             return out.join(name);
         };
-        let checkpoint = match &self.checkpoint {
-            Some(checkpoint) => Some(checkpoint.folder()),
-            None => self.path.parent(),
+        let run = match &self.checkpoint {
+            Some(checkpoint) => checkpoint::run_of(checkpoint.folder()),
+            None => run_of_file(&self.path),
         };
-        let run = checkpoint.and_then(checkpoint::run_of);
         let real = |path: PathBuf| path.canonicalize().ok();
         // Another run has checkpoints of the same names.
         let other = run
