@@ -1,6 +1,9 @@
 use decoupled_seg_types::Size;
 use image::{DynamicImage, RgbImage};
 
+/// Largest number of bands of a data set's images: more than any camera has.
+pub const MAX_BANDS: usize = 1024;
+
 /// An image of any number of bands, 16 bits each: grey, RGB with a fourth band, or the bands of a satellite.
 ///
 /// Values of 8 bits are spread over the 16, so that the largest is the largest: `value * 257`.

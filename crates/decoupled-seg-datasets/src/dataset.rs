@@ -6,7 +6,8 @@ use burn_dataset::Dataset;
 use crate::hash::Fnv;
 use crate::item_check::{DARK, ItemCheck};
 use crate::{
-    BandStatistics, ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, Sample,
+    BandStatistics, ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap, MaskFiles,
+    Sample,
 };
 
 /// A list of labelled images that knows its classes.
@@ -111,14 +112,9 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
         Ok(None)
     }
 
-    /// Looks whether the label files mean the same by their values, as far as they tell it by palettes and bits: programs
-    /// that make files smaller give palettes another order. Mostly the beginnings of the files are read, and no pixel.
-    ///
-    /// # Errors
-    ///
-    /// Returns the first contradiction between two files.
-    fn check_label_files(&self) -> Result<(), DatasetError> {
-        Ok(())
+    /// The files of the labels, for [`check_mask_files`](crate::check::check_mask_files). `None` if the labels are no files.
+    fn mask_files(&self) -> Option<MaskFiles<'_>> {
+        None
     }
 
     /// Finds everything that is wrong with item `index`, for [`check`](crate::check::check).
@@ -230,8 +226,8 @@ macro_rules! forward_segmentation {
                 self.as_ref().item_key(index)
             }
 
-            fn check_label_files(&self) -> Result<(), DatasetError> {
-                self.as_ref().check_label_files()
+            fn mask_files(&self) -> Option<MaskFiles<'_>> {
+                self.as_ref().mask_files()
             }
 
             fn check_item(&self, index: usize) -> ItemCheck {

@@ -1,12 +1,39 @@
-use crate::MAX_CLASSES;
+use crate::{MAX_BANDS, MAX_CLASSES};
 
 /// A contradiction in the description of a data set or in its class table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescriptionProblem {
-    /// Images without a band.
-    #[error("`bands` is 0; set it to what the images have, or leave it out for RGB")]
-    NoBands,
+    /// Images without a band, or with more than any camera has.
+    #[error(
+        "`bands` is {found}, expected 1 to {MAX_BANDS}; set it to what the images have, or leave it out for RGB"
+    )]
+    Bands {
+        /// The number.
+        found: usize,
+    },
+    /// Masks of colours have no values.
+    #[error("`ignored` is for masks of values; with `encoding = \"color\"` it is `ignored_colors`")]
+    IgnoredValues,
+    /// Masks of values have no colours.
+    #[error("`ignored_colors` is for `encoding = \"color\"`; masks of values have `ignored`")]
+    IgnoredColors,
+    /// A value that no mask of 8 bits has.
+    #[error(
+        "`ignored` has {found}, but only masks of 16 bits (`encoding = \"grey16\"`) have values above 255"
+    )]
+    IgnoredTooLarge {
+        /// The value.
+        found: u16,
+    },
+    /// Two names of one split.
+    #[error("`splits.{first}` and `splits.{second}` are one split; keep one of them")]
+    OneSplit {
+        /// A name.
+        first: &'static str,
+        /// The other one.
+        second: &'static str,
+    },
     /// There is one class only, and nothing to tell it from.
     #[error(
         "one class, `{class}`: a class can only be told from another; list the background as a class too, and take its \

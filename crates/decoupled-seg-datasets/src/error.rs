@@ -375,6 +375,19 @@ pub enum DatasetError {
         /// What the decoder says.
         source: png::DecodingError,
     },
+    /// Transparent pixels of a mask have a colour.
+    #[error(
+        "`{path}`: {count} transparent pixels have a colour that nobody sees, such as {color:?}: were they erased? Save the mask \
+         without transparency"
+    )]
+    ErasedColor {
+        /// The file.
+        path: PathBuf,
+        /// The colour of the first.
+        color: [u8; 3],
+        /// How many there are.
+        count: usize,
+    },
     /// The palette of a PNG is none.
     #[error(
         "`{path}`: a palette of {bytes} bytes, expected three for each of 1 to 256 colours; save the picture anew, or leave it out"
@@ -541,6 +554,18 @@ pub enum ListProblem {
     TooLong {
         /// Length of the line.
         bytes: usize,
+    },
+    /// The line has characters that no name has.
+    #[error("control characters, as no list of names has; is it a text file?")]
+    Control,
+    /// The folders that the line names are not there, and without them it is another line's image.
+    #[error(
+        "`{image}`, which is left of the path without the folders that are not there, is the image of another line; put the \
+         folders there, or take the line out"
+    )]
+    OfAnotherLine {
+        /// The image.
+        image: PathBuf,
     },
     /// The line has more than two names.
     #[error("expected an image and a label, found `{found}` behind them")]

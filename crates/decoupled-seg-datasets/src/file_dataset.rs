@@ -6,14 +6,12 @@ use decoupled_seg_types::Size;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::files::{
-    Listing, MaskHead, MaskReader, Meanings, Pair, RawMask, read_bands, read_image,
-};
+use crate::files::{Listing, MaskReader, Pair, RawMask, read_bands, read_image};
 use crate::hash::Fnv;
 use crate::item_check::{DARK, ItemCheck};
 use crate::{
     BandImage, BandStatistics, ClassTable, DatasetError, IGNORE_LABEL, InstanceMap, LabelMap,
-    MaskFormat, MaskMeaning, Opened, Sample, SegmentationDataset,
+    MaskFiles, Opened, Sample, SegmentationDataset,
 };
 
 /// Images and masks on disk. Every reader opens one.
@@ -182,23 +180,6 @@ impl FileDataset {
     }
 }
 
-/// Masks that are read at once.
-const BLOCK: usize = 64;
-
-/// Whether masks could mean different things by one value: they are stored in several ways, or have several palettes.
-fn may_differ(heads: &[MaskHead]) -> bool {
-    let Some(longest) = heads.iter().max_by_key(|head| head.palette.len()) else {
-        return false;
-    };
-    // Palettes of 2 and 8 bits say the same if their colours do.
-    let kind = |head: &MaskHead| match head.format {
-        MaskFormat::Palette(_) => MaskFormat::Palette(8),
-        other => other,
-    };
-    let is_other = |head: &MaskHead| kind(head) != kind(longest) || !head.agrees(longest);
-    heads.iter().any(is_other)
-}
-
 fn size_of(image: &RgbImage) -> Size {
     Size::new(image.height() as usize, image.width() as usize)
 }
@@ -330,33 +311,9 @@ impl SegmentationDataset for FileDataset {
         self.extra_from
     }
 
-    fn check_label_files(&self) -> Result<(), DatasetError> {
-        if !self.masks.reads_bytes() {
-            return Ok(());
-        }
-        let files: Vec<&Path> = self
-            .pairs
-            .iter()
-            .filter_map(|it| it.labels.as_deref())
-            .collect();
-        let heads = files.par_iter().filter_map(|path| MaskHead::read(path));
-        if !may_differ(&heads.collect::<Vec<_>>()) {
-            return Ok(());
-        }
-        let mut meanings = Meanings::default();
-        let mut doubtful = None;
-        for block in files.chunks(BLOCK) {
-            let masks: Vec<Option<MaskMeaning>> = block
-                .par_iter()
-                .map(|path| self.masks.meaning(path, &RawMask::read(path).ok()?))
-                .collect();
-            for mask in masks.into_iter().flatten() {
-                meanings.add(&mask)?;
-                doubtful = doubtful.or_else(|| mask.is_doubtful().then_some(mask.path));
-            }
-        }
-        let doubt = doubtful.and_then(|path| meanings.doubt(&path));
-        doubt.map_or(Ok(()), Err)
+    fn mask_files(&self) -> Option<MaskFiles<'_>> {
+        let labels = self.pairs.iter().filter_map(|it| it.labels.as_deref());
+        Some(MaskFiles::new(labels.collect(), &self.masks))
     }
 
     fn check_item(&self, index: usize) -> ItemCheck {

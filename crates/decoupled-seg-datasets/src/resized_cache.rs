@@ -14,7 +14,8 @@ use crate::files::{
 use crate::hash::Fnv;
 use crate::item_check::ItemCheck;
 use crate::{
-    ClassTable, DatasetError, InstanceMap, LabelMap, MAX_PIXELS, Sample, SegmentationDataset,
+    ClassTable, DatasetError, InstanceMap, LabelMap, MAX_PIXELS, MaskFiles, Sample,
+    SegmentationDataset,
 };
 
 /// Version of the cache's format, raised when the meaning of a cached file changes.
@@ -401,8 +402,8 @@ impl<D: SegmentationDataset> SegmentationDataset for ResizedCache<D> {
         self.dataset.extra_from()
     }
 
-    fn check_label_files(&self) -> Result<(), DatasetError> {
-        self.dataset.check_label_files()
+    fn mask_files(&self) -> Option<MaskFiles<'_>> {
+        self.dataset.mask_files()
     }
 
     fn check_item(&self, index: usize) -> ItemCheck {

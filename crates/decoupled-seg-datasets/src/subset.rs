@@ -4,7 +4,9 @@ use burn_dataset::Dataset;
 
 use crate::hash::Fnv;
 use crate::item_check::ItemCheck;
-use crate::{ClassTable, DatasetError, InstanceMap, LabelMap, Sample, SegmentationDataset};
+use crate::{
+    ClassTable, DatasetError, InstanceMap, LabelMap, MaskFiles, Sample, SegmentationDataset,
+};
 
 /// Some items of a data set, such as those of a fold.
 ///
@@ -95,8 +97,12 @@ impl<D: SegmentationDataset> SegmentationDataset for Subset<D> {
         self.dataset.item_key(self.indices[index])
     }
 
-    fn check_label_files(&self) -> Result<(), DatasetError> {
-        self.dataset.check_label_files()
+    fn files(&self) -> Vec<PathBuf> {
+        self.dataset.files()
+    }
+
+    fn mask_files(&self) -> Option<MaskFiles<'_>> {
+        self.dataset.mask_files()
     }
 
     fn check_item(&self, index: usize) -> ItemCheck {

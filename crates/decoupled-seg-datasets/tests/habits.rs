@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use decoupled_seg_datasets::check::{CheckReport, check_splits, unseen_classes};
-use decoupled_seg_datasets::files::{read_image, write_image, write_index_mask, write_mask};
+use decoupled_seg_datasets::check::{CheckReport, check_mask_files, check_splits, unseen_classes};
+use decoupled_seg_datasets::files::{
+    RawMask, read_image, write_image, write_index_mask, write_instances, write_mask,
+};
 use decoupled_seg_datasets::loader::{Loader, LoaderConfig};
 use decoupled_seg_datasets::{
-    CAMVID_COLORS, CamVid, CustomDataset, Dataset, DatasetError, LabelMap, ResizedCacheConfig,
-    ResizedTo, SegmentationDataset, Size, Split,
+    CAMVID_COLORS, CamVid, CustomDataset, Dataset, DatasetError, InstanceMap, LabelMap,
+    ResizedCacheConfig, ResizedTo, SegmentationDataset, Size, Split,
 };
 use image::{ImageBuffer, ImageEncoder, Luma, RgbImage};
 use tempfile::TempDir;
@@ -373,6 +375,9 @@ fn class_names_that_no_table_can_show() {
 fn many_problems_fit_on_a_screen() {
     let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
     let image = root.path().join("images/train/p00.png");
+    let mut picture = RgbImage::from_pixel(6, 4, image::Rgb([100; 3]));
+    picture.put_pixel(2, 2, image::Rgb([9; 3]));
+    write_image(&image, &picture).expect("writable");
     for number in 0..1000 {
         let copy = |folder: &str| root.path().join(format!("{folder}/train/q{number:04}.png"));
         fs::copy(&image, copy("images")).expect("writable");
@@ -891,7 +896,7 @@ fn palettes_that_contradict_each_other() {
             .expect("writable");
         let report_ = report(root.path());
         assert!(report_.is_ok(), "{report_}");
-        unseen_classes(&open(&root, "train"), Split::Train).expect("no contradiction");
+        check_mask_files(&[&open(&root, "train")]).expect("no contradiction");
 
         write_index_mask(mask("train/p02.png"), &swapped, &[RED, BLACK]).expect("writable");
         let first = mask("train/p00.png");
@@ -903,7 +908,7 @@ fn palettes_that_contradict_each_other() {
             &report(root.path()),
             &[&told, "encoding = \"color\"", "1 problem"],
         );
-        let error = unseen_classes(&open(&root, "train"), Split::Train).expect_err("two meanings");
+        let error = check_mask_files(&[&open(&root, "train")]).expect_err("two meanings");
         assert!(error.to_string().contains(&told), "{error}");
     }
     // All of a split may agree, and differ from what is learned.
@@ -916,6 +921,10 @@ fn palettes_that_contradict_each_other() {
         &report(root.path()),
         &["val/p00: ", "val/p01: ", "2 problems"],
     );
+    let splits = ["train", "val"].map(|split| open(&root, split));
+    let error = check_mask_files(&[&splits[0], &splits[1]]).expect_err("two meanings");
+    assert!(error.to_string().contains("val/p00.png"), "{error}");
+    check_mask_files(&[&splits[1]]).expect("one meaning");
     // By their colours, all mean the same.
     fs::write(
         root.path().join("dataset.toml"),
@@ -964,7 +973,7 @@ fn masks_of_one_bit_among_others() {
     ];
     assert_told(&report(root.path()), &told);
     let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
-    let error = unseen_classes(&train, Split::Train).expect_err("doubtful");
+    let error = check_mask_files(&[&train]).expect_err("doubtful");
     assert!(
         matches!(error, DatasetError::DoubtfulWhite { .. }),
         "{error}"
@@ -974,11 +983,88 @@ fn masks_of_one_bit_among_others() {
     masks(&["train/p02.png", "val/p00.png", "val/p01.png"]);
     let report_ = report(root.path());
     assert!(report_.is_ok(), "{report_}");
-    unseen_classes(&train, Split::Train).expect("all are alike");
+    check_mask_files(&[&train]).expect("all are alike");
     for ignored in ["ignored = []\n", "ignored = [254]\n"] {
         let root = written(&format!("{ignored}{CLASSES}{FOLDERS}"), &halves(1));
         write_one_bit(&root.path().join("masks/train/p00.png"));
         let report = report(root.path());
         assert!(report.is_ok(), "{report}");
     }
+}
+
+/// Training goes on without a validation split that nobody described. One whose files are missing is a mistake.
+#[test]
+fn a_split_that_nobody_described_is_no_problem() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let path = root.path().join("dataset.toml");
+    let text = fs::read_to_string(&path).expect("written");
+    let (train, _) = text.split_once("[splits.val]").expect("behind train");
+    fs::write(&path, train).expect("writable");
+    let found = report(root.path());
+    assert!(found.is_ok(), "{found}");
+    assert!(found.missing.iter().any(|(split, _)| split == "val"));
+    fs::write(&path, text).expect("writable");
+    fs::remove_dir_all(root.path().join("images/val")).expect("there");
+    assert_told(&report(root.path()), &["images/val"]);
+}
+
+/// An eraser makes pixels transparent and leaves their colours.
+#[test]
+fn erased_colours_are_refused() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let path = root.path().join("mask.png");
+    let read = |pixels: [[u8; 4]; 2]| {
+        let mut mask = image::RgbaImage::new(2, 1);
+        for (at, pixel) in (0..).zip(pixels) {
+            mask.put_pixel(at, 0, image::Rgba(pixel));
+        }
+        mask.save(&path).expect("writable");
+        RawMask::read(&path)
+    };
+    let (seen, nothing) = ([200, 0, 0, 255], [0, 0, 0, 0]);
+    let erased = [200, 0, 0, 0];
+    read([seen, nothing]).expect("never drawn");
+    read([seen, seen]).expect("opaque");
+    read([erased, erased]).expect("a channel that nobody looked at");
+    let error = read([seen, erased]).expect_err("erased").to_string();
+    assert!(
+        error.contains("1 transparent pixels have a colour"),
+        "{error}"
+    );
+    assert!(error.contains("[200, 0, 0]"), "{error}");
+}
+
+/// 65535 is the void of masks of 16 bits.
+#[test]
+fn large_values_are_ignored_in_masks_of_16_bits() {
+    let description = format!("encoding = \"grey16\"\nignored = [65535]\n{CLASSES}{FOLDERS}");
+    let root = written(&description, &halves(1));
+    for name in ["train/p00", "train/p01", "train/p02", "val/p00", "val/p01"] {
+        let values = (0..SIZE.pixels()).map(|at| [0, 1, 65535][at % 3]);
+        let mask = InstanceMap::new(SIZE, values.collect());
+        write_instances(root.path().join(format!("masks/{name}.png")), &mask).expect("writable");
+    }
+    let report = report(root.path());
+    assert!(report.is_ok(), "{report}");
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    let labels = train.labels(0).expect("known values");
+    assert_eq!(labels.data[..3], [0, 1, 255]);
+}
+
+/// Tiles without data are alike, and no picture of two splits.
+#[test]
+fn pictures_of_one_colour_are_no_duplicates() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let image = |name: &str, change: u8| {
+        let mut image = RgbImage::from_pixel(6, 4, image::Rgb([9; 3]));
+        image.put_pixel(0, 0, image::Rgb([9 + change; 3]));
+        write_image(root.path().join(format!("images/{name}.png")), &image).expect("writable");
+    };
+    image("train/p00", 0);
+    image("val/p00", 0);
+    let found = report(root.path());
+    assert!(found.is_ok(), "{found}");
+    image("train/p00", 90);
+    image("val/p00", 90);
+    assert_eq!(report(root.path()).duplicates.len(), 1);
 }

@@ -11,7 +11,8 @@ use std::{
 use atomic_write_file::AtomicWriteFile;
 
 /// Writes a file so that `path` holds either its old content or all of its new content. `write` fills a temporary file
-/// in the same folder, which is then synced and renamed. A symbolic link stays one: the file behind it is written.
+/// in the same folder, which is then synced and renamed. A symbolic link stays one: the file behind it is written. Into a pipe
+/// or a device it is written straight away.
 ///
 /// # Errors
 ///
@@ -36,7 +37,20 @@ pub fn write_atomic(
     if path.is_dir() || ends_with_separator(path) {
         return Err(io::ErrorKind::IsADirectory.into());
     }
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return into_device(path, write);
+    }
     replace(&behind_links(path), write)
+}
+
+/// A pipe or a device stays what it is: nothing can be moved in its place.
+fn into_device(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut device = io::BufWriter::new(fs::OpenOptions::new().write(true).open(path)?);
+    write(&mut device)?;
+    device.flush()
 }
 
 fn ends_with_separator(path: &Path) -> bool {
@@ -136,6 +150,20 @@ mod tests {
             error.expect_err("it failed");
         }
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 3);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_device_stays_one() {
+        use std::os::unix::fs::FileTypeExt;
+
+        let path = Path::new("/dev/null");
+        write_atomic(path, |file| file.write_all(b"gone")).expect("it takes anything");
+        let kind = fs::metadata(path).expect("still there").file_type();
+        assert!(kind.is_char_device());
+        let full = Path::new("/dev/full");
+        let error = write_atomic(full, |file| file.write_all(b"much")).expect_err("no space");
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 
     #[cfg(unix)]

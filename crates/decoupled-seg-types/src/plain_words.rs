@@ -28,7 +28,11 @@ const WORDS: [(&str, &str); 22] = [
 
 const EXPECTED: &str = "expected ";
 
+/// Letters of a line that are shown. Files of other programs may be one line of megabytes.
+const SHOWN: usize = 200;
+
 /// What a parser of TOML or JSON says, without the names of Rust's types: a person who writes a file has never seen those.
+/// Long lines of the file are cut.
 ///
 /// ```
 /// use decoupled_seg_types::plain_words;
@@ -44,7 +48,15 @@ pub fn plain_words(message: impl Display) -> String {
         text.push_str(EXPECTED);
         text.push_str(&told(part));
     }
-    text
+    let lines: Vec<_> = text.split('\n').map(cut).collect();
+    lines.join("\n")
+}
+
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_string(),
+    }
 }
 
 /// `rest` of a message, with other words at its beginning.
@@ -89,9 +101,16 @@ mod tests {
                 "expected one of a, b; expected a number",
             ),
             ("unknown field `usize`", "unknown field `usize`"),
+            ("a\n\nb\n", "a\n\nb\n"),
             ("", ""),
         ] {
             assert_eq!(plain_words(theirs), ours);
         }
+    }
+
+    #[test]
+    fn long_lines_are_cut() {
+        let told = plain_words(format!("at line 1\n{}\nend", "ä".repeat(1000)));
+        assert_eq!(told, format!("at line 1\n{}…\nend", "ä".repeat(SHOWN)));
     }
 }

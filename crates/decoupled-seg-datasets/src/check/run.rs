@@ -2,9 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use image::RgbImage;
 use rayon::prelude::*;
 
-use super::{CheckReport, Duplicate, SplitReport};
+use super::{BLOCK, CheckReport, Duplicate, SplitReport};
 use crate::files::Meanings;
 use crate::{DatasetError, Opened, SegmentationDataset, Split};
 
@@ -40,7 +41,8 @@ pub fn check(
 /// As [`check`], for splits that [`open_partially`](crate::CamVid::open_partially) returned. The report includes the
 /// problems with the files of a split, and all usable items are read.
 ///
-/// A missing test split is [no problem](CheckReport::missing): some data sets do not publish one.
+/// A missing test split is [no problem](CheckReport::missing): some data sets do not publish one. Nor is a validation split
+/// that a description does not have.
 ///
 /// # Panics
 ///
@@ -65,7 +67,10 @@ pub fn check_splits(
             continue;
         }
         let absent = opened.dataset.is_none() && opened.problems.iter().all(is_absence);
-        if split == Split::Test && absent {
+        // Nobody has to validate: a training goes on without a split that its description does not have.
+        let unknown = |problem: &DatasetError| matches!(problem, DatasetError::UnknownSplit { .. });
+        let without = split == Split::Val && opened.problems.iter().all(unknown);
+        if absent && (split == Split::Test || without) {
             missing.extend(opened.whole().err().map(|why| (name.to_string(), why)));
             continue;
         }
@@ -183,8 +188,6 @@ fn read_all(
     report
 }
 
-const BLOCK: usize = 64;
-
 /// Pairs each item with the first item of equal hash that really has the same picture.
 fn same_pictures(
     splits: &[(&str, &dyn SegmentationDataset)],
@@ -198,6 +201,10 @@ fn same_pictures(
     let place =
         |(split, index): (usize, usize)| (splits[split].0.to_string(), splits[split].1.name(index));
     let mut duplicates = Vec::new();
+    // One colour is no picture: tiles without data are alike.
+    if picture(items[0]).is_ok_and(|first| is_blank(&first)) {
+        return Vec::new();
+    }
     for (position, &second) in items.iter().enumerate().skip(1) {
         let same = |&&first: &&(usize, usize)| match (picture(first), picture(second)) {
             (Ok(first), Ok(second)) => first == second,
@@ -214,13 +221,19 @@ fn same_pictures(
     duplicates
 }
 
+fn is_blank(picture: &RgbImage) -> bool {
+    let mut pixels = picture.pixels();
+    let first = pixels.next();
+    pixels.all(|pixel| Some(pixel) == first)
+}
+
 /// Returns the classes that no label of a split shows. It reads labels until every class was seen, so a training can
 /// call it before its first step. Items that cannot be read are skipped: the training reports them when it reads them.
 ///
 /// # Errors
 ///
-/// Returns [`DatasetError::Unlabelled`] if the split has no labels, [`DatasetError::AllIgnored`] if all of them are
-/// ignored, and what [`check_label_files`](SegmentationDataset::check_label_files) finds.
+/// Returns [`DatasetError::Unlabelled`] if the split has no labels, and [`DatasetError::AllIgnored`] if all of them are
+/// ignored.
 pub fn unseen_classes(
     dataset: &dyn SegmentationDataset,
     split: Split,
@@ -228,7 +241,6 @@ pub fn unseen_classes(
     if !dataset.is_labelled() {
         return Err(DatasetError::Unlabelled { split });
     }
-    dataset.check_label_files()?;
     let mut seen = vec![false; dataset.classes().num_classes()];
     let mut read = 0;
     let indices: Vec<usize> = (0..dataset.len()).collect();

@@ -1,13 +1,16 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::list_text::decoded;
 use super::pairs::{composed, list_folder};
-use super::{Folders, Listing, PICTURE_ENDINGS, Pair};
+use super::{Folders, Listing, PICTURE_ENDINGS, Pair, read_file};
 use crate::{DatasetError, ListProblem};
 
 /// Reading stops after this many wrong lines: then the file is no list, or the root is wrong.
 const MAX_PROBLEMS: usize = 1000;
+
+/// What a list is, for messages.
+const EXPECTED: &str = "list of names or paths";
 
 /// What stands between image and label, the first that a line has. Tools write `|` and `;` in names less often than `,`.
 const SEPARATORS: [char; 4] = ['\t', '|', ';', ','];
@@ -23,19 +26,20 @@ const MAX_FOLDERS: usize = 256;
 /// A tab, `|`, `;` or a comma separates the two, or spaces if the line has none of them. Names may stand in double
 /// quotes. Names with spaces are found if exactly one way to split the line gives existing files. Backslashes stand for `/`, unless a file has that very name. Empty lines
 /// and lines that start with `#` are skipped. Lists in circulation carry the paths of their authors' machines
-/// (`/SegNet/CamVid/train/a.png`), so leading folders are dropped until the rest exists under `root`. A list whose
-/// lines name one file each is a list of images without labels. A byte order mark is left out, and UTF-16 with such a
+/// (`/SegNet/CamVid/train/a.png`), so leading folders are dropped until the folder of the file exists under `root`: the same
+/// ones for an image and its label if both begin alike. A list whose lines name one file each is a list of images without
+/// labels. A byte order mark is left out, and UTF-16 with such a
 /// mark is read, as Windows PowerShell writes it. Names are compared in one form of Unicode, as in [`Folders::pairs`].
 ///
 /// Problems are a list that cannot be read or names no image. Problems are also lines that are not UTF-8, that name a
-/// missing image or label, or that have a label although the first line has none. After a thousand wrong lines, reading
-/// stops.
+/// missing image or label, that name the image of another line once folders are dropped, or that have a label although the
+/// first line has none. After a thousand wrong lines, reading stops.
 pub fn read_list(path: &Path, root: &Path) -> Listing {
     let mut listing = Listing::default();
-    let bytes = match std::fs::read(path) {
+    let bytes = match read_file(path, EXPECTED) {
         Ok(bytes) => decoded(bytes),
-        Err(source) => {
-            listing.problems.push(DatasetError::io(path, source));
+        Err(problem) => {
+            listing.problems.push(problem);
             return listing;
         }
     };
@@ -45,6 +49,9 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
         folders: HashMap::new(),
         names: HashMap::new(),
     };
+    // Lines whose images were found without the folders that the line names.
+    let mut shortened = Vec::new();
+    let mut written = HashSet::new();
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
         if listing.problems.len() == MAX_PROBLEMS {
             let problem = problem(number, ListProblem::TooMany);
@@ -57,7 +64,15 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
         };
         match entry(line.trim(), &mut resolver) {
             Ok(None) => {}
-            Ok(Some((image, labels))) => {
+            Ok(Some(Entry {
+                image,
+                labels,
+                is_shortened,
+            })) => {
+                match is_shortened {
+                    true => shortened.push((number, listing.pairs.len(), image.clone())),
+                    false => drop(written.insert(image.clone())),
+                }
                 let first = listing.pairs.first();
                 if first.is_some_and(|first| first.labels.is_some() != labels.is_some()) {
                     listing.problems.push(problem(number, ListProblem::Mixed));
@@ -80,6 +95,19 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
             }
         }
     }
+    // `b/002.png` beside `002.png`, without a folder `b`: the picture of another line is none of this one.
+    shortened.retain(|(.., image)| written.contains(image));
+    for (number, pair, image) in shortened.into_iter().rev() {
+        if listing
+            .pairs
+            .get(pair)
+            .is_some_and(|pair| pair.image == image)
+        {
+            listing.pairs.remove(pair);
+        }
+        let wrong = ListProblem::OfAnotherLine { image };
+        listing.problems.push(problem(number, wrong));
+    }
     if listing.pairs.is_empty() && listing.problems.is_empty() {
         listing.problems.push(DatasetError::Empty {
             path: path.to_path_buf(),
@@ -95,10 +123,10 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
 /// Problems are those of the list, and those of the folders that concern named files.
 pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing {
     let mut listing = Listing::default();
-    let text = match std::fs::read(path) {
+    let text = match read_file(path, EXPECTED) {
         Ok(bytes) => String::from_utf8_lossy(&decoded(bytes)).into_owned(),
-        Err(source) => {
-            listing.problems.push(DatasetError::io(path, source));
+        Err(problem) => {
+            listing.problems.push(problem);
             return listing;
         }
     };
@@ -106,11 +134,20 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         true => folders.named_pairs(),
         false => folders.named_images(),
     };
-    let pairs: HashMap<String, &Pair> = pairs.iter().map(|it| (composed(&it.name), it)).collect();
+    let mut named: HashMap<String, &Pair> = HashMap::new();
+    for pair in &pairs {
+        named.insert(composed(&pair.name), pair);
+    }
+    // The part that image and label share is a name too: `p00` of `p00_rgb.png`.
+    for pair in &pairs {
+        if let Some(shared) = shared_part(&pair.image, folders) {
+            named.entry(shared).or_insert(pair);
+        }
+    }
     let parts = parts_of(folders);
     let mut left: Vec<Option<DatasetError>> = problems.into_iter().map(Some).collect();
     for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim();
+        let line = unquoted(line.trim());
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -119,21 +156,31 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
             listing.problems.push(in_line(path, number, problem));
             break;
         }
+        if let Some(problem) = unreadable(line) {
+            listing.problems.push(in_line(path, number, problem));
+            continue;
+        }
         let names = names_in(line, &parts);
-        if let Some(pair) = names.iter().find_map(|name| pairs.get(&composed(name))) {
+        if let Some(pair) = names.iter().find_map(|name| named.get(&composed(name))) {
             listing.pairs.push((*pair).clone());
             continue;
         }
         let about = |problem: &Option<DatasetError>| match problem {
             Some(DatasetError::ImageWithoutLabel { image, .. }) => {
                 let stem = image.file_stem().and_then(|stem| stem.to_str());
-                names.iter().any(|name| Some(name.as_str()) == stem)
+                let stem = stem.map(composed);
+                let shared = shared_part(image, folders);
+                let is_named = |name: &String| {
+                    let name = Some(composed(name));
+                    name == stem || name == shared
+                };
+                names.iter().any(is_named)
             }
             _ => false,
         };
         let known = left.iter_mut().find(|problem| about(problem));
         let problem = known.and_then(Option::take).unwrap_or_else(|| {
-            let (name, folder) = (line.to_string(), folders.images.to_path_buf());
+            let (name, folder) = (shown(line), folders.images.to_path_buf());
             in_line(path, number, ListProblem::NoSuchName { name, folder })
         });
         listing.problems.push(problem);
@@ -161,6 +208,18 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
     listing
 }
 
+/// The name of an image without the ending that its folder's images have.
+fn shared_part(image: &Path, folders: &Folders<'_>) -> Option<String> {
+    let name = image.file_name()?.to_str()?;
+    let mut suffixes = folders.image_suffixes.iter();
+    suffixes
+        .find_map(|suffix| name.strip_suffix(suffix))
+        .map(composed)
+}
+
+/// Oxford Pets has most numbers behind a name.
+const MOST_FLAGS: usize = 3;
+
 /// The names that a line may mean: as it stands; without its flags, which stand behind names in lists of a class (Pascal VOC:
 /// -1, 0 or 1; Oxford Pets: three numbers); without the folders of the images; without the ending of a picture. Nothing else
 /// is taken off, as `p00 copy`, `p00.v2` and `val/p00` may be other pictures than `p00`.
@@ -169,7 +228,8 @@ fn names_in(line: &str, folders: &[Vec<String>]) -> Vec<String> {
     let mut texts = vec![line];
     let mut flags = Vec::new();
     let mut rest = line;
-    while let Some((name, last)) = rest.rsplit_once(char::is_whitespace)
+    while flags.len() < MOST_FLAGS
+        && let Some((name, last)) = rest.rsplit_once(char::is_whitespace)
         && let Some(number) = flag(last)
     {
         rest = name.trim_end();
@@ -217,7 +277,7 @@ fn parts_of(folders: &Folders<'_>) -> Vec<Vec<String>> {
 /// Whether the folders before a name are the last ones of a path. Those of another machine, from its root on, are if the last
 /// one is.
 fn ends_in(path: &[String], written: &str) -> bool {
-    let is_foreign = written.starts_with('/') || written.contains(':');
+    let is_foreign = is_foreign(written);
     let written = written.split('/').filter(|part| !["", "."].contains(part));
     let written: Vec<String> = written.map(composed).collect();
     let last = match is_foreign {
@@ -252,17 +312,44 @@ enum Wrong {
     },
 }
 
+/// What a line names.
+struct Entry {
+    image: PathBuf,
+    labels: Option<PathBuf>,
+    /// Whether the image was found without folders that a path relative to the root names.
+    is_shortened: bool,
+}
+
+/// Why a line cannot be one of names, whichever.
+fn unreadable(line: &str) -> Option<ListProblem> {
+    if line.len() > MAX_LINE {
+        return Some(ListProblem::TooLong { bytes: line.len() });
+    }
+    let is_control = |letter: char| letter.is_control() && letter != '\t';
+    line.contains(is_control).then_some(ListProblem::Control)
+}
+
+/// The beginning of a line, for messages.
+fn shown(line: &str) -> String {
+    const MOST: usize = 200;
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_string(),
+    }
+}
+
+/// Whether a path is of another machine's root.
+fn is_foreign(path: &str) -> bool {
+    path.starts_with(['/', '\\']) || path.contains(':')
+}
+
 /// The image and the label in a line; `None` for empty lines and comments.
-fn entry(
-    line: &str,
-    files: &mut Resolver<'_>,
-) -> Result<Option<(PathBuf, Option<PathBuf>)>, Wrong> {
+fn entry(line: &str, files: &mut Resolver<'_>) -> Result<Option<Entry>, Wrong> {
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
     }
-    if line.len() > MAX_LINE {
-        let bytes = line.len();
-        return Err(Wrong::Line(ListProblem::TooLong { bytes }));
+    if let Some(problem) = unreadable(line) {
+        return Err(Wrong::Line(problem));
     }
     let separator = SEPARATORS.into_iter().find(|&it| line.contains(it));
     let names: Vec<&str> = match separator {
@@ -275,26 +362,29 @@ fn entry(
     };
     if separator.is_none()
         && names.len() > 1
-        && let Some(found) = spaced(line, &names, files)
+        && let Some((image, labels)) = spaced(line, &names, files)
     {
-        return Ok(Some(found));
+        return Ok(Some(Entry {
+            image,
+            labels,
+            is_shortened: false,
+        }));
     }
     let (image, label) = match names[..] {
         [] => return Err(Wrong::Line(ListProblem::NoNames)),
         [image] => (image, None),
         [image, label] => (image, Some(label)),
         [_, _, extra, ..] => {
-            let found = extra.to_string();
-            let line = line.to_string();
+            let (found, line) = (shown(extra), shown(line));
             return Err(Wrong::Line(match separator {
                 Some(_) => ListProblem::Extra { found },
                 None => ListProblem::Spaces { line },
             }));
         }
     };
-    let Some(image) = files.find(image) else {
+    let Some((found, dropped)) = files.find(image, None) else {
         let alone = !image.contains(['/', '\\', '.']);
-        let (name, path) = (image.to_string(), files.root.join(image));
+        let (name, path) = (shown(image), files.root.join(image));
         return Err(Wrong::Line(match alone {
             true => ListProblem::NameAlone { name },
             false => ListProblem::NoImage {
@@ -303,16 +393,27 @@ fn entry(
             },
         }));
     };
+    let is_shortened = dropped > 0 && !is_foreign(image);
     let Some(label) = label else {
-        return Ok(Some((image, None)));
+        return Ok(Some(Entry {
+            image: found,
+            labels: None,
+            is_shortened,
+        }));
     };
-    match files.find(label) {
-        Some(label) => Ok(Some((image, Some(label)))),
+    let first = |path: &str| parts(path).next().map(str::to_string);
+    let alike = first(image) == first(label);
+    match files.find(label, alike.then_some(dropped)) {
+        Some((labels, _)) => Ok(Some(Entry {
+            image: found,
+            labels: Some(labels),
+            is_shortened,
+        })),
         None => {
             let looked_for = files.root.join(label.trim_start_matches('/'));
             let there = files.in_capitals(label);
             Err(Wrong::Label {
-                image,
+                image: found,
                 looked_for,
                 there,
             })
@@ -356,20 +457,30 @@ struct Resolver<'a> {
     names: HashMap<PathBuf, HashMap<String, Vec<PathBuf>>>,
 }
 
+/// The folders of a path as a list writes it, and the name.
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    path.split(['/', '\\']).filter(|part| !part.is_empty())
+}
+
+/// How many leading folders were dropped from what the list says.
+type Dropped = usize;
+
 impl Resolver<'_> {
-    fn find(&mut self, entry: &str) -> Option<PathBuf> {
+    /// The file, with so many folders dropped if that is known.
+    fn find(&mut self, entry: &str, dropped: Option<Dropped>) -> Option<(PathBuf, Dropped)> {
         // Backslashes, as in lists from Windows, unless a file has that very name.
-        let as_written = self.find_written(entry);
+        let as_written = self.find_written(entry, dropped);
         let found = match as_written {
-            None if entry.contains('\\') => self.find_written(&entry.replace('\\', "/")),
+            None if entry.contains('\\') => self.find_written(&entry.replace('\\', "/"), dropped),
             found => found,
         };
-        found.or_else(|| self.find_by(entry, |written, there| composed(written) == composed(there)))
+        let is_same = |written: &str, there: &str| composed(written) == composed(there);
+        found.or_else(|| self.find_by(entry, dropped, is_same))
     }
 
     /// A file whose name differs in capitals only. On Windows and macOS the two are one name.
     fn in_capitals(&mut self, entry: &str) -> Option<PathBuf> {
-        self.find_by(entry, |_, _| true)
+        Some(self.find_by(entry, None, |_, _| true)?.0)
     }
 
     /// The only file whose folders and name are those of the entry but for capitals and forms of Unicode, and as `is_same`
@@ -377,20 +488,26 @@ impl Resolver<'_> {
     fn find_by(
         &mut self,
         entry: &str,
+        dropped: Option<Dropped>,
         is_same: impl Fn(&str, &str) -> bool + Copy,
-    ) -> Option<PathBuf> {
-        let entry = entry.replace('\\', "/");
-        let mut rest = entry.trim_start_matches('/');
-        loop {
-            let mut path = Some(self.root.to_path_buf());
-            for part in rest.split('/').filter(|part| !part.is_empty()) {
-                path = path.and_then(|folder| self.entry_by(&folder, part, is_same));
+    ) -> Option<(PathBuf, Dropped)> {
+        let parts: Vec<String> = parts(entry).map(str::to_string).collect();
+        let (name, folders) = parts.split_last()?;
+        for first in 0..=folders.len() {
+            let mut folder = Some(self.root.to_path_buf());
+            for part in &folders[first..] {
+                folder = folder.and_then(|folder| self.entry_by(&folder, part, is_same));
             }
-            if let Some(path) = path.filter(|path| path.is_file()) {
-                return Some(path);
+            let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
+                continue;
+            };
+            if dropped.is_some_and(|dropped| dropped != first) {
+                continue;
             }
-            rest = rest.split_once('/')?.1;
+            let path = self.entry_by(&folder, name, is_same)?;
+            return path.is_file().then_some((path, first));
         }
+        None
     }
 
     fn entry_by(
@@ -435,26 +552,38 @@ impl Resolver<'_> {
         paths.find(|path| self.is_file(path))
     }
 
-    fn find_written(&mut self, entry: &str) -> Option<PathBuf> {
+    /// The file in the first of the folders that exists, with none, one, two, … leading folders dropped. What is not in that
+    /// one is missing: the file of this name in another folder is another file.
+    fn find_written(
+        &mut self,
+        entry: &str,
+        dropped: Option<Dropped>,
+    ) -> Option<(PathBuf, Dropped)> {
         let whole = self.root.join(entry);
-        if self.is_file(&whole) {
-            return Some(whole);
+        if dropped.unwrap_or(0) == 0 && self.is_file(&whole) {
+            return Some((whole, 0));
         }
         let mut rest = entry.trim_start_matches('/');
-        loop {
+        for first in 0.. {
             let path = self.root.join(rest);
-            if self.is_file(&path) {
-                return Some(path);
+            if dropped.is_none_or(|dropped| dropped == first) && self.has_folder(&path) {
+                return path.is_file().then_some((path, first));
             }
-            rest = rest.split_once('/')?.1;
+            rest = rest.split_once('/')?.1.trim_start_matches('/');
         }
+        None
     }
 
     fn is_file(&mut self, path: &Path) -> bool {
+        self.has_folder(path) && path.is_file()
+    }
+
+    /// Whether the folder of a file exists.
+    fn has_folder(&mut self, path: &Path) -> bool {
         let Some(folder) = path.parent() else {
             return false;
         };
-        let is_there = match self.folders.get(folder) {
+        match self.folders.get(folder) {
             Some(&is_there) => is_there,
             None => {
                 let is_there = folder.is_dir();
@@ -463,8 +592,7 @@ impl Resolver<'_> {
                 }
                 is_there
             }
-        };
-        is_there && path.is_file()
+        }
     }
 }
 
@@ -499,6 +627,89 @@ mod tests {
                 .iter()
                 .all(|pair| pair.labels.as_deref() == Some(&label))
         );
+    }
+
+    /// Files in two folders of the same names below, and lists of both.
+    #[test]
+    fn the_file_of_another_folder_is_another_file() {
+        let listing = |files: &[&str], list: &str| {
+            let root = tempfile::tempdir().expect("a temporary folder");
+            let root = root.path();
+            for file in files {
+                let path = root.join(file);
+                std::fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+                std::fs::write(path, "").expect("writable");
+            }
+            let path = root.join("val.txt");
+            std::fs::write(&path, list).expect("writable");
+            read_list(&path, root)
+        };
+        let told = |files: &[&str], list: &str, expected: &[&str]| {
+            let found = listing(files, list).problems;
+            assert_eq!(found.len(), expected.len(), "{list}: {found:?}");
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(found.to_string().contains(expected), "{found}");
+            }
+        };
+        let (i1, m1) = ("images/1.png", "masks/1.png");
+        let (b, bi1, bm1) = (
+            "b/images/1.png b/masks/1.png",
+            "b/images/1.png",
+            "b/masks/1.png",
+        );
+        let bm2 = "b/masks/2.png";
+        told(&[i1, m1, bi1, bm1], b, &[]);
+        // The mask is missing, with its folder or without.
+        told(&[i1, m1, bi1, bm2], b, &["b/masks/1.png`"]);
+        told(&[i1, m1, bi1], b, &["b/masks/1.png`"]);
+        // The image is.
+        told(
+            &[i1, m1, "b/images/2.png", bm1],
+            b,
+            &["line 1: no such image"],
+        );
+        // Folders of somebody else's are dropped, for all or none of a line.
+        told(&[i1, m1], b, &[]);
+        told(&[i1, m1], "/x/b/images/1.png /x/b/masks/1.png", &[]);
+        told(
+            &[i1, m1, bi1],
+            "/x/b/images/1.png /x/b/masks/1.png",
+            &["image without label"],
+        );
+        // What was dropped told two pictures apart.
+        let both = format!("{i1} {m1}\n{b}\n{i1} {m1}");
+        told(&[i1, m1], &both, &["line 2: `"]);
+        assert_eq!(listing(&[i1, m1], &both).pairs.len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_text_of_names_is_not_printed() {
+        let row = "7 ".repeat(20_000);
+        let (root, listing) = with_files(row.as_bytes());
+        let told = |listing: &Listing| {
+            let told: Vec<String> = listing.problems.iter().map(ToString::to_string).collect();
+            let told = told.join("\n");
+            assert!(told.len() < 700, "{told}");
+            told
+        };
+        assert!(told(&listing).contains("39999 bytes"));
+        let folder = root.path().join("train");
+        let folders = Folders {
+            images: &folder,
+            image_suffixes: &[".png"],
+            labels: &folder,
+            label_suffix: "_l.png",
+        };
+        let names = |text: &str| {
+            let path = root.path().join("names.txt");
+            std::fs::write(&path, text).expect("writable");
+            told(&read_names(&path, &folders, true))
+        };
+        assert!(names(&row).contains("39999 bytes"));
+        assert!(names(&"7 ".repeat(2_000)).contains("7 …"));
+        assert!(names("a\u{1b}[31m").contains("control characters"));
+        let pipe = names_in("p00 1 2 3 4", &[]);
+        assert!(!pipe.contains(&"p00".to_string()), "{pipe:?}");
     }
 
     #[test]
@@ -560,6 +771,26 @@ mod tests {
             assert!(listing.problems.is_empty(), "{bytes:?}: {listing:?}");
             assert_eq!(listing.pairs.len(), 2, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn names_are_those_that_image_and_label_share() {
+        let (root, _) = with_files(b"");
+        let folder = root.path().join("train");
+        for name in ["p00_rgb.png", "p00_l.png"] {
+            std::fs::write(folder.join(name), "").expect("writable");
+        }
+        let folders = Folders {
+            images: &folder,
+            image_suffixes: &["_rgb.png"],
+            labels: &folder,
+            label_suffix: "_l.png",
+        };
+        let path = root.path().join("names.txt");
+        std::fs::write(&path, "p00\np00_rgb\n\"p00\"\n").expect("writable");
+        let listing = read_names(&path, &folders, true);
+        assert!(listing.problems.is_empty(), "{listing:?}");
+        assert_eq!(listing.pairs.len(), 3);
     }
 
     #[test]

@@ -43,8 +43,8 @@ pub const MAX_PIXELS: u64 = 1 << 26;
 /// What is neither a file nor a folder.
 const PIPE: &str = "a pipe, a socket or a device";
 
-/// Reads a whole file that must not be empty. A pipe may never end, and neither do some devices.
-fn read_bytes(path: &Path, expected: &'static str) -> Result<Vec<u8>, DatasetError> {
+/// Reads a whole file. A pipe may never end, and neither do some devices.
+pub(crate) fn read_file(path: &Path, expected: &'static str) -> Result<Vec<u8>, DatasetError> {
     let kind = std::fs::metadata(path).map_err(|source| DatasetError::io(path, source))?;
     if !kind.is_file() {
         return Err(DatasetError::NotAFile {
@@ -56,7 +56,12 @@ fn read_bytes(path: &Path, expected: &'static str) -> Result<Vec<u8>, DatasetErr
             expected,
         });
     }
-    let bytes = std::fs::read(path).map_err(|source| DatasetError::io(path, source))?;
+    std::fs::read(path).map_err(|source| DatasetError::io(path, source))
+}
+
+/// Reads a whole file that must not be empty.
+fn read_bytes(path: &Path, expected: &'static str) -> Result<Vec<u8>, DatasetError> {
+    let bytes = read_file(path, expected)?;
     if bytes.is_empty() {
         return Err(DatasetError::EmptyFile {
             path: path.to_path_buf(),

@@ -1,14 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use decoupled_seg_types::FileKind;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{
-    Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_list, read_names,
+    Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_file, read_list,
+    read_names,
 };
 use crate::{
-    Class, ClassTable, DatasetError, DescriptionProblem, FileDataset, IGNORE_LABEL, MAX_CLASSES,
-    Opened,
+    Class, ClassTable, DatasetError, DescriptionProblem, FileDataset, IGNORE_LABEL, MAX_BANDS,
+    MAX_CLASSES, Opened,
 };
 
 /// Where the files of one split are: two folders, or a list.
@@ -61,9 +63,9 @@ pub struct CustomDataset {
     /// How masks are stored.
     #[serde(default = "default_encoding")]
     pub encoding: MaskEncoding,
-    /// Label values that are ignored.
+    /// Label values that are ignored; above 255 with [`MaskEncoding::Grey16`].
     #[serde(default = "default_ignored")]
-    pub ignored: Vec<u8>,
+    pub ignored: Vec<u16>,
     /// Colours that are ignored, with [`MaskEncoding::Color`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored_colors: Vec<[u8; 3]>,
@@ -81,8 +83,8 @@ fn default_encoding() -> MaskEncoding {
     MaskEncoding::Grey
 }
 
-fn default_ignored() -> Vec<u8> {
-    vec![IGNORE_LABEL]
+fn default_ignored() -> Vec<u16> {
+    vec![IGNORE_LABEL.into()]
 }
 
 impl CustomDataset {
@@ -94,7 +96,15 @@ impl CustomDataset {
     /// contradicts itself.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| DatasetError::io(path, source))?;
+        const EXPECTED: &str = "description of a data set in TOML";
+        let bytes = read_file(path, EXPECTED)?;
+        if let found @ FileKind::Format(_) = FileKind::of(&bytes) {
+            return Err(DatasetError::OtherKind {
+                path: path.to_path_buf(),
+                found,
+                expected: EXPECTED,
+            });
+        }
         let text = String::from_utf8(bytes).map_err(|source| DatasetError::Text {
             path: path.to_path_buf(),
             source,
@@ -203,9 +213,9 @@ impl CustomDataset {
             return MaskReader::colors(classes, &self.ignored_colors);
         }
         let ids = (0_u8..).take(classes.num_classes());
-        let ids = ids.map(|index| (classes.id(index), index));
+        let ids = ids.map(|index| (classes.id(index).into(), index));
         let ignored = self.ignored.iter().map(|&id| (id, IGNORE_LABEL));
-        let ids = IdMap::new(ids.chain(ignored));
+        let ids = IdMap::of_words(ids.chain(ignored));
         MaskReader::new(self.encoding, ids, classes.num_classes())
     }
 
@@ -221,8 +231,27 @@ impl CustomDataset {
     }
 
     fn problem(&self) -> Option<DescriptionProblem> {
-        if self.bands == Some(0) {
-            return Some(DescriptionProblem::NoBands);
+        if let Some(found) = self.bands.filter(|bands| !(1..=MAX_BANDS).contains(bands)) {
+            return Some(DescriptionProblem::Bands { found });
+        }
+        let is_color = self.encoding == MaskEncoding::Color;
+        // The default stands there whether or not it was written.
+        if is_color && !matches!(self.ignored[..], [] | [255]) {
+            return Some(DescriptionProblem::IgnoredValues);
+        }
+        if !is_color && !self.ignored_colors.is_empty() {
+            return Some(DescriptionProblem::IgnoredColors);
+        }
+        let too_large = self.ignored.iter().find(|&&id| id > u8::MAX.into());
+        if let Some(&found) = too_large.filter(|_| self.encoding != MaskEncoding::Grey16) {
+            return Some(DescriptionProblem::IgnoredTooLarge { found });
+        }
+        for split in ["train", "val", "test"] {
+            let names = [split].into_iter().chain(aliases(split).iter().copied());
+            let mut there = names.filter(|&name| self.splits.contains_key(name));
+            if let (Some(first), Some(second)) = (there.next(), there.next()) {
+                return Some(DescriptionProblem::OneSplit { first, second });
+            }
         }
         let count = self.classes.len();
         if let [only] = &self.classes[..] {
@@ -257,7 +286,7 @@ impl CustomDataset {
                     let class = class.name.clone();
                     return Some(DescriptionProblem::SharedColor { class });
                 }
-            } else if self.ignored.contains(&id) {
+            } else if self.ignored.contains(&id.into()) {
                 let class = class.name.clone();
                 return Some(DescriptionProblem::Ignored { id, class });
             }

@@ -25,6 +25,23 @@ fn descriptions_that_contradict_themselves() {
     assert!(
         broken("ignored = [255]", "ignored = [3]").contains("id 3 is both `fence` and ignored")
     );
+    assert!(broken("ignored = [255]", "ignored = [300]").contains("only masks of 16 bits"));
+    let colors = broken("ignored = [255]", "ignored_colors = [[1, 1, 1]]");
+    assert!(
+        colors.contains("masks of values have `ignored`"),
+        "{colors}"
+    );
+    let color = "encoding = \"color\"\nignored = [0]";
+    let values = broken("encoding = \"grey\"\nignored = [255]", color);
+    assert!(values.contains("it is `ignored_colors`"), "{values}");
+    let bands = broken("[[classes]]", "bands = 100000\n[[classes]]");
+    assert!(bands.contains("expected 1 to 1024"), "{bands}");
+    let twice = "[splits.validation]\nimages = \"x\"\n[splits.val]";
+    let twice = broken("[splits.val]", twice);
+    assert!(
+        twice.contains("`splits.val` and `splits.validation` are one split"),
+        "{twice}"
+    );
     assert!(broken("[[classes]]", "[[clases]]").contains("unknown field"));
     assert!(broken("encoding = \"grey\"", "encoding = \"gray\"").contains("unknown variant"));
     fs::write(

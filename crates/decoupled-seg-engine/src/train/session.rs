@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use decoupled_seg_datasets::check::unseen_classes;
+use decoupled_seg_datasets::check::{check_mask_files, unseen_classes};
 use decoupled_seg_datasets::{ClassTable, SegmentationDataset, Split};
 use decoupled_seg_nn::SegmentationModel;
 
@@ -104,11 +104,14 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         if let Some(checkpoint) = &checkpoint {
             checkpoint.check_classes(train.classes())?;
         }
-        // Told before the first step: hours later it would be a score of nothing.
+        // Told before the first step: hours later it would be a score of nothing, or of other classes.
+        let splits = [Some(&*train as &dyn SegmentationDataset), validation];
+        check_mask_files(&splits.into_iter().flatten().collect::<Vec<_>>())?;
         let unseen = unseen_classes(&*train, Split::Train)?;
         if let Some(validation) = validation {
             unseen_classes(validation, Split::Val)?;
         }
+        let overlap = validation.and_then(|validation| Judges::overlap(&*train, validation));
         plan.recipe = match &checkpoint {
             Some(checkpoint) => {
                 let run = &checkpoint.state().recipe;
@@ -153,6 +156,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             ));
         }
         let checkpoints = plan.recipe.checkpoints;
+        let judges = validation.map(|it| Judges::of(it, &plan.recipe.validation));
         let open = |claimed| RunFolder::open(claimed, checkpoints, position, plan.tensorboard);
         let folder = claimed.map(open).transpose()?;
         let mut session = Self {
@@ -166,7 +170,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             interrupt: plan.interrupt,
             on_epoch: plan.on_epoch,
             images,
-            judges: validation.map(Judges::of).unwrap_or_default(),
+            judges: judges.unwrap_or_default(),
             classes,
             feed,
             validation,
@@ -179,7 +183,8 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             folder,
         };
         session.warn_of(&unseen);
-        if let Some(warning) = session.judges.warning(judges_before) {
+        let warnings = [session.judges.warning(&judges_before), overlap];
+        for warning in warnings.into_iter().flatten() {
             session.reporter.note(&warning);
         }
         for remark in session.feed.remarks() {

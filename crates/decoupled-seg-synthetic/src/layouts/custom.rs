@@ -44,7 +44,7 @@ pub fn write_custom(root: impl AsRef<Path>, config: &SyntheticConfig) -> Result<
     };
     let description = CustomDataset {
         encoding: MaskEncoding::Grey,
-        ignored: vec![IGNORE_LABEL],
+        ignored: vec![IGNORE_LABEL.into()],
         ignored_colors: Vec::new(),
         bands: None,
         classes,

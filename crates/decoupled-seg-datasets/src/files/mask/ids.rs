@@ -5,6 +5,8 @@ use crate::IGNORE_LABEL;
 pub struct IdMap {
     /// Class index or [`IGNORE_LABEL`] of every id; [`Self::UNKNOWN`] for unknown ids.
     table: Box<[u16; 256]>,
+    /// Ids above 255, which only masks of 16 bits have, with the class index or [`IGNORE_LABEL`] of each.
+    large: Vec<(u16, u8)>,
     expected: String,
 }
 
@@ -29,24 +31,45 @@ impl IdMap {
 
     /// Pairs of an id and its class index or [`IGNORE_LABEL`]. Later pairs win.
     pub fn new(pairs: impl IntoIterator<Item = (u8, u8)>) -> Self {
+        Self::of_words(pairs.into_iter().map(|(id, label)| (id.into(), label)))
+    }
+
+    /// As [`new`](Self::new), with ids of up to 16 bits.
+    pub fn of_words(pairs: impl IntoIterator<Item = (u16, u8)>) -> Self {
         let mut table = Box::new([Self::UNKNOWN; 256]);
+        let mut large: Vec<(u16, u8)> = Vec::new();
         for (id, label) in pairs {
-            table[usize::from(id)] = u16::from(label);
+            match table.get_mut(usize::from(id)) {
+                Some(known) => *known = label.into(),
+                None => {
+                    large.retain(|&(known, _)| known != id);
+                    large.push((id, label));
+                }
+            }
         }
-        let known: Vec<String> = (0..256)
-            .filter(|&id| table[id] != Self::UNKNOWN)
+        large.sort_unstable();
+        let small = (0..=u8::MAX).map(u16::from);
+        let known: Vec<String> = small
+            .filter(|&id| table[usize::from(id)] != Self::UNKNOWN)
+            .chain(large.iter().map(|&(id, _)| id))
             .map(|id| id.to_string())
             .collect();
         Self {
             table,
+            large,
             expected: format!("one of the ids {}", known.join(", ")),
         }
     }
 
     /// The class index or [`IGNORE_LABEL`] of an id; `None` for an unknown id.
     pub fn get(&self, id: u16) -> Option<u8> {
-        let label = self.table.get(usize::from(id)).copied()?;
-        u8::try_from(label).ok()
+        match self.table.get(usize::from(id)) {
+            Some(&label) => u8::try_from(label).ok(),
+            None => {
+                let at = self.large.binary_search_by_key(&id, |&(id, _)| id).ok()?;
+                Some(self.large[at].1)
+            }
+        }
     }
 
     /// The known ids, in words.

@@ -75,7 +75,10 @@ impl RawMask {
                 RawValues::Bytes(unpack(packed, width, bits))
             }
             MaskFormat::Rgb(8) => RawValues::Colors(colors(&packed, 3)),
-            MaskFormat::Rgba(8) => RawValues::Colors(colors(&packed, 4)),
+            MaskFormat::Rgba(8) => {
+                check_erased(path, &packed)?;
+                RawValues::Colors(colors(&packed, 4))
+            }
             MaskFormat::Rgb(_) | MaskFormat::Rgba(_) | MaskFormat::GreyAlpha(_) => {
                 RawValues::Unsupported
             }
@@ -92,6 +95,24 @@ impl RawMask {
             palette,
         })
     }
+}
+
+/// Refuses a picture with transparent pixels that have a colour, beside others: somebody erased there what the colour still
+/// says. Where all are transparent, nobody looked at that channel; and programs fill what was never drawn with black.
+fn check_erased(path: &Path, rgba: &[u8]) -> Result<(), DatasetError> {
+    let pixels = rgba.chunks_exact(4);
+    let is_erased = |pixel: &&[u8]| pixel[3] == 0 && pixel[..3] != [0; 3];
+    let Some(first) = pixels.clone().find(is_erased) else {
+        return Ok(());
+    };
+    if pixels.clone().all(|pixel| pixel[3] == 0) {
+        return Ok(());
+    }
+    Err(DatasetError::ErasedColor {
+        path: path.to_path_buf(),
+        color: [first[0], first[1], first[2]],
+        count: pixels.filter(is_erased).count(),
+    })
 }
 
 fn words(packed: &[u8]) -> Vec<u16> {
