@@ -76,6 +76,17 @@ pub(crate) fn run_of(checkpoint: &Path) -> Option<PathBuf> {
     Some(relative.unwrap_or_else(|| run.to_path_buf()))
 }
 
+/// Refuses to write a file into a checkpoint, which knows its files by their checksums.
+pub(crate) fn check_outside(file: &Path) -> Result<(), CliError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    match folder.join("state.json").exists() {
+        true => Err(CliError::IntoCheckpoint {
+            path: file.to_path_buf(),
+        }),
+        false => Ok(()),
+    }
+}
+
 /// The best checkpoint of a run by the run's own measure, or the newest if none was validated.
 pub(crate) fn best(out: &Path) -> Result<Checkpoint, CliError> {
     let newest = newest(out)?;

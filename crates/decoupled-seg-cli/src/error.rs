@@ -45,6 +45,44 @@ pub enum CliError {
         /// What there is, in words.
         expected: String,
     },
+    /// `--data` is a folder without a description.
+    #[error(
+        "`--data {folder}`: the folder has no `dataset.toml`, expected {expected}; folders in the layout of a benchmark are `--root`"
+    )]
+    NoDescription {
+        /// The folder.
+        folder: String,
+        /// What there is, in words.
+        expected: String,
+    },
+    /// A signal ended the command, which said so and kept what it had.
+    #[error("stopped by a signal")]
+    Stopped {
+        /// The status by which a process says so.
+        status: u8,
+    },
+    /// A folder stands where a file of weights is expected.
+    #[error(
+        "`--weights {path}` is a folder: `--out` names a run, `--checkpoint` one of its checkpoints"
+    )]
+    WeightsFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file that is no report of `score` was to be written over.
+    #[error("`{path}` is there already and holds no scores: name another file")]
+    OverNoScores {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A report was to be written over another text.
+    #[error(
+        "`{path}` is there already and is no report of a study: name another folder with `--to`"
+    )]
+    OverNoReport {
+        /// The file.
+        path: PathBuf,
+    },
     /// A value of `--set` without `=`.
     #[error("`--set {found}`: expected KEY=VALUE")]
     NotAPair {

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use burn::tensor::FloatDType;
 use clap::Args;
@@ -8,7 +8,7 @@ use decoupled_seg::weights::{NamedClass, NetworkDescription};
 use crate::checkpoint::CheckpointArgs;
 use crate::onnx::{self, OnnxArgs};
 use crate::say::say;
-use crate::{CliError, Project, device};
+use crate::{CliError, Project, checkpoint, device};
 
 #[derive(Args)]
 pub(crate) struct ExportArgs {
@@ -44,12 +44,7 @@ pub(crate) fn run(project: &Project, args: &ExportArgs) -> Result<(), CliError> 
     let out = args.checkpoint.out(project, args.out.as_deref());
     let (checkpoint, network) = args.checkpoint.open(&out)?;
     Protected::new([checkpoint.model_path(), checkpoint.weights_path()]).check(&args.to)?;
-    let folder = args.to.parent().unwrap_or(Path::new(""));
-    if folder.join("state.json").exists() {
-        return Err(CliError::IntoCheckpoint {
-            path: args.to.clone(),
-        });
-    }
+    checkpoint::check_outside(&args.to)?;
     let model = checkpoint.load(network.init(&device::default()?))?;
     if onnx {
         return onnx::write(&model, checkpoint.state(), &args.onnx, &args.to);

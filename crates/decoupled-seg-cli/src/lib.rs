@@ -113,6 +113,8 @@ fn exit(run: impl FnOnce() -> Result<(), CliError>) -> ExitCode {
             }
         },
         Err(CliError::Arguments(error)) => error.exit(),
+        // What waits behind this command, such as `eval`, is not to go on with half of it.
+        Err(CliError::Stopped { status }) => ExitCode::from(status),
         Err(error) => {
             tell!("error: {error}");
             ExitCode::FAILURE
@@ -125,7 +127,7 @@ fn exit(run: impl FnOnce() -> Result<(), CliError>) -> ExitCode {
 /// # Errors
 ///
 /// Returns an error if the arguments are wrong or ask for help ([`CliError::Arguments`]), `check` finds problems
-/// ([`CliError::Problems`]), or the command fails.
+/// ([`CliError::Problems`]), a signal ends a training ([`CliError::Stopped`]), or the command fails.
 pub fn run<A: Into<OsString> + Clone>(
     project: &Project,
     args: impl IntoIterator<Item = A>,

@@ -60,6 +60,12 @@ fn kinds() -> impl TypedValueParser<Value = PredictionKind> {
         .map(|name| PredictionKind::from_folder(&name).expect("one of the possible values"))
 }
 
+/// Whether a kind shows what only a network with body and edge has.
+fn shows_inside(kind: PredictionKind) -> bool {
+    use PredictionKind as K;
+    matches!(kind, K::Edge | K::Body | K::Flow)
+}
+
 pub(crate) fn run(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
     match &args.video {
         Some(video) => run_video(project, args, video),
@@ -117,6 +123,12 @@ fn run_images(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
         .to
         .clone()
         .unwrap_or_else(|| source.folder(&out, "predictions"));
+    if !source.shows_inside()
+        && let Some(kind) = args.kinds.iter().find(|kind| shows_inside(**kind))
+    {
+        let kind = kind.folder();
+        return Err(CliError::NotOfNetwork { kind });
+    }
     let predictor = source.predictor();
     let kinds = if args.kinds.is_empty() {
         DEFAULT.to_vec()

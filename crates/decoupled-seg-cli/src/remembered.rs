@@ -48,10 +48,16 @@ fn read(out: &Path) -> Result<Option<TrainedOn>, CliError> {
 
 /// Writes into the folder of the run that begins what it is trained on.
 pub(crate) fn write(args: &DataArgs, resized: Option<f64>, out: &Path) -> Result<(), CliError> {
-    let trained_on = TrainedOn {
-        variant: args.variant.clone(),
-        resized,
-    };
+    write_of(args.variant.clone(), resized, out)
+}
+
+/// As [`write`], of the variant itself.
+pub(crate) fn write_of(
+    variant: Option<String>,
+    resized: Option<f64>,
+    out: &Path,
+) -> Result<(), CliError> {
+    let trained_on = TrainedOn { variant, resized };
     let path = path(out);
     fs::create_dir_all(out).map_err(|source| FileError::new(out, "creating the folder", source))?;
     let text = serde_json::to_vec(&trained_on).expect("plain data");

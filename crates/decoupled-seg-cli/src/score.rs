@@ -1,8 +1,10 @@
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use decoupled_seg::engine::{FileError, Submission, score_cityscapes};
 use decoupled_seg_types::write_atomic;
+use serde_json::Value;
 
 use crate::args::SplitName;
 use crate::say::say;
@@ -28,6 +30,11 @@ pub(crate) fn run(project: &Project, args: &ScoreArgs) -> Result<(), CliError> {
     if project.submission != Some(Submission::Cityscapes) {
         return Err(CliError::NotCityscapes);
     }
+    if let Some(path) = &args.json
+        && !is_free_or_scores(path)
+    {
+        return Err(CliError::OverNoScores { path: path.clone() });
+    }
     let root = args.root.as_ref().unwrap_or(&project.root);
     let report = score_cityscapes(root, args.split.into(), &args.predictions)?;
     say!("{report}\n{} images", report.images);
@@ -37,4 +44,14 @@ pub(crate) fn run(project: &Project, args: &ScoreArgs) -> Result<(), CliError> {
             .map_err(|source| FileError::new(path, "writing the scores", source))?;
     }
     Ok(())
+}
+
+/// Whether nothing is there, or what an earlier command wrote. A device takes anything.
+fn is_free_or_scores(path: &Path) -> bool {
+    if !path.is_file() {
+        return true;
+    }
+    let there = fs::read(path).unwrap_or_default();
+    let there: Option<Value> = serde_json::from_slice(&there).ok();
+    there.is_some_and(|scores| scores.get("class_mean").is_some())
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use decoupled_seg::DecoupledSegNet;
 use decoupled_seg::datasets::ClassTable;
 use decoupled_seg::engine::{Checkpoint, Predictor, Recipe, check_class_names};
+use decoupled_seg::network::DecoderConfig;
 use decoupled_seg::nn::SegmentationModel;
 
 use crate::checkpoint::CheckpointArgs;
@@ -78,6 +79,9 @@ impl SourceArgs {
                 checkpoint: Some(checkpoint),
             });
         };
+        if file.is_dir() {
+            return Err(CliError::WeightsFolder { path: file.clone() });
+        }
         let classes = classes()?;
         let start = Start::open(file)?;
         let trained = start.trained()?;
@@ -176,6 +180,11 @@ impl Source {
             checkpoint.check_classes(data)?;
         }
         Ok(())
+    }
+
+    /// Whether the network has a body, an edge and a flow to show.
+    pub fn shows_inside(&self) -> bool {
+        matches!(self.model.config().decoder, DecoderConfig::Decoupled(_))
     }
 
     pub fn predictor(self) -> Predictor<DecoupledSegNet> {

@@ -249,9 +249,13 @@ fn checkpoint_of_file(file: &Path) -> Option<Checkpoint> {
     weights.contains(&Some(file)).then_some(checkpoint)
 }
 
-/// The last part of a path.
+/// The last part of a path; of `.`, that of where it is.
 pub(crate) fn name_of(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
+    let here = match path.file_name() {
+        Some(_) => path.to_path_buf(),
+        None => path.canonicalize().unwrap_or_default(),
+    };
+    let name = here.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
 

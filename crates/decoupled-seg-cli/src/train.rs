@@ -116,6 +116,9 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         }
         validation => Some(validation?),
     };
+    if let (Some(scale), Some(_)) = (args.resized, &validation) {
+        warn_of_scales(scale, &recipe);
+    }
     if let Some(name) = &args.encoder
         && !args.network.is_given()
     {
@@ -168,6 +171,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         remembered::write(&args.data, args.resized, &out)?;
     }
     let description = serde_json::to_value(&network).expect("a network's config is plain data");
+    let interrupt = Interrupt::on_signals()?;
     let mut trainer = Trainer::new(recipe, model, &device)
         .with_network(description)
         .with_run_folder(&out)
@@ -178,7 +182,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
             Resume::Never
         })
         .with_progress(Progress::Auto)
-        .with_interrupt(Interrupt::on_signals()?);
+        .with_interrupt(interrupt.clone());
     if let Some(cache) = &args.cache {
         trainer = trainer.with_cache_folder(cache);
     }
@@ -187,10 +191,15 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         say!("{}", resized.state());
     }
     match trained.stop {
-        Stop::Interrupted => say!(
-            "stopped at step {}; go on with --resume",
-            trained.position.step
-        ),
+        Stop::Interrupted => {
+            say!(
+                "stopped at step {}; go on with --resume",
+                trained.position.step
+            );
+            if let Some(status) = interrupt.status() {
+                return Err(CliError::Stopped { status });
+            }
+        }
         Stop::Finished => say!(
             "finished; `eval` judges the best checkpoint of {}",
             out.display()
@@ -202,6 +211,17 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         ),
     }
     Ok(())
+}
+
+/// Tells of validation at another scale than the training's: a network knows things in the sizes that it saw.
+pub(crate) fn warn_of_scales(resized: f64, recipe: &Recipe) {
+    let scales = &recipe.validation.protocol.scales;
+    if !scales.contains(&resized) {
+        tell!(
+            "warning: trained on images at scale {resized}, validated at {scales:?}, where everything has another size; \
+             `validation.protocol.scales` = [{resized:?}] is the training's"
+        );
+    }
 }
 
 impl TrainArgs {

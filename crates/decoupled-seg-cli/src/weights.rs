@@ -9,7 +9,7 @@ use decoupled_seg::weights::{LoadPolicy, Mismatch, WeightsError, WeightsFile, co
 
 use crate::network_args::{self, NetworkArgs};
 use crate::say::say;
-use crate::{CliError, device, pretrained};
+use crate::{CliError, checkpoint, device, pretrained};
 
 /// Classes of a network whose classes are not told: those of Cityscapes.
 const CLASSES: u8 = 19;
@@ -94,6 +94,7 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
                 true => config.plain(),
                 false => config,
             };
+            checkpoint::check_outside(&to)?;
             config.init(&device::default()?).save_weights(to)?;
             Ok(())
         }
@@ -108,6 +109,7 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
         Command::Convert { from, to } => {
             let file = WeightsFile::open(from)?;
             Protected::new([file.path()]).check(&to)?;
+            checkpoint::check_outside(&to)?;
             convert(&file, &to)?;
             say!("{} tensors in {}", file.entries().count(), to.display());
             Ok(())

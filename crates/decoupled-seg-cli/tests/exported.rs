@@ -339,7 +339,16 @@ fn nothing_is_written_over_and_no_run_counts_twice() {
         let told = message(&["export", &to, "--data", &data, "--out", &run]);
         assert!(told.contains(name), "{told}");
     }
+    let weights = text_of(&checkpoint.join("model.safetensors"));
+    let to = text_of(&checkpoint.join("mine.safetensors"));
+    let told = message(&["weights", "convert", &weights, &to]);
+    assert!(told.contains("lies in a checkpoint"), "{told}");
     assert!(!checkpoint.join("mine.safetensors").exists());
+    let told = message(&["eval", "--data", &data, "--weights", &run]);
+    assert!(told.contains("is a folder: `--out` names a run"), "{told}");
+    let edges = ["--kinds", "color,edge", "--out", &run];
+    let told = message(&[&["predict", &pictures, "--data", &data][..], &edges].concat());
+    assert!(told.contains("the network predicts no `edge`"), "{told}");
 
     let before = fs::read(&data).expect("there");
     let told = message(&["summary", "--classes", "11", "--write", &data]);
@@ -353,9 +362,15 @@ fn nothing_is_written_over_and_no_run_counts_twice() {
         let told = message(&["study", "report", &run, again, "--to", &report]);
         assert!(told.contains("or a copy of it"), "{told}");
     }
-    folder
-        .run(&["study", "report", &run, "--to", &report])
-        .expect("one run");
+    let write = ["study", "report", &run, "--to", &report];
+    folder.run(&write).expect("one run");
+    folder.run(&write).expect("over a report");
+    let notes = folder.path("notes");
+    fs::create_dir(&notes).expect("writable");
+    fs::write(notes.join("report.md"), "mine").expect("writable");
+    let told = message(&["study", "report", &run, "--to", &text_of(&notes)]);
+    assert!(told.contains("is no report of a study"), "{told}");
+    assert_eq!(fs::read(notes.join("report.md")).expect("there"), b"mine");
 }
 
 fn copy_folder(from: &Path, to: &Path) {

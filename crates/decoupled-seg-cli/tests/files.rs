@@ -480,6 +480,35 @@ fn what_a_stopped_video_has_is_kept() {
     assert!((1..=80).contains(&kept), "{kept}");
 }
 
+/// `train && eval` is not to judge half a training.
+#[cfg(unix)]
+#[test]
+fn a_stopped_training_says_so_by_its_status() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("run");
+    let child = Command::new(BINARY)
+        .args(["train", "--data", "camvid", "--synthetic", "--short"])
+        .args(["--plain", "--epochs", "100000", "--validate-every", "0"])
+        .args(["--out", text(&out)])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a process");
+    let log = out.join("log.jsonl");
+    let begun = || fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    while !begun() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let id = child.id().to_string();
+    let signal = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(signal.expect("a process").success());
+    let output = child.wait_with_output().expect("a process");
+    assert_eq!(output.status.code(), Some(143));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("stopped at step"), "{said}");
+    assert!(out.join("checkpoints").is_dir());
+}
+
 #[test]
 fn summary_and_bench_need_no_data() {
     run(&join(&[&["summary", "--size", "65x65"], &NETWORK])).expect("counts");

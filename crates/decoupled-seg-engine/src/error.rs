@@ -273,7 +273,9 @@ pub enum EngineError {
         source: serde_json::Error,
     },
     /// A file of a checkpoint has another size than was written: cut short, or empty.
-    #[error("`{path}`: truncated: {found} bytes, expected {expected}; take another checkpoint")]
+    #[error(
+        "`{path}`: {found} bytes, expected {expected}: truncated or written over; take another checkpoint"
+    )]
     Truncated {
         /// The file.
         path: PathBuf,

@@ -70,7 +70,10 @@ pub(crate) fn of_names<'a>(
             }
         }
     }
-    let averaged = |prefix: &str| prefix.contains("ema") || prefix.contains("averag");
+    let averaged = |prefix: &str| {
+        let mut words = prefix.split(['.', '_']);
+        words.any(|word| word == "ema" || word.starts_with("averag"))
+    };
     let known_or_many = counts.into_iter().filter(|(prefix, count)| {
         let known = prefix
             .split_terminator('.')

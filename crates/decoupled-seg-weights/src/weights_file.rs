@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use burn::store::bridge;
@@ -242,6 +242,13 @@ const HEAD: u64 = 512;
 
 fn open(path: &Path) -> Result<(File, u64), WeightsError> {
     let read = || {
+        let kind = fs::metadata(path)?;
+        // Opening a pipe would wait for its writer.
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(io::Error::other(
+                "a pipe, a socket or a device, expected a file",
+            ));
+        }
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         Ok((file, length))

@@ -23,6 +23,11 @@ impl Project {
         let recipe = RecipePreset::Paper.recipe();
         Self::new(name, root, recipe, move |root, split| {
             let description = root.join(&file);
+            // What `--synthetic` makes has a description of the usual name.
+            let description = match description.exists() {
+                true => description,
+                false => root.join("dataset.toml"),
+            };
             CustomDataset::open_partially(description, split.as_str()).shared()
         })
         // The paper's fractions of the diagonal are all one or two pixels on small pictures.

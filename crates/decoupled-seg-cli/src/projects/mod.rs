@@ -46,6 +46,12 @@ impl Project {
             true => path.join("dataset.toml"),
             false => path.to_path_buf(),
         };
+        if path.is_dir() && !description.exists() {
+            return Err(CliError::NoDescription {
+                folder: data.to_string(),
+                expected: known(),
+            });
+        }
         if !description.is_file() {
             return Err(CliError::UnknownData {
                 found: data.to_string(),

@@ -19,6 +19,7 @@ use toml::Table;
 
 use crate::device::DeviceArgs;
 use crate::say::{say, tell};
+use crate::train::warn_of_scales;
 use crate::{CliError, Project, projects};
 use settings::Settings;
 use training::Training;
@@ -126,7 +127,12 @@ fn run_study(program: OfProgram<'_>, args: &RunArgs) -> Result<(), CliError> {
     }
     match end? {
         StudyEnd::Finished => say!("all runs have their results"),
-        StudyEnd::Stopped => say!("stopped; the same command goes on"),
+        StudyEnd::Stopped => {
+            say!("stopped; the same command goes on");
+            if let Some(status) = training.status() {
+                return Err(CliError::Stopped { status });
+            }
+        }
     }
     Ok(())
 }
@@ -154,7 +160,11 @@ fn check(plan: &Plan, project: &Project) -> Result<(), CliError> {
         let settings = Settings::of(run)?;
         let named = settings.project()?;
         let project = named.as_ref().unwrap_or(project);
-        settings.recipe(project, run.seed)?;
+        let recipe = settings.recipe(project, run.seed)?;
+        let is_first = runs[..at].iter().all(|other| other.variant != run.variant);
+        if let Some(scale) = settings.scale().filter(|_| is_first) {
+            warn_of_scales(scale, &recipe);
+        }
         // Where classes are known from the data only, the training names what is wrong with those.
         if let Ok(classes) = project.class_table() {
             settings.network(classes.num_classes())?;
@@ -200,6 +210,9 @@ fn report(program: OfProgram<'_>, args: &ReportArgs) -> Result<(), CliError> {
     }
 }
 
+/// The figures of a report.
+const TABLE: &str = "report.csv";
+
 /// The report of a study, with its pictures.
 fn study_report(study: &Study) -> Result<StudyReport, CliError> {
     let plan = study.plan()?;
@@ -214,16 +227,31 @@ fn write_report(report: StudyReport, folder: &Path) -> Result<(), CliError> {
         move |source| CliError::Io { path, source }
     };
     std::fs::create_dir_all(folder).map_err(io(folder))?;
-    for (name, text) in [
+    let files = [
         ("report.md", report.to_markdown()),
-        ("report.csv", report.to_csv()),
+        (TABLE, report.to_csv()),
         ("report.html", report.to_html()),
-    ] {
+    ];
+    let mut there = files.iter().map(|(name, _)| folder.join(name));
+    let columns = files[1].1.lines().next().unwrap_or_default();
+    if let Some(path) = there.find(|path| path.exists())
+        && !is_report(folder, columns)
+    {
+        return Err(CliError::OverNoReport { path });
+    }
+    for (name, text) in files {
         let path = folder.join(name);
         write_atomic(&path, |file| file.write_all(text.as_bytes())).map_err(io(&path))?;
         say!("{}", path.display());
     }
     Ok(())
+}
+
+/// Whether the files of a folder are those of a report, by the columns of its table. The three are written together, so one
+/// speaks for the others.
+fn is_report(folder: &Path, columns: &str) -> bool {
+    let there = std::fs::read(folder.join(TABLE)).unwrap_or_default();
+    there.starts_with(columns.as_bytes())
 }
 
 impl Place {

@@ -96,6 +96,11 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The scale of the training images, if it is not theirs.
+    pub fn scale(&self) -> Option<f64> {
+        self.resized
+    }
+
     /// How the training images are resized into a folder, if they are.
     pub fn resized(&self, folder: &Path) -> Option<ResizedCacheConfig> {
         let scale = ResizedTo::Scale(self.resized?);

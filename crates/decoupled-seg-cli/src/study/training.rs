@@ -13,7 +13,7 @@ use super::results::{self, Objects};
 use super::settings::Settings;
 use crate::args::DataArgs;
 use crate::start::Start;
-use crate::{CliError, Project, checkpoint};
+use crate::{CliError, Project, checkpoint, remembered};
 
 /// Trains and judges the runs of a study.
 pub(super) struct Training<'a> {
@@ -45,6 +45,11 @@ impl<'a> Training<'a> {
         })
     }
 
+    /// The status by which a process says that a signal ended it, if one did.
+    pub fn status(&self) -> Option<u8> {
+        self.interrupt.status()
+    }
+
     /// Trains a run from where it is and judges its best checkpoint, as `eval` does. `None` if it was asked to stop.
     pub fn run(&self, run: &PlannedRun) -> Result<Option<RunResult>, CliError> {
         let settings = Settings::of(run)?;
@@ -68,6 +73,8 @@ impl<'a> Training<'a> {
             start.load(&mut model, false)?;
             start.warn_of_differences(&network, &recipe.normalization, train.classes())?;
         }
+        // `eval` on the run's folder judges by the same pictures.
+        remembered::write_of(settings.variant.clone(), settings.scale(), &run.folder)?;
         let parameters = model.num_params();
         let description = serde_json::to_value(&network).expect("a network's config is plain data");
         let trained = Trainer::new(recipe, model, &device)

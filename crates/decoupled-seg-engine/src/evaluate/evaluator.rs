@@ -185,6 +185,7 @@ impl Evaluator {
             images,
             confusion: scorer.confusion,
             boundary: scorer.boundary,
+            without_instances: scorer.without.filter(|_| scorer.with_instances > 0),
             instances: scorer.instances,
             timings,
         }))
@@ -225,6 +226,10 @@ struct Scorer {
     boundary: Option<BoundaryFScore>,
     /// Nothing once an image had no instances: a score of a part would look like one of all.
     instances: Option<InstanceIou>,
+    /// Images that had instances.
+    with_instances: usize,
+    /// The first image that had none.
+    without: Option<String>,
     time: Duration,
 }
 
@@ -239,6 +244,8 @@ impl Scorer {
             confusion: ConfusionMatrix::new(classes),
             boundary,
             instances: benchmark(table).map(InstanceIou::new),
+            with_instances: 0,
+            without: None,
             time: Duration::ZERO,
         }
     }
@@ -259,6 +266,11 @@ impl Scorer {
             boundary
                 .update(&labels.data, &prediction.data, size)
                 .map_err(failed)?;
+        }
+        match instances {
+            Some(_) => self.with_instances += 1,
+            None if self.without.is_none() => self.without = Some(sample.name.clone()),
+            None => {}
         }
         self.instances = match (self.instances.take(), instances) {
             (Some(mut metric), Some(instances)) => {

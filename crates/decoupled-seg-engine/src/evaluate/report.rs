@@ -30,6 +30,8 @@ pub struct EvaluationReport {
     pub boundary: Option<BoundaryFScore>,
     /// Scores by instance, where the data set has the classes of Cityscapes and tells the objects of every image apart.
     pub instances: Option<InstanceIou>,
+    /// The first image whose objects are not told apart, where those of others are: then there are no scores by instance.
+    pub without_instances: Option<String>,
     /// Where the time went, if it was measured.
     pub timings: Timings,
 }
@@ -248,6 +250,12 @@ impl fmt::Display for EvaluationReport {
             percent(Some(self.majority_mean_iou())),
             self.images
         )?;
+        if let Some(image) = &self.without_instances {
+            writeln!(
+                f,
+                "no iIoU: `{image}` has no file of instances, as others have"
+            )?;
+        }
         if self.timings.is_measured() {
             writeln!(f, "{}", self.timings.per_image(self.images))?;
         }

@@ -153,7 +153,7 @@ fn list_pictures(folder: &Path, pictures: &mut Vec<(String, PathBuf)>) -> Result
         if entry.file_type().map_err(at(&path, ACTION))?.is_dir() {
             list_pictures(&path, pictures)?;
         } else if let Some(name) = path.file_name().and_then(|name| name.to_str())
-            && name.ends_with(".png")
+            && name.to_lowercase().ends_with(".png")
         {
             pictures.push((name.to_string(), path));
         }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -51,6 +52,12 @@ impl Inputs {
                 inputs.folders.push(found);
             }
         }
+        // A pattern may name a folder and what is in it.
+        let looked_into: BTreeSet<&Path> =
+            inputs.images.iter().filter_map(|it| it.parent()).collect();
+        let folders = inputs.folders.iter();
+        let left_out = folders.filter(|folder| !looked_into.contains(folder.as_path()));
+        inputs.folders = left_out.cloned().collect();
         Ok(inputs)
     }
 }

@@ -292,7 +292,7 @@ impl<M: SegmentationModel> Predictor<M> {
     ) -> Result<Predicted, EngineError> {
         let output = output.as_ref();
         self.check_outputs(inputs, output)?;
-        for kind in &self.kinds {
+        for kind in self.kinds.iter().filter(|kind| !kind.inspects()) {
             files::create_dir(&output.join(kind.folder()))?;
         }
         let mut predicted = Predicted::default();
@@ -395,10 +395,16 @@ impl<M: SegmentationModel> Predictor<M> {
     ) -> Result<(), EngineError> {
         for kind in &self.kinds {
             let path = output_file(output, *kind, input);
-            match kind.output(image, input, prediction, &self.classes) {
-                None => {}
-                Some(Output::Picture(picture)) => write_png(&path, &picture)?,
-                Some(Output::Json(value)) => {
+            let Some(made) = kind.output(image, input, prediction, &self.classes) else {
+                continue;
+            };
+            if kind.inspects() {
+                // Only now it is known that the network has it.
+                files::create_dir(&output.join(kind.folder()))?;
+            }
+            match made {
+                Output::Picture(picture) => write_png(&path, &picture)?,
+                Output::Json(value) => {
                     write_atomic(&path, mark_json(value).to_string().as_bytes())?;
                 }
             }

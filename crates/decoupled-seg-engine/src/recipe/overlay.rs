@@ -57,6 +57,10 @@ fn culprit<T: DeserializeOwned>(
     error: &serde_json::Error,
 ) -> Vec<String> {
     let (first, error) = (path.clone(), error.to_string());
+    // What is not there has no key to blame.
+    if error.starts_with("missing field") {
+        return path;
+    }
     while let Some(Value::Object(table)) = value.pointer(&pointer(&path))
         && table.contains_key(KIND)
     {

@@ -1,5 +1,5 @@
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::EngineError;
@@ -12,6 +12,8 @@ use crate::EngineError;
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     requests: Arc<AtomicUsize>,
+    /// Of the last signal; 0 before one.
+    status: Arc<AtomicU8>,
 }
 
 impl Interrupt {
@@ -38,8 +40,9 @@ impl Interrupt {
         let interrupt = Self::new();
         let heard = interrupt.clone();
         listen(move |status| {
+            heard.status.store(status, Ordering::Relaxed);
             if heard.requests.fetch_add(1, Ordering::Relaxed) >= 2 {
-                std::process::exit(status);
+                std::process::exit(status.into());
             }
         })
         .map_err(|source| EngineError::Interrupt { source })?;
@@ -51,6 +54,12 @@ impl Interrupt {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The status by which a process says that a signal ended it: 130 for Ctrl-C, 143 for SIGTERM. `None` before a signal.
+    pub fn status(&self) -> Option<u8> {
+        let status = self.status.load(Ordering::Relaxed);
+        (status > 0).then_some(status)
+    }
+
     /// Whether somebody asked.
     pub fn is_requested(&self) -> bool {
         self.requests.load(Ordering::Relaxed) > 0
@@ -59,7 +68,7 @@ impl Interrupt {
 
 /// Calls `heard` for each signal, with the status by which a process says that this signal ended it.
 #[cfg(unix)]
-fn listen(heard: impl Fn(i32) + Send + 'static) -> io::Result<()> {
+fn listen(heard: impl Fn(u8) + Send + 'static) -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
@@ -72,7 +81,7 @@ fn listen(heard: impl Fn(i32) + Send + 'static) -> io::Result<()> {
         .name("signals".to_string())
         .spawn(move || {
             for signal in signals.forever() {
-                heard(128 + signal);
+                heard(u8::try_from(128 + signal).unwrap_or(u8::MAX));
             }
         })?;
     Ok(())
@@ -88,7 +97,7 @@ fn ignores_hangups(status: &str) -> bool {
 
 /// Elsewhere Ctrl-C is the only one.
 #[cfg(not(unix))]
-fn listen(heard: impl Fn(i32) + Send + 'static) -> io::Result<()> {
+fn listen(heard: impl Fn(u8) + Send + 'static) -> io::Result<()> {
     ctrlc::set_handler(move || heard(130)).map_err(io::Error::other)
 }
 

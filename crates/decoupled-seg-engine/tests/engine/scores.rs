@@ -194,6 +194,8 @@ fn the_evaluator_says_the_same() {
     let mut evaluator = Evaluator::new(EvaluationRecipe::default(), normalization, &device);
     let report = evaluator.evaluate(&net, &dataset).expect("evaluates");
     assert_eq!(report.benchmark(), None);
+    let told = format!("no iIoU: `{}", truths[1].name);
+    assert!(report.to_string().contains(&told), "{report}");
     assert!(
         report.to_string().contains("category vehicle: IoU"),
         "{report}"
