@@ -38,6 +38,12 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
     let report = check::check_splits(splits.into(), |done, _| counter.at(done));
     counter.finish();
     say!("{report}");
+    let unread = |split: &Split| readable.iter().all(|(read, _)| read != split);
+    if let Some(split) = [Split::Train, Split::Val].into_iter().find(unread)
+        && let Some(variant) = project.variant_of(&args.data, split)
+    {
+        say!("`--variant {variant}` reads these data");
+    }
     let one_class = readable
         .iter()
         .find_map(|(_, split)| match split.classes().names()[..] {

@@ -55,6 +55,14 @@ pub enum CliError {
         /// What there is, in words.
         expected: String,
     },
+    /// The data are those of another variant.
+    #[error("{source}; `--variant {variant}` reads these data")]
+    OtherVariant {
+        /// The variant.
+        variant: &'static str,
+        /// Why they are not read without.
+        source: DatasetError,
+    },
     /// A signal ended the command, which said so and kept what it had.
     #[error("stopped by a signal")]
     Stopped {

@@ -16,6 +16,9 @@ pub type OpenSplit = Box<dyn Fn(&Path, Split) -> Opened + Send + Sync>;
 /// What `--variant` calls the form that is none of the variants.
 pub(crate) const DEFAULT: &str = "default";
 
+/// What names a variant.
+const FLAG: &str = "--variant";
+
 /// Name of a project for commands on a run: its folder is `--out`.
 const WITHOUT_DATA: &str = "run";
 
@@ -196,7 +199,29 @@ impl Project {
         args: &DataArgs,
         split: Split,
     ) -> Result<Arc<dyn SegmentationDataset>, CliError> {
-        Ok(self.opener(args)?(split).whole()?)
+        let opened = self.opener(args)?(split);
+        let is_unread = opened.dataset.is_none();
+        opened.whole().map_err(|source| {
+            // A broken file is not in every fold, which says nothing for these.
+            let is_told = !is_unread || source.to_string().contains(FLAG);
+            match self.variant_of(args, split).filter(|_| !is_told) {
+                Some(variant) => CliError::OtherVariant { variant, source },
+                None => source.into(),
+            }
+        })
+    }
+
+    /// The variant that reads data which are not read without one.
+    pub(crate) fn variant_of(&self, args: &DataArgs, split: Split) -> Option<&'static str> {
+        if args.variant.is_some() {
+            return None;
+        }
+        let root = self.root(args).ok()?;
+        let reads = |variant: &&Variant| {
+            let opened = (variant.open)(&root, split);
+            opened.dataset.is_some() && opened.problems.is_empty()
+        };
+        Some(self.variants.iter().find(reads)?.name)
     }
 
     fn variant(&self, name: &str) -> Result<&OpenSplit, CliError> {

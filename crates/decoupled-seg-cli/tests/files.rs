@@ -480,6 +480,34 @@ fn what_a_stopped_video_has_is_kept() {
     assert!((1..=80).contains(&kept), "{kept}");
 }
 
+/// The labels that the official scripts make may be all that somebody has.
+#[test]
+fn the_variant_that_reads_the_data_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    synthetic::write_cityscapes(folder.path(), &SCENES).expect("writable");
+    let pattern = format!("{}/gtFine/*/*/*_labelIds.png", folder.path().display());
+    for path in glob::glob(&pattern).expect("a pattern") {
+        fs::remove_file(path.expect("readable")).expect("writable");
+    }
+    let root = ["--data", "cityscapes", "--root", text(folder.path())];
+    let of = |command: &str| {
+        let out = folder.path().join("out");
+        let args = [
+            &["decoupled-seg", command][..],
+            &root,
+            &["--out", text(&out)],
+        ]
+        .concat();
+        cli::run_with_data(args)
+    };
+    let told = of("train").expect_err("no ids").to_string();
+    assert!(
+        told.contains("`--variant train-ids` reads these data"),
+        "{told}"
+    );
+    assert!(matches!(of("check"), Err(CliError::Problems)));
+}
+
 /// `train && eval` is not to judge half a training.
 #[cfg(unix)]
 #[test]

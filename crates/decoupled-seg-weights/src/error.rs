@@ -137,7 +137,10 @@ pub enum WeightsError {
     },
     /// burn-store's PyTorch reader refused the file.
     #[cfg(feature = "pytorch")]
-    #[error("`{path}`: {source}")]
+    #[error(
+        "`{path}`: {source}; if there are objects of a program beside the weights, save the weights alone: \
+         `torch.save(checkpoint[\"state_dict\"], FILE)`"
+    )]
     Pytorch {
         /// The file.
         path: PathBuf,
