@@ -514,7 +514,7 @@ fn the_variant_that_reads_the_data_is_named() {
 fn a_stopped_training_says_so_by_its_status() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("run");
-    let child = Command::new(BINARY)
+    let mut child = Command::new(BINARY)
         .args(["train", "--data", "camvid", "--synthetic", "--short"])
         .args(["--plain", "--epochs", "100000", "--validate-every", "0"])
         .args(["--out", text(&out)])
@@ -525,6 +525,7 @@ fn a_stopped_training_says_so_by_its_status() {
     let log = out.join("log.jsonl");
     let begun = || fs::metadata(&log).is_ok_and(|log| log.len() > 0);
     while !begun() {
+        assert!(child.try_wait().expect("asked").is_none(), "it trains");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let id = child.id().to_string();
