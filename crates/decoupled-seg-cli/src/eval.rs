@@ -1,5 +1,5 @@
 use clap::Args;
-use decoupled_seg::datasets::Split;
+use decoupled_seg::datasets::{DatasetError, Split};
 use decoupled_seg::engine::Evaluator;
 
 use crate::args::{DataArgs, ProtocolArgs, SplitName};
@@ -46,6 +46,10 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
         evaluator = evaluator.timed();
     }
     let report = evaluator.evaluate(&source.model, &*images)?;
+    if report.confusion.total() == 0 {
+        let split = args.split.into();
+        return Err(DatasetError::AllIgnored { split }.into());
+    }
     let mut folder = match args.split {
         SplitName::Val => "evaluation".to_string(),
         split => format!("evaluation-{}", Split::from(split).as_str()),

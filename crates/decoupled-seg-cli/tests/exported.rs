@@ -243,17 +243,30 @@ fn a_checkpoint_knows_its_run() {
     let of_file = written("evaluation-of-step-000000001-model");
     assert_eq!(of_file, of_checkpoint);
 
+    // Nothing was measured where nothing is labelled.
+    for mask in fs::read_dir(folder.path("valannot")).expect("written") {
+        let mask = mask.expect("readable").path();
+        let ignored = image::GrayImage::from_pixel(64, 56, image::Luma([11]));
+        ignored.save(mask).expect("writable");
+    }
+    let told = folder
+        .run(&["eval", "--data", &data, "--out", &run])
+        .expect_err("no score");
+    assert!(
+        told.to_string()
+            .contains("every pixel of the val labels is ignored"),
+        "{told}"
+    );
+    assert_eq!(report(&run), before);
+
     // Beside another run, it is one of this.
     let other = text_of(&folder.path("other"));
+    copy_folder(Path::new(&run), Path::new(&other));
     folder
-        .run(&[&train[..], &["--out", &other]].concat())
-        .expect("trains");
-    folder
-        .run(&[&eval[..], &["--out", &other]].concat())
+        .run(&[&eval[..], &["--out", &other, "--split", "train"]].concat())
         .expect("judges");
-    let beside = Path::new(&other).join("evaluation-of-run-step-000000001/report.json");
-    let beside = fs::read_to_string(beside).expect("written");
-    assert_eq!(beside, of_checkpoint);
+    let beside = "evaluation-train-of-run-step-000000001/report.json";
+    assert!(Path::new(&other).join(beside).is_file());
 }
 
 #[test]

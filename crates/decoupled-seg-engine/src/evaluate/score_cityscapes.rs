@@ -23,7 +23,8 @@ use crate::files::{FileError, at};
 /// # Errors
 ///
 /// Returns an [`EngineError`] that names the file: ground truth or prediction missing, unreadable or of another size, two
-/// predictions for one image, a value that is no label id, or pictures of class indices in place of label ids.
+/// predictions for one image, a value that is no label id, or pictures of class indices in place of label ids; and if no
+/// pixel has a class that is scored.
 pub fn score_cityscapes(
     root: impl AsRef<Path>,
     split: Split,
@@ -53,7 +54,11 @@ pub fn score_cityscapes(
             folder: predictions_folder.to_path_buf(),
         });
     }
-    Ok(BenchmarkReport::new(&total, truths.len()))
+    let report = BenchmarkReport::new(&total, truths.len());
+    match report.class_mean.iou {
+        Some(_) => Ok(report),
+        None => Err(DatasetError::AllIgnored { split }.into()),
+    }
 }
 
 /// Whether a picture shows each of the values.
