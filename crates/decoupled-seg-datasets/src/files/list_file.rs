@@ -519,10 +519,12 @@ impl Resolver<'_> {
         if matches!(name, "." | "..") {
             return Some(folder.join(name));
         }
-        if self.names.len() == MAX_FOLDERS && !self.names.contains_key(folder) {
+        // With `..` a list can name one folder in any number of ways.
+        let real = folder.canonicalize().ok()?;
+        if self.names.len() == MAX_FOLDERS && !self.names.contains_key(&real) {
             return None;
         }
-        let names = self.names.entry(folder.to_path_buf()).or_insert_with(|| {
+        let names = self.names.entry(real).or_insert_with(|| {
             let mut names: HashMap<String, Vec<PathBuf>> = HashMap::new();
             for path in list_folder(folder, "").unwrap_or_default() {
                 if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
@@ -710,6 +712,22 @@ mod tests {
         assert!(names("a\u{1b}[31m").contains("control characters"));
         let pipe = names_in("p00 1 2 3 4", &[]);
         assert!(!pipe.contains(&"p00".to_string()), "{pipe:?}");
+    }
+
+    #[test]
+    fn a_folder_is_looked_into_once() {
+        let (root, _) = with_files(b"");
+        let mut resolver = Resolver {
+            root: root.path(),
+            folders: HashMap::new(),
+            names: HashMap::new(),
+        };
+        for times in 0..50 {
+            let entry = format!("{}train/A.png", "train/../".repeat(times));
+            assert!(resolver.find(&entry, None).is_none());
+            assert!(resolver.in_capitals(&entry).is_some(), "{entry}");
+        }
+        assert_eq!(resolver.names.len(), 2, "the root and one below");
     }
 
     #[test]
