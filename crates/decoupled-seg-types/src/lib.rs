@@ -6,6 +6,7 @@ mod cityscapes;
 mod file_kind;
 mod label_view;
 mod plain_words;
+mod shortened;
 mod simd;
 mod size;
 mod text_table;
@@ -20,6 +21,7 @@ pub use cityscapes::{
 pub use file_kind::FileKind;
 pub use label_view::LabelView;
 pub use plain_words::plain_words;
+pub use shortened::shortened;
 pub use size::{ParseSizeError, Size};
 pub use text_table::TextTable;
 pub use written::written;

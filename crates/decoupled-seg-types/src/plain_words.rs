@@ -1,5 +1,7 @@
 use std::fmt::Display;
 
+use crate::shortened;
+
 /// What stands in the message of a parser behind `expected `, and the words for it. The longest come first.
 const WORDS: [(&str, &str); 22] = [
     ("internally tagged enum ", "a table with `kind`"),
@@ -28,9 +30,6 @@ const WORDS: [(&str, &str); 22] = [
 
 const EXPECTED: &str = "expected ";
 
-/// Letters of a line that are shown. Files of other programs may be one line of megabytes.
-const SHOWN: usize = 200;
-
 /// What a parser of TOML or JSON says, without the names of Rust's types: a person who writes a file has never seen those.
 /// Long lines of the file are cut.
 ///
@@ -48,15 +47,8 @@ pub fn plain_words(message: impl Display) -> String {
         text.push_str(EXPECTED);
         text.push_str(&told(part));
     }
-    let lines: Vec<_> = text.split('\n').map(cut).collect();
+    let lines: Vec<_> = text.split('\n').map(shortened).collect();
     lines.join("\n")
-}
-
-fn cut(line: &str) -> String {
-    match line.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_string(),
-    }
 }
 
 /// `rest` of a message, with other words at its beginning.
@@ -111,6 +103,6 @@ mod tests {
     #[test]
     fn long_lines_are_cut() {
         let told = plain_words(format!("at line 1\n{}\nend", "ä".repeat(1000)));
-        assert_eq!(told, format!("at line 1\n{}…\nend", "ä".repeat(SHOWN)));
+        assert_eq!(told, format!("at line 1\n{}…\nend", "ä".repeat(200)));
     }
 }

@@ -1,6 +1,8 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use decoupled_seg_types::shortened;
+
 use super::list_text::decoded;
 use super::pairs::{composed, list_folder};
 use super::{Folders, Listing, PICTURE_ENDINGS, Pair, read_file};
@@ -18,18 +20,21 @@ const SEPARATORS: [char; 4] = ['\t', '|', ';', ','];
 /// Largest length of a line, in bytes. No file system has longer paths.
 const MAX_LINE: usize = 8 << 10;
 
+/// Largest number of folders in a path of which some are dropped. Each is looked for below each other one.
+const MAX_DEPTH: usize = 64;
+
 /// Largest number of folders to remember: about as many as the lists of Cityscapes name, few enough for any memory.
 const MAX_FOLDERS: usize = 256;
 
 /// Reads a list of pairs: one image and its label a line, relative to `root`.
 ///
-/// A tab, `|`, `;` or a comma separates the two, or spaces if the line has none of them. Names may stand in double
-/// quotes. Names with spaces are found if exactly one way to split the line gives existing files. Backslashes stand for `/`, unless a file has that very name. Empty lines
-/// and lines that start with `#` are skipped. Lists in circulation carry the paths of their authors' machines
-/// (`/SegNet/CamVid/train/a.png`), so leading folders are dropped until the folder of the file exists under `root`: the same
-/// ones for an image and its label if both begin alike. A list whose lines name one file each is a list of images without
-/// labels. A byte order mark is left out, and UTF-16 with such a
-/// mark is read, as Windows PowerShell writes it. Names are compared in one form of Unicode, as in [`Folders::pairs`].
+/// A tab, `|`, `;` or a comma separates the two, or spaces if the line has none of them. Names may stand in double quotes.
+/// Names with spaces are found if exactly one way to split the line gives existing files. Backslashes stand for `/`, unless a
+/// file has that very name. Empty lines and lines that start with `#` are skipped. Lists in circulation carry the paths of
+/// their authors' machines (`/SegNet/CamVid/train/a.png`), so leading folders are dropped, up to 64, until the folder of the
+/// file exists under `root`: the same ones for an image and its label if both begin alike. A list whose lines name one file
+/// each is a list of images without labels. A byte order mark is left out, and UTF-16 with such a mark is read, as Windows
+/// PowerShell writes it. Names are compared in one form of Unicode, as in [`Folders::pairs`].
 ///
 /// Problems are a list that cannot be read or names no image. Problems are also lines that are not UTF-8, that name a
 /// missing image or label, that name the image of another line once folders are dropped, or that have a label although the
@@ -139,8 +144,9 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         named.insert(composed(&pair.name), pair);
     }
     // The part that image and label share is a name too: `p00` of `p00_rgb.png`.
+    let shared_part = |image: &Path| folders.key_of_image(image.file_name()?.to_str()?);
     for pair in &pairs {
-        if let Some(shared) = shared_part(&pair.image, folders) {
+        if let Some(shared) = shared_part(&pair.image) {
             named.entry(shared).or_insert(pair);
         }
     }
@@ -169,7 +175,7 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
             Some(DatasetError::ImageWithoutLabel { image, .. }) => {
                 let stem = image.file_stem().and_then(|stem| stem.to_str());
                 let stem = stem.map(composed);
-                let shared = shared_part(image, folders);
+                let shared = shared_part(image);
                 let is_named = |name: &String| {
                     let name = Some(composed(name));
                     name == stem || name == shared
@@ -180,7 +186,7 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         };
         let known = left.iter_mut().find(|problem| about(problem));
         let problem = known.and_then(Option::take).unwrap_or_else(|| {
-            let (name, folder) = (shown(line), folders.images.to_path_buf());
+            let (name, folder) = (shortened(line), folders.images.to_path_buf());
             in_line(path, number, ListProblem::NoSuchName { name, folder })
         });
         listing.problems.push(problem);
@@ -206,15 +212,6 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         });
     }
     listing
-}
-
-/// The name of an image without the ending that its folder's images have.
-fn shared_part(image: &Path, folders: &Folders<'_>) -> Option<String> {
-    let name = image.file_name()?.to_str()?;
-    let mut suffixes = folders.image_suffixes.iter();
-    suffixes
-        .find_map(|suffix| name.strip_suffix(suffix))
-        .map(composed)
 }
 
 /// Oxford Pets has most numbers behind a name.
@@ -329,15 +326,6 @@ fn unreadable(line: &str) -> Option<ListProblem> {
     line.contains(is_control).then_some(ListProblem::Control)
 }
 
-/// The beginning of a line, for messages.
-fn shown(line: &str) -> String {
-    const MOST: usize = 200;
-    match line.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_string(),
-    }
-}
-
 /// Whether a path is of another machine's root.
 fn is_foreign(path: &str) -> bool {
     path.starts_with(['/', '\\']) || path.contains(':')
@@ -375,7 +363,7 @@ fn entry(line: &str, files: &mut Resolver<'_>) -> Result<Option<Entry>, Wrong> {
         [image] => (image, None),
         [image, label] => (image, Some(label)),
         [_, _, extra, ..] => {
-            let (found, line) = (shown(extra), shown(line));
+            let (found, line) = (shortened(extra), shortened(line));
             return Err(Wrong::Line(match separator {
                 Some(_) => ListProblem::Extra { found },
                 None => ListProblem::Spaces { line },
@@ -384,7 +372,7 @@ fn entry(line: &str, files: &mut Resolver<'_>) -> Result<Option<Entry>, Wrong> {
     };
     let Some((found, dropped)) = files.find(image, None) else {
         let alone = !image.contains(['/', '\\', '.']);
-        let (name, path) = (shown(image), files.root.join(image));
+        let (name, path) = (shortened(image), files.root.join(shortened(image)));
         return Err(Wrong::Line(match alone {
             true => ListProblem::NameAlone { name },
             false => ListProblem::NoImage {
@@ -410,7 +398,8 @@ fn entry(line: &str, files: &mut Resolver<'_>) -> Result<Option<Entry>, Wrong> {
             is_shortened,
         })),
         None => {
-            let looked_for = files.root.join(label.trim_start_matches('/'));
+            let label_name = shortened(label.trim_start_matches('/'));
+            let looked_for = files.root.join(label_name);
             let there = files.in_capitals(label);
             Err(Wrong::Label {
                 image: found,
@@ -493,6 +482,9 @@ impl Resolver<'_> {
     ) -> Option<(PathBuf, Dropped)> {
         let parts: Vec<String> = parts(entry).map(str::to_string).collect();
         let (name, folders) = parts.split_last()?;
+        if folders.len() > MAX_DEPTH {
+            return None;
+        }
         for first in 0..=folders.len() {
             let mut folder = Some(self.root.to_path_buf());
             for part in &folders[first..] {
@@ -566,7 +558,7 @@ impl Resolver<'_> {
             return Some((whole, 0));
         }
         let mut rest = entry.trim_start_matches('/');
-        for first in 0.. {
+        for first in 0..=MAX_DEPTH {
             let path = self.root.join(rest);
             if dropped.is_none_or(|dropped| dropped == first) && self.has_folder(&path) {
                 return path.is_file().then_some((path, first));
@@ -612,6 +604,16 @@ mod tests {
         std::fs::write(&path, list).expect("writable");
         let listing = read_list(&path, root.path());
         (root, listing)
+    }
+
+    /// Images and labels in one folder.
+    fn in_one<'a>(folder: &'a Path, image_suffixes: &'a [&'a str]) -> Folders<'a> {
+        Folders {
+            images: folder,
+            image_suffixes,
+            labels: folder,
+            label_suffix: "_l.png",
+        }
     }
 
     #[test]
@@ -696,12 +698,7 @@ mod tests {
         };
         assert!(told(&listing).contains("39999 bytes"));
         let folder = root.path().join("train");
-        let folders = Folders {
-            images: &folder,
-            image_suffixes: &[".png"],
-            labels: &folder,
-            label_suffix: "_l.png",
-        };
+        let folders = in_one(&folder, &[".png"]);
         let names = |text: &str| {
             let path = root.path().join("names.txt");
             std::fs::write(&path, text).expect("writable");
@@ -710,8 +707,8 @@ mod tests {
         assert!(names(&row).contains("39999 bytes"));
         assert!(names(&"7 ".repeat(2_000)).contains("7 …"));
         assert!(names("a\u{1b}[31m").contains("control characters"));
-        let pipe = names_in("p00 1 2 3 4", &[]);
-        assert!(!pipe.contains(&"p00".to_string()), "{pipe:?}");
+        let flags = names_in("p00 1 2 3 4", &[]);
+        assert!(!flags.contains(&"p00".to_string()), "{flags:?}");
     }
 
     #[test]
@@ -722,12 +719,36 @@ mod tests {
             folders: HashMap::new(),
             names: HashMap::new(),
         };
-        for times in 0..50 {
+        for times in 0..(MAX_DEPTH / 2) {
             let entry = format!("{}train/A.png", "train/../".repeat(times));
             assert!(resolver.find(&entry, None).is_none());
             assert!(resolver.in_capitals(&entry).is_some(), "{entry}");
         }
         assert_eq!(resolver.names.len(), 2, "the root and one below");
+    }
+
+    /// Each of these paths took seconds: its folders were looked for with one, two, … of them dropped.
+    #[test]
+    fn deep_paths_are_not_searched() {
+        let deep = "train/../".repeat(880);
+        let line = format!("{deep}nosuch/x.png train/a_l.png\n");
+        let begin = std::time::Instant::now();
+        let (_root, listing) = with_files(line.repeat(7).as_bytes());
+        assert!(begin.elapsed().as_secs() < 2, "{:?}", begin.elapsed());
+        assert_eq!(listing.problems.len(), 7);
+        let told = listing.problems[0].to_string();
+        assert!(told.contains("no such image") && told.len() < 400, "{told}");
+        // As it is written it is found.
+        let (_root, listing) =
+            with_files(format!("{}train/a.png", "train/../".repeat(90)).as_bytes());
+        assert!(listing.problems.is_empty(), "{listing:?}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_device_is_no_list() {
+        let told = read_list(Path::new("/dev/zero"), Path::new("")).problems[0].to_string();
+        assert!(told.contains("a pipe, a socket or a device"), "{told}");
     }
 
     #[test]
@@ -774,12 +795,7 @@ mod tests {
     fn names_of_windows_are_found() {
         let (root, _) = with_files(b"");
         let folder = root.path().join("train");
-        let folders = Folders {
-            images: &folder,
-            image_suffixes: &[".png"],
-            labels: &folder,
-            label_suffix: "_l.png",
-        };
+        let folders = in_one(&folder, &[".png"]);
         let path = root.path().join("names.txt");
         let list = "\u{feff}a\r\na b\r\n";
         let wide = list.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -798,12 +814,7 @@ mod tests {
         for name in ["p00_rgb.png", "p00_l.png"] {
             std::fs::write(folder.join(name), "").expect("writable");
         }
-        let folders = Folders {
-            images: &folder,
-            image_suffixes: &["_rgb.png"],
-            labels: &folder,
-            label_suffix: "_l.png",
-        };
+        let folders = in_one(&folder, &["_rgb.png"]);
         let path = root.path().join("names.txt");
         std::fs::write(&path, "p00\np00_rgb\n\"p00\"\n").expect("writable");
         let listing = read_names(&path, &folders, true);

@@ -73,7 +73,21 @@ pub struct Folders<'a> {
     pub label_suffix: &'a str,
 }
 
+/// The part of a file's name before the first of the endings that it has.
+fn key(name: &str, suffixes: &[&str]) -> Option<String> {
+    let name = name.trim_end_matches([' ', '.']);
+    let mut suffixes = suffixes.iter();
+    suffixes
+        .find_map(|suffix| strip_suffix(name, suffix))
+        .map(composed)
+}
+
 impl Folders<'_> {
+    /// The part of an image's name that its label shares.
+    pub(super) fn key_of_image(&self, name: &str) -> Option<String> {
+        key(name, self.image_suffixes)
+    }
+
     /// Pairs the files of both folders, sorted by name. Other files and hidden ones are left out.
     ///
     /// Spaces and dots at the end of a name do not count: Windows drops them. Names are compared in one form of Unicode: an `é` is one character in most names, and two where macOS wrote them.
@@ -289,11 +303,8 @@ impl Files {
                 }
                 continue;
             };
-            let key = suffixes
-                .iter()
-                .find_map(|suffix| strip_suffix(name.trim_end_matches([' ', '.']), suffix));
-            if let Some(key) = key {
-                files.add(composed(key), path);
+            if let Some(key) = key(name, suffixes) {
+                files.add(key, path);
             }
         }
         Ok(files)
