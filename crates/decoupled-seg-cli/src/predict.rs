@@ -60,12 +60,6 @@ fn kinds() -> impl TypedValueParser<Value = PredictionKind> {
         .map(|name| PredictionKind::from_folder(&name).expect("one of the possible values"))
 }
 
-/// Whether a kind shows what only a network with body and edge has.
-fn shows_inside(kind: PredictionKind) -> bool {
-    use PredictionKind as K;
-    matches!(kind, K::Edge | K::Body | K::Flow)
-}
-
 pub(crate) fn run(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
     match &args.video {
         Some(video) => run_video(project, args, video),
@@ -124,7 +118,7 @@ fn run_images(project: &Project, args: &PredictArgs) -> Result<(), CliError> {
         .clone()
         .unwrap_or_else(|| source.folder(&out, "predictions"));
     if !source.shows_inside()
-        && let Some(kind) = args.kinds.iter().find(|kind| shows_inside(**kind))
+        && let Some(kind) = args.kinds.iter().find(|kind| kind.inspects())
     {
         let kind = kind.folder();
         return Err(CliError::NotOfNetwork { kind });

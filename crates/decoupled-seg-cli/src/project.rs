@@ -204,7 +204,11 @@ impl Project {
         opened.whole().map_err(|source| {
             // A broken file is not in every fold, which says nothing for these.
             let is_told = !is_unread || source.to_string().contains(FLAG);
-            match self.variant_of(args, split).filter(|_| !is_told) {
+            let variant = match is_told {
+                true => None,
+                false => self.variant_of(args, split),
+            };
+            match variant {
                 Some(variant) => CliError::OtherVariant { variant, source },
                 None => source.into(),
             }

@@ -47,12 +47,7 @@ fn read(out: &Path) -> Result<Option<TrainedOn>, CliError> {
 }
 
 /// Writes into the folder of the run that begins what it is trained on.
-pub(crate) fn write(args: &DataArgs, resized: Option<f64>, out: &Path) -> Result<(), CliError> {
-    write_of(args.variant.clone(), resized, out)
-}
-
-/// As [`write`], of the variant itself.
-pub(crate) fn write_of(
+pub(crate) fn write(
     variant: Option<String>,
     resized: Option<f64>,
     out: &Path,

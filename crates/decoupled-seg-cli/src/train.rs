@@ -117,7 +117,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
         validation => Some(validation?),
     };
     if let (Some(scale), Some(_)) = (args.resized, &validation) {
-        warn_of_scales(scale, &recipe);
+        tell_of_scales(scale, &recipe);
     }
     if let Some(name) = &args.encoder
         && !args.network.is_given()
@@ -168,7 +168,7 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
     );
     // A run that is there stays what it is, whether or not it is refused below.
     if is_new {
-        remembered::write(&args.data, args.resized, &out)?;
+        remembered::write(args.data.variant.clone(), args.resized, &out)?;
     }
     let description = serde_json::to_value(&network).expect("a network's config is plain data");
     let interrupt = Interrupt::on_signals()?;
@@ -214,14 +214,19 @@ pub(crate) fn run(project: &Project, mut args: TrainArgs) -> Result<(), CliError
 }
 
 /// Tells of validation at another scale than the training's: a network knows things in the sizes that it saw.
-pub(crate) fn warn_of_scales(resized: f64, recipe: &Recipe) {
-    let scales = &recipe.validation.protocol.scales;
-    if !scales.contains(&resized) {
-        tell!(
+pub(crate) fn tell_of_scales(resized: f64, recipe: &Recipe) {
+    if let Some(warning) = other_scales(resized, &recipe.validation.protocol.scales) {
+        tell!("{warning}");
+    }
+}
+
+fn other_scales(resized: f64, scales: &[f64]) -> Option<String> {
+    (!scales.contains(&resized)).then(|| {
+        format!(
             "warning: trained on images at scale {resized}, validated at {scales:?}, where everything has another size; \
              `validation.protocol.scales` = [{resized:?}] is the training's"
-        );
-    }
+        )
+    })
 }
 
 impl TrainArgs {
@@ -290,5 +295,18 @@ impl TrainArgs {
         }
         recipe.validate()?;
         Ok(recipe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn validation_at_another_scale_is_told() {
+        let told = other_scales(0.5, &[1.0]).expect("another scale");
+        assert!(told.contains("at scale 0.5, validated at [1.0]"), "{told}");
+        assert_eq!(other_scales(0.5, &[0.5]), None);
+        assert_eq!(other_scales(0.5, &[0.25, 0.5, 1.0]), None, "one of them");
     }
 }

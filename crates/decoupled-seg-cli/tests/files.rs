@@ -506,6 +506,19 @@ fn the_variant_that_reads_the_data_is_named() {
         "{told}"
     );
     assert!(matches!(of("check"), Err(CliError::Problems)));
+
+    // Scores go over scores only.
+    let mine = folder.path().join("mine.json");
+    let score = |content: &str| {
+        fs::write(&mine, content).expect("writable");
+        let to = ["--predictions", text(folder.path()), "--json", text(&mine)];
+        let args = [&["decoupled-seg", "score"][..], &root, &to].concat();
+        let told = cli::run_with_data(args).expect_err("no labels").to_string();
+        assert_eq!(fs::read_to_string(&mine).expect("there"), content);
+        told.contains("holds no scores")
+    };
+    assert!(score("{\"notes\": 1}") && score("mine"));
+    assert!(!score("{\"class_mean\": {}}"));
 }
 
 /// `train && eval` is not to judge half a training.

@@ -148,6 +148,10 @@ fn killed_at_random_it_ends_with_the_same_report_and_then_trains_nothing() {
     assert!(kills > 0, "at least one was killed at work");
     place.run("killed");
     assert_eq!(place.report("killed"), place.report("alone"));
+    for run in place.runs("alone") {
+        let trained_on = fs::read_to_string(run.join("trained-on.json")).expect("remembered");
+        assert_eq!(trained_on, r#"{"variant":null,"resized":null}"#);
+    }
 
     // Nothing is trained again, not even a checkpoint touched.
     let logs = |out: &str| -> Vec<String> {

@@ -117,6 +117,7 @@ mod tests {
     #[case::plain(&[""], &[""])]
     #[case::unheard_of(&["encoder_q."], &["encoder_q."])]
     #[case::the_plain_one_first(&["average.", "weights."], &["weights.", "average."])]
+    #[case::ema_is_a_word(&["ema.", "semantic."], &["semantic.", "ema."])]
     #[case::the_short_one_first(&["a.b.", "b."], &["b.", "a.b."])]
     #[case::none(&["encoder.features."], &["encoder.features."])]
     fn the_prefix_that_fits_is_found(#[case] prefixes: &[&str], #[case] expected: &[&str]) {

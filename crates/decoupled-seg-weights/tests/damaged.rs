@@ -88,6 +88,17 @@ fn files_that_hold_no_weights(#[case] bytes: &[u8]) {
     );
 }
 
+/// A pipe would be waited for.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_is_no_file() {
+    let error = WeightsFile::open("/dev/zero").expect_err("a device");
+    assert!(
+        error.to_string().contains("a pipe, a socket or a device"),
+        "{error}"
+    );
+}
+
 #[test]
 fn files_of_paddle_are_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");

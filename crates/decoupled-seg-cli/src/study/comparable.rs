@@ -145,7 +145,8 @@ fn quoted(names: &[&str]) -> String {
 
 /// How images are judged, without what changes the time alone.
 fn protocol(recipe: &Recipe) -> Map<String, Value> {
-    let validation = serde_json::to_value(&recipe.validation).expect("a recipe is plain data");
+    let validation = recipe.validation.clone().without_time();
+    let validation = serde_json::to_value(validation).expect("a recipe is plain data");
     let mut whole = Map::new();
     for (key, value) in validation.as_object().expect("a table") {
         match value {
@@ -153,7 +154,6 @@ fn protocol(recipe: &Recipe) -> Map<String, Value> {
             value => drop(whole.insert(key.clone(), value.clone())),
         }
     }
-    whole.remove("tile_batch");
     // Told with the pictures.
     whole.remove("max_images");
     whole

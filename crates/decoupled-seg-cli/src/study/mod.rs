@@ -19,7 +19,7 @@ use toml::Table;
 
 use crate::device::DeviceArgs;
 use crate::say::{say, tell};
-use crate::train::warn_of_scales;
+use crate::train::tell_of_scales;
 use crate::{CliError, Project, projects};
 use settings::Settings;
 use training::Training;
@@ -163,7 +163,7 @@ fn check(plan: &Plan, project: &Project) -> Result<(), CliError> {
         let recipe = settings.recipe(project, run.seed)?;
         let is_first = runs[..at].iter().all(|other| other.variant != run.variant);
         if let Some(scale) = settings.scale().filter(|_| is_first) {
-            warn_of_scales(scale, &recipe);
+            tell_of_scales(scale, &recipe);
         }
         // Where classes are known from the data only, the training names what is wrong with those.
         if let Ok(classes) = project.class_table() {
@@ -227,16 +227,15 @@ fn write_report(report: StudyReport, folder: &Path) -> Result<(), CliError> {
         move |source| CliError::Io { path, source }
     };
     std::fs::create_dir_all(folder).map_err(io(folder))?;
+    let table = report.to_csv();
+    let is_own = is_report(folder, table.lines().next().unwrap_or_default());
     let files = [
         ("report.md", report.to_markdown()),
-        (TABLE, report.to_csv()),
+        (TABLE, table),
         ("report.html", report.to_html()),
     ];
     let mut there = files.iter().map(|(name, _)| folder.join(name));
-    let columns = files[1].1.lines().next().unwrap_or_default();
-    if let Some(path) = there.find(|path| path.exists())
-        && !is_report(folder, columns)
-    {
+    if let Some(path) = there.find(|path| path.exists() && !is_own) {
         return Err(CliError::OverNoReport { path });
     }
     for (name, text) in files {

@@ -74,7 +74,7 @@ impl<'a> Training<'a> {
             start.warn_of_differences(&network, &recipe.normalization, train.classes())?;
         }
         // `eval` on the run's folder judges by the same pictures.
-        remembered::write_of(settings.variant.clone(), settings.scale(), &run.folder)?;
+        remembered::write(settings.variant.clone(), settings.scale(), &run.folder)?;
         let parameters = model.num_params();
         let description = serde_json::to_value(&network).expect("a network's config is plain data");
         let trained = Trainer::new(recipe, model, &device)

@@ -185,7 +185,7 @@ impl Evaluator {
             images,
             confusion: scorer.confusion,
             boundary: scorer.boundary,
-            without_instances: scorer.without.filter(|_| scorer.with_instances > 0),
+            without_instances: scorer.without.filter(|_| scorer.has_instances),
             instances: scorer.instances,
             timings,
         }))
@@ -226,8 +226,8 @@ struct Scorer {
     boundary: Option<BoundaryFScore>,
     /// Nothing once an image had no instances: a score of a part would look like one of all.
     instances: Option<InstanceIou>,
-    /// Images that had instances.
-    with_instances: usize,
+    /// Whether an image had instances.
+    has_instances: bool,
     /// The first image that had none.
     without: Option<String>,
     time: Duration,
@@ -244,7 +244,7 @@ impl Scorer {
             confusion: ConfusionMatrix::new(classes),
             boundary,
             instances: benchmark(table).map(InstanceIou::new),
-            with_instances: 0,
+            has_instances: false,
             without: None,
             time: Duration::ZERO,
         }
@@ -268,7 +268,7 @@ impl Scorer {
                 .map_err(failed)?;
         }
         match instances {
-            Some(_) => self.with_instances += 1,
+            Some(_) => self.has_instances = true,
             None if self.without.is_none() => self.without = Some(sample.name.clone()),
             None => {}
         }

@@ -53,11 +53,11 @@ impl Inputs {
             }
         }
         // A pattern may name a folder and what is in it.
-        let looked_into: BTreeSet<&Path> =
-            inputs.images.iter().filter_map(|it| it.parent()).collect();
-        let folders = inputs.folders.iter();
-        let left_out = folders.filter(|folder| !looked_into.contains(folder.as_path()));
-        inputs.folders = left_out.cloned().collect();
+        let Self {
+            images, folders, ..
+        } = &mut inputs;
+        let looked_into: BTreeSet<&Path> = images.iter().filter_map(|it| it.parent()).collect();
+        folders.retain(|folder| !looked_into.contains(folder.as_path()));
         Ok(inputs)
     }
 }

@@ -99,8 +99,8 @@ impl PredictionKind {
         }
     }
 
-    /// Whether it needs a look inside the network.
-    pub(super) const fn inspects(self) -> bool {
+    /// Whether it needs a look inside the network, at what only one with body and edge has.
+    pub const fn inspects(self) -> bool {
         matches!(self, Self::Edge | Self::Body | Self::Flow)
     }
 

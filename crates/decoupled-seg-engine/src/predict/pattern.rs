@@ -28,7 +28,8 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
 }
 
 /// The files and folders whose paths are as the pattern says: `*` and `?` in a part stand for any characters and for one, the
-/// part `**` for folders of any depth, at the end for all files in them. Brackets stand for themselves: they are common in names of folders.
+/// part `**` for folders of any depth, at the end for all files in them. Brackets stand for themselves: they are common in
+/// names of folders.
 pub(super) fn find(pattern: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut found = vec![PathBuf::new()];
     for part in pattern.components() {

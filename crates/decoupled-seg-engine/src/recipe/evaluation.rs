@@ -25,6 +25,13 @@ impl EvaluationRecipe {
         self
     }
 
+    /// The same without what changes the time alone: recipes that are equal then give equal scores.
+    #[must_use]
+    pub fn without_time(mut self) -> Self {
+        self.protocol.tile_batch = Protocol::default().tile_batch;
+        self
+    }
+
     /// Sets [`boundary`](Self::boundary).
     pub fn with_boundary(mut self, thresholds: impl Into<Vec<BoundaryThreshold>>) -> Self {
         self.boundary = thresholds.into();

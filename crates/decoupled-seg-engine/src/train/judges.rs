@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use decoupled_seg_datasets::SegmentationDataset;
 
 use crate::checkpoint::{CheckpointState, TrainingImages};
-use crate::recipe::{EvaluationRecipe, Protocol};
+use crate::recipe::EvaluationRecipe;
 
 /// What a run is validated by, as its checkpoints keep it.
 #[derive(Debug, Clone, Default)]
@@ -19,10 +19,10 @@ impl Judges {
     /// Those of a data set. Reads the files of the labels.
     pub fn of(validation: &dyn SegmentationDataset, recipe: &EvaluationRecipe) -> Self {
         Self {
-            by: Some(without_time(recipe)),
             images: Some(TrainingImages::of(validation)),
             // Labels that cannot be read are named when the network is judged by them.
             labels: validation.fingerprint().ok().flatten(),
+            by: Some(recipe.clone().without_time()),
         }
     }
 
@@ -31,7 +31,7 @@ impl Judges {
         Self {
             images: state.validation,
             labels: state.validation_labels,
-            by: Some(without_time(&state.recipe.validation)),
+            by: Some(state.recipe.validation.clone().without_time()),
         }
     }
 
@@ -76,13 +76,6 @@ impl Judges {
     }
 }
 
-/// How images are judged, without what changes the time alone.
-fn without_time(recipe: &EvaluationRecipe) -> EvaluationRecipe {
-    let mut recipe = recipe.clone();
-    recipe.protocol.tile_batch = Protocol::default().tile_batch;
-    recipe
-}
-
 #[cfg(test)]
 mod tests {
     use decoupled_seg_datasets::{CamVid, Size, Split, Subset};
@@ -117,7 +110,7 @@ mod tests {
         let by = |change: fn(&mut EvaluationRecipe)| {
             let mut recipe = EvaluationRecipe::default();
             change(&mut recipe);
-            let by = Some(without_time(&recipe));
+            let by = Some(recipe.without_time());
             Judges {
                 by,
                 ..before.clone()

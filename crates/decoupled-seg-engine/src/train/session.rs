@@ -138,8 +138,10 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             checkpoint.as_ref(),
         )?;
         let state = checkpoint.map(|checkpoint| checkpoint.state().clone());
-        let judges_before = state.as_ref().map(Judges::of_checkpoint);
-        let judges_before = judges_before.unwrap_or_default();
+        let judges_before = state
+            .as_ref()
+            .map(Judges::of_checkpoint)
+            .unwrap_or_default();
         let (position, running, history, seconds) = match state {
             Some(state) => (state.position, state.running, state.history, state.seconds),
             None => Default::default(),

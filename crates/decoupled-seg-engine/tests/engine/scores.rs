@@ -80,6 +80,19 @@ impl Files {
 }
 
 #[test]
+fn what_nobody_labelled_is_not_scored() {
+    let files = Files::new();
+    for name in ["lindau_000000_000019", "munster_000001_000019"] {
+        files.truth(name, [0; 6], [0; 6]);
+    }
+    let error = files.error().to_string();
+    assert!(
+        error.contains("every pixel of the val labels is ignored"),
+        "{error}"
+    );
+}
+
+#[test]
 fn two_images_by_hand() {
     let files = Files::new();
     let report = score_cityscapes(files.root.path(), Split::Val, files.predictions());
