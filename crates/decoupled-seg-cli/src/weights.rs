@@ -45,6 +45,9 @@ enum Command {
         /// Its number of classes.
         #[arg(long, default_value_t = CLASSES, value_parser = clap::value_parser!(u8).range(1..))]
         classes: u8,
+        /// Random seed: the same one writes the same numbers.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
     },
     /// Lists the published weights that are known by name.
     List,
@@ -88,6 +91,7 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
             to,
             plain,
             classes,
+            seed,
         } => {
             let config = network_args::named(&network, classes.into())?;
             let config = match plain {
@@ -95,7 +99,9 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
                 false => config,
             };
             checkpoint::check_outside(&to)?;
-            config.init(&device::default()?).save_weights(to)?;
+            let device = device::default()?;
+            device.seed(seed);
+            config.init(&device).save_weights(to)?;
             Ok(())
         }
         Command::List => {
