@@ -7,6 +7,8 @@ mod limits;
 mod load;
 mod mismatch;
 #[cfg(feature = "pytorch")]
+mod own_containers;
+#[cfg(feature = "pytorch")]
 mod pickle_scan;
 mod prefix;
 #[cfg(feature = "pytorch")]

@@ -1,6 +1,8 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;
+
+use crate::own_containers::{Call, Patch};
 
 /// Why a pickle is refused.
 #[derive(Debug)]
@@ -105,12 +107,13 @@ const NODE: u64 = 112;
 /// Longest text that is kept to resolve a name. Python's own names are shorter.
 const LONGEST_NAME: usize = 128;
 
-/// Walks through one pickle, including its `STOP`, without building or calling anything.
+/// Walks through one pickle, including its `STOP`, without building or calling anything. Returns what has to be read in
+/// place of its bytes (see [`Patch`]).
 ///
 /// The walk follows the opcodes of the pickle machine on a stack of sizes. So it meets every name that the pickle asks
 /// Python for, and refuses the names that run programs. It also adds up the memory that reading the pickle would take,
 /// copies through the memo included, and refuses a pickle that would hold more than `budget` bytes at any time.
-pub(crate) fn scan<R: BufRead>(reader: &mut R, budget: u64) -> Result<()> {
+pub(crate) fn scan<R: BufRead>(reader: &mut Counted<R>, budget: u64) -> Result<Vec<Patch>> {
     Machine {
         reader,
         budget,
@@ -118,34 +121,98 @@ pub(crate) fn scan<R: BufRead>(reader: &mut R, budget: u64) -> Result<()> {
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
+        before: [(0, 0); 2],
+        patches: BTreeMap::new(),
     }
     .run()
 }
 
-/// A value: its size in bytes, and its text if it is a short one.
+/// A reader that knows how far it is.
+pub(crate) struct Counted<R> {
+    reader: R,
+    at: u64,
+}
+
+impl<R> Counted<R> {
+    /// A reader that stands at a place of a file.
+    pub(crate) fn new(reader: R, at: u64) -> Self {
+        Self { reader, at }
+    }
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.reader.consume(amount);
+        self.at += amount as u64;
+    }
+}
+
+/// A value: its size in bytes, and what has to be known of it.
 #[derive(Clone)]
 struct Slot {
     weight: u64,
-    text: Option<Rc<str>>,
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    /// A container, or a reference to a tensor.
+    Other,
+    /// A number, a long text or an empty container: no tensor is in it.
+    Leaf,
+    Text(Rc<str>),
+    Class,
+    /// A class that burn-store knows.
+    KnownClass,
+    /// A tuple of such values without tensors.
+    Leaves,
+    /// What a class was called for, and how to read it as a plain container.
+    Object(Call),
+}
+
+impl Kind {
+    fn is_leaf(&self) -> bool {
+        matches!(
+            self,
+            Self::Leaf | Self::Text(_) | Self::Class | Self::KnownClass
+        )
+    }
 }
 
 struct Machine<'a, R> {
-    reader: &'a mut R,
+    reader: &'a mut Counted<R>,
     budget: u64,
     in_use: u64,
     stack: Vec<Slot>,
     marks: Vec<usize>,
     memo: HashMap<u32, Slot>,
+    /// Places of the two opcodes before, and what they are.
+    before: [(u64, u8); 2],
+    /// By their places.
+    patches: BTreeMap<u64, Patch>,
 }
 
 impl<R: BufRead> Machine<'_, R> {
-    fn run(mut self) -> Result<()> {
+    fn run(mut self) -> Result<Vec<Patch>> {
         loop {
+            let at = self.reader.at;
             let opcode = self.byte()?;
             match opcode {
                 b'.' => {
                     self.pop()?;
-                    return Ok(());
+                    return Ok(self.patches.into_values().collect());
                 }
                 0x80 => {
                     let protocol = self.byte()?;
@@ -164,11 +231,11 @@ impl<R: BufRead> Machine<'_, R> {
                     self.push(top)?;
                 }
                 // None, True, False and empty containers.
-                b'N' | 0x88 | 0x89 | b')' | b']' | b'}' | 0x8f => self.push_node(0)?,
+                b'N' | 0x88 | 0x89 | b')' | b']' | b'}' | 0x8f => self.push_leaf(0)?,
                 // Numbers: as text, then as bytes.
                 b'I' | b'L' | b'F' => {
                     self.line()?;
-                    self.push_node(0)?;
+                    self.push_leaf(0)?;
                 }
                 b'K' => self.number(1)?,
                 b'M' => self.number(2)?,
@@ -192,15 +259,17 @@ impl<R: BufRead> Machine<'_, R> {
                     let weight = self.pop_to_mark()?;
                     self.push_node(weight)?;
                 }
-                0x85 => self.gather(1)?,
-                0x86 => self.gather(2)?,
-                0x87 => self.gather(3)?,
+                0x85 => self.tuple(1)?,
+                0x86 => self.tuple(2)?,
+                0x87 => self.tuple(3)?,
                 // Adds values to the container below them.
-                b'a' => self.put_into_container(1)?,
-                b's' => self.put_into_container(2)?,
+                b'a' | b's' => {
+                    let weight = self.take(if opcode == b'a' { 1 } else { 2 })?;
+                    self.fill(opcode, weight)?;
+                }
                 b'e' | b'u' | 0x90 => {
                     let weight = self.pop_to_mark()?;
-                    self.grow_top(weight)?;
+                    self.fill(opcode, weight)?;
                 }
                 // The memo.
                 b'p' => {
@@ -236,23 +305,29 @@ impl<R: BufRead> Machine<'_, R> {
                 b'c' | b'i' => {
                     let module = self.line()?;
                     let name = self.line()?;
-                    allow(&module, &name)?;
+                    let kind = class(&module, &name)?;
+                    let weight = NODE + (module.len() + name.len()) as u64;
                     if opcode == b'i' {
                         self.pop_to_mark()?;
+                        self.push_node(weight)?;
+                    } else {
+                        self.push(Slot { weight, kind })?;
                     }
-                    self.push_node((module.len() + name.len()) as u64)?;
                 }
                 0x93 => {
                     let name = self.pop()?;
                     let module = self.pop()?;
-                    match (&module.text, &name.text) {
-                        (Some(module), Some(name)) => allow(module, name)?,
+                    let kind = match (&module.kind, &name.kind) {
+                        (Kind::Text(module), Kind::Text(name)) => class(module, name)?,
                         _ => return Err(PickleProblem::Unsafe("a computed name".to_string())),
-                    }
-                    self.push_node(module.weight.saturating_add(name.weight))?;
+                    };
+                    let weight = module.weight.saturating_add(name.weight);
+                    let weight = NODE.saturating_add(weight);
+                    self.push(Slot { weight, kind })?;
                 }
                 // Calls a name that was allowed, or the result of such a call.
-                b'R' | 0x81 | b'b' => self.gather(2)?,
+                b'R' | 0x81 => self.call(at)?,
+                b'b' => self.gather(2)?,
                 0x92 => self.gather(3)?,
                 // References to tensors outside the pickle.
                 b'P' => {
@@ -264,6 +339,7 @@ impl<R: BufRead> Machine<'_, R> {
                     return Err(damaged(format!("byte 0x{other:02x} is no known opcode")));
                 }
             }
+            self.before = [self.before[1], (at, opcode)];
         }
     }
 
@@ -329,14 +405,14 @@ impl<R: BufRead> Machine<'_, R> {
 
     fn number(&mut self, width: u64) -> Result<()> {
         self.skip(width)?;
-        self.push_node(0)
+        self.push_leaf(0)
     }
 
     /// Skips a value of bytes that stands behind its length.
     fn sized(&mut self, width: usize) -> Result<()> {
         let length = self.length(width)?;
         self.skip(length)?;
-        self.push_node(length)
+        self.push_leaf(length)
     }
 
     /// Reads a text that stands behind its length.
@@ -344,7 +420,7 @@ impl<R: BufRead> Machine<'_, R> {
         let length = self.length(width)?;
         if length > LONGEST_NAME as u64 {
             self.skip(length)?;
-            return self.push_node(length);
+            return self.push_leaf(length);
         }
         let mut bytes = [0; LONGEST_NAME];
         let bytes = &mut bytes[..length as usize];
@@ -352,21 +428,31 @@ impl<R: BufRead> Machine<'_, R> {
         match std::str::from_utf8(bytes) {
             Ok(text) => self.push_text(text),
             // A Python 2 `str` may hold any bytes; it is no name.
-            Err(_) => self.push_node(length),
+            Err(_) => self.push_leaf(length),
         }
     }
 
     fn push_text(&mut self, text: &str) -> Result<()> {
         self.push(Slot {
             weight: NODE + text.len() as u64,
-            text: (text.len() <= LONGEST_NAME).then(|| Rc::from(text)),
+            kind: match text.len() <= LONGEST_NAME {
+                true => Kind::Text(Rc::from(text)),
+                false => Kind::Leaf,
+            },
+        })
+    }
+
+    fn push_leaf(&mut self, payload: u64) -> Result<()> {
+        self.push(Slot {
+            weight: NODE.saturating_add(payload),
+            kind: Kind::Leaf,
         })
     }
 
     fn push_node(&mut self, payload: u64) -> Result<()> {
         self.push(Slot {
             weight: NODE.saturating_add(payload),
-            text: None,
+            kind: Kind::Other,
         })
     }
 
@@ -438,15 +524,46 @@ impl<R: BufRead> Machine<'_, R> {
         self.push_node(weight)
     }
 
-    fn put_into_container(&mut self, count: usize) -> Result<()> {
-        let weight = self.take(count)?;
-        self.grow_top(weight)
+    fn tuple(&mut self, count: usize) -> Result<()> {
+        let from = self.stack.len().saturating_sub(count);
+        let leaves = self.stack[from..].iter().all(|slot| slot.kind.is_leaf());
+        self.gather(count)?;
+        if leaves {
+            self.top()?.kind = Kind::Leaves;
+        }
+        Ok(())
     }
 
-    fn grow_top(&mut self, weight: u64) -> Result<()> {
-        self.charge(weight)?;
+    /// Replaces a class and its arguments by an object. `at` is the place of the opcode.
+    fn call(&mut self, at: u64) -> Result<()> {
+        let arguments = self.pop()?;
+        let class = self.pop()?;
+        let call = match (&class.kind, &arguments.kind) {
+            (Kind::Class, Kind::Leaf | Kind::Leaves) => Call::of(self.before, at),
+            _ => None,
+        };
+        let weight = class.weight.saturating_add(arguments.weight);
+        self.push(Slot {
+            weight: NODE.saturating_add(weight),
+            kind: call.map_or(Kind::Other, Kind::Object),
+        })
+    }
+
+    /// Adds values to the container on top, as `opcode` does.
+    fn fill(&mut self, opcode: u8, weight: u64) -> Result<()> {
         let top = self.top()?;
         top.weight = top.weight.saturating_add(weight);
+        let call = match top.kind {
+            Kind::Object(call) => Some(call),
+            _ => None,
+        };
+        self.charge(weight)?;
+        if let Some(call) = call
+            && !self.patches.contains_key(&call.start())
+        {
+            self.charge(NODE)?;
+            self.patches.insert(call.start(), call.filled_by(opcode));
+        }
         Ok(())
     }
 
@@ -472,17 +589,23 @@ impl<R: BufRead> Machine<'_, R> {
 
 /// Refuses the names that run programs. All other names are accepted as mere names: nothing is imported, built or
 /// called.
-fn allow(module: &str, name: &str) -> Result<()> {
+fn class(module: &str, name: &str) -> Result<Kind> {
     let package = module.split('.').next().unwrap_or_default();
     let runs_programs = match module {
         "builtins" | "__builtin__" => !PLAIN_BUILTINS.contains(&name),
         _ => RUNS_PROGRAMS.contains(&package) || RUNS_PROGRAMS_BY_NAME.contains(&(module, name)),
     };
     if runs_programs {
-        Err(PickleProblem::Unsafe(format!("{module}.{name}")))
-    } else {
-        Ok(())
+        return Err(PickleProblem::Unsafe(format!("{module}.{name}")));
     }
+    let known = match module {
+        "builtins" | "__builtin__" | "torch._utils" | "torch._tensor" => true,
+        _ => (module, name) == ("collections", "OrderedDict"),
+    };
+    Ok(match known {
+        true => Kind::KnownClass,
+        false => Kind::Class,
+    })
 }
 
 fn damaged(reason: String) -> PickleProblem {
@@ -502,7 +625,7 @@ mod tests {
     const BUDGET: u64 = 1 << 16;
 
     fn problem(bytes: &[u8]) -> PickleProblem {
-        scan(&mut &bytes[..], BUDGET).expect_err("the scan must refuse it")
+        scan(&mut Counted::new(bytes, 0), BUDGET).expect_err("the scan must refuse it")
     }
 
     #[rstest]
@@ -511,14 +634,14 @@ mod tests {
     #[case(b"\x80\x02}q\x00(X\x01\x00\x00\x00aq\x01K\x01X\x01\x00\x00\x00bq\x02]q\x03(G?\xf8\x00\x00\x00\x00\x00\x00\x88Neu.")]
     #[case(b"\x80\x04\x95\x24\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x01a\x94K\x01\x8c\x01b\x94]\x94(G?\xf8\x00\x00\x00\x00\x00\x00\x88Ne\x8c\x01c\x94C\x02xy\x94u.")]
     fn plain_values_pass_in_every_protocol(#[case] bytes: &[u8]) {
-        scan(&mut &bytes[..], BUDGET).expect("nothing but plain values");
+        scan(&mut Counted::new(bytes, 0), BUDGET).expect("nothing but plain values");
     }
 
     #[test]
     fn the_scan_stops_behind_the_pickle() {
-        let mut reader: &[u8] = b"\x80\x02K\x01.rest";
+        let mut reader = Counted::new(&b"\x80\x02K\x01.rest"[..], 3);
         scan(&mut reader, BUDGET).expect("a number");
-        assert_eq!(reader, b"rest");
+        assert_eq!((reader.reader, reader.at), (&b"rest"[..], 8));
     }
 
     #[rstest]
@@ -548,7 +671,7 @@ mod tests {
     #[case::a_path(b"\x80\x02cpathlib\nPurePosixPath\nX\x01\x00\x00\x00a\x85R.")]
     #[case::a_class_of_somebody(b"\x80\x02c__main__\nNet\n)\x81.")]
     fn other_names_stay_names(#[case] bytes: &[u8]) {
-        scan(&mut &bytes[..], BUDGET).expect("nothing that runs programs");
+        scan(&mut Counted::new(bytes, 0), BUDGET).expect("nothing that runs programs");
     }
 
     #[rstest]

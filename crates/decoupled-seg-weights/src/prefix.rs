@@ -27,6 +27,9 @@ const COMPANY: [&str; 8] = [
     "scaler",
 ];
 
+/// Words in the names of weights that are an average over the training: `encoder_k` of MoCo, `target_network` of BYOL.
+const AVERAGES: [&str; 6] = ["ema", "k", "momentum", "shadow", "swa", "target"];
+
 /// How many tensors at least must fit behind an unknown prefix: one tensor may fit by chance.
 const LEAST: usize = 2;
 
@@ -72,7 +75,7 @@ pub(crate) fn of_names<'a>(
     }
     let averaged = |prefix: &str| {
         let mut words = prefix.split(['.', '_']);
-        words.any(|word| word == "ema" || word.starts_with("averag"))
+        words.any(|word| AVERAGES.contains(&word) || word.starts_with("averag"))
     };
     let known_or_many = counts.into_iter().filter(|(prefix, count)| {
         let known = prefix
@@ -118,6 +121,9 @@ mod tests {
     #[case::unheard_of(&["encoder_q."], &["encoder_q."])]
     #[case::the_plain_one_first(&["average.", "weights."], &["weights.", "average."])]
     #[case::ema_is_a_word(&["ema.", "semantic."], &["semantic.", "ema."])]
+    #[case::moco(&["encoder_k.", "encoder_q."], &["encoder_q.", "encoder_k."])]
+    #[case::byol(&["online_network.", "target_network."], &["online_network.", "target_network."])]
+    #[case::lightly(&["backbone.", "backbone_momentum."], &["backbone.", "backbone_momentum."])]
     #[case::the_short_one_first(&["a.b.", "b."], &["b.", "a.b."])]
     #[case::none(&["encoder.features."], &["encoder.features."])]
     fn the_prefix_that_fits_is_found(#[case] prefixes: &[&str], #[case] expected: &[&str]) {

@@ -9,7 +9,8 @@ use burn::store::burn_pack::Tensor as PackTensor;
 use burn::store::{ModuleStore, PytorchStore, PytorchStoreError};
 
 use crate::limits::budget;
-use crate::pickle_scan::{PickleProblem, scan};
+use crate::own_containers::{Patch, patched};
+use crate::pickle_scan::{Counted, PickleProblem, scan};
 use crate::zip_directory::{ZipProblem, find_pickle};
 use crate::{Format, WeightsError};
 
@@ -21,11 +22,15 @@ pub(crate) fn read(
     path: &Path,
     format: Format,
 ) -> Result<BTreeMap<String, PackTensor>, WeightsError> {
-    match format {
+    let patches = match format {
         Format::PytorchZip => check(path, check_zip)?,
         _ => check(path, check_legacy)?,
+    };
+    if patches.is_empty() {
+        return read_tensors(path, path);
     }
-    read_tensors(path)
+    // burn-store keeps the copy open.
+    read_tensors(path, &patched(path, &patches)?)
 }
 
 /// Looks through a pickle that has no container around it.
@@ -57,10 +62,10 @@ impl From<std::io::Error> for Problem {
     }
 }
 
-fn check(
+fn check<T>(
     path: &Path,
-    look: impl FnOnce(File, u64) -> Result<(), Problem>,
-) -> Result<(), WeightsError> {
+    look: impl FnOnce(File, u64) -> Result<T, Problem>,
+) -> Result<T, WeightsError> {
     let open = || {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
@@ -96,28 +101,46 @@ fn check(
     })
 }
 
-fn check_zip(mut file: File, length: u64) -> Result<(), Problem> {
+fn check_zip(mut file: File, length: u64) -> Result<Vec<Patch>, Problem> {
     let pickle = find_pickle(&mut file, length)?;
     file.seek(SeekFrom::Start(pickle.start))?;
-    let mut reader = BufReader::new(file.take(pickle.length));
-    Ok(scan(&mut reader, budget(length))?)
+    let reader = BufReader::new((&file).take(pickle.length));
+    let mut patches = scan(&mut Counted::new(reader, pickle.start), budget(length))?;
+    if !patches.is_empty() {
+        // burn-store would compare the checksum with the bytes that take the place of these.
+        file.seek(SeekFrom::Start(pickle.start))?;
+        let mut bytes = Vec::new();
+        file.take(pickle.length).read_to_end(&mut bytes)?;
+        if pickle.checksum != 0 && pickle.checksum != crc32fast::hash(&bytes) {
+            let reason = "the checksum of its pickle is another one".to_string();
+            return Err(ZipProblem::Damaged(reason).into());
+        }
+        patches.push(Patch {
+            at: pickle.checksum_at,
+            bytes: vec![0; 4],
+        });
+    }
+    Ok(patches)
 }
 
-fn check_legacy(file: File, length: u64) -> Result<(), Problem> {
-    let mut reader = BufReader::new(file);
+fn check_legacy(file: File, length: u64) -> Result<Vec<Patch>, Problem> {
+    let mut reader = Counted::new(BufReader::new(file), 0);
+    let mut patches = Vec::new();
     for _ in 0..LEGACY_PICKLES {
-        scan(&mut reader, budget(length))?;
+        patches.extend(scan(&mut reader, budget(length))?);
     }
-    Ok(())
+    Ok(patches)
 }
 
 fn check_bare_pickle(file: File, length: u64) -> Result<(), Problem> {
-    Ok(scan(&mut BufReader::new(file), budget(length))?)
+    scan(&mut Counted::new(BufReader::new(file), 0), budget(length))?;
+    Ok(())
 }
 
-fn read_tensors(path: &Path) -> Result<BTreeMap<String, PackTensor>, WeightsError> {
+/// The tensors of a file that is read in place of the one at `path`.
+fn read_tensors(path: &Path, read: &Path) -> Result<BTreeMap<String, PackTensor>, WeightsError> {
     // Official names have gaps on purpose (`final.0`, `final.3`). By default burn-store would close the gaps.
-    let mut store = PytorchStore::from_file(path).map_indices_contiguous(false);
+    let mut store = PytorchStore::from_file(read).map_indices_contiguous(false);
     match store.get_all_tensors() {
         Ok(tensors) => Ok(tensors.clone()),
         Err(PytorchStoreError::Reader(error)) if ends_too_early(&error) => {

@@ -45,6 +45,10 @@ const TORCHSCRIPT: &str = "a TorchScript program, which holds code; in Python: `
 pub(crate) struct PickleRange {
     pub(crate) start: u64,
     pub(crate) length: u64,
+    /// CRC-32 of its bytes; 0 if none was computed.
+    pub(crate) checksum: u32,
+    /// Where the directory has it.
+    pub(crate) checksum_at: u64,
 }
 
 /// Checks the directory of a PyTorch archive before anything is unpacked, and finds `data.pkl`.
@@ -69,7 +73,8 @@ pub(crate) fn find_pickle(file: &mut File, length: u64) -> Result<PickleRange> {
     let mut first_name = None;
     let mut refused = None;
     for _ in 0..directory.entries {
-        let (name, entry, behind) = parse_record(rest)?;
+        let at = directory.start + (records.len() - rest.len()) as u64;
+        let (name, entry, behind) = parse_record(rest, at)?;
         rest = behind;
         if name.ends_with("/constants.pkl") || name.contains("/code/__torch__") {
             return Err(ZipProblem::Unsupported(TORCHSCRIPT.to_string()));
@@ -194,9 +199,12 @@ struct Entry {
     stored: u64,
     size: u64,
     start: u64,
+    checksum: u32,
+    checksum_at: u64,
 }
 
-fn parse_record(bytes: &[u8]) -> Result<(&str, Entry, &[u8])> {
+/// Reads the first record. `at` is its place in the file.
+fn parse_record(bytes: &[u8], at: u64) -> Result<(&str, Entry, &[u8])> {
     if !bytes.starts_with(&DIRECTORY_RECORD) {
         return Err(damaged("its directory has fewer entries than it says"));
     }
@@ -206,6 +214,8 @@ fn parse_record(bytes: &[u8]) -> Result<(&str, Entry, &[u8])> {
         stored: u64::from(u32_at(bytes, 20)?),
         size: u64::from(u32_at(bytes, 24)?),
         start: u64::from(u32_at(bytes, 42)?),
+        checksum: u32_at(bytes, 16)?,
+        checksum_at: at + 16,
     };
     let name_end = DIRECTORY_RECORD_SIZE + usize::from(u16_at(bytes, 28)?);
     let extra_end = name_end + usize::from(u16_at(bytes, 30)?);
@@ -279,6 +289,8 @@ impl Entry {
         Ok(PickleRange {
             start,
             length: self.size,
+            checksum: self.checksum,
+            checksum_at: self.checksum_at,
         })
     }
 }

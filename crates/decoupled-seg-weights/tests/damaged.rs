@@ -427,6 +427,133 @@ fn pickles_that_call_something(#[case] pickle: &[u8], #[case] expected: &str) {
     assert!(!Path::new("executed").exists());
 }
 
+/// A pickle of a state dict as `model`, and of an object beside it.
+fn beside(object: &[u8]) -> Vec<u8> {
+    let state = state_dict(2, 2, 1);
+    let state = state.strip_prefix(b"\x80\x02").expect("a protocol");
+    let state = state.strip_suffix(b".").expect("an end");
+    let model = b"\x80\x02}X\x05\x00\x00\x00model";
+    [model, state, b"sX\x04\x00\x00\x00meta", object, b"s."].concat()
+}
+
+/// What Python writes of objects that are dictionaries and lists of classes of their own.
+#[rstest]
+#[case::yacs(
+    b"cyacs.config\nCfgNode\nq\x00)\x81q\x01(X\x05\x00\x00\x00modelq\x02h\x00)\x81q\x03X\x05\x00\x00\x00widthq\x04K0s}q\x05X\r\x00\x00\x00__immutable__q\x06\x89sbX\x05\x00\x00\x00stepsq\x07K\x01K\x02\x86q\x08u}q\th\x06\x89sb"
+)]
+#[case::mmcv(
+    b"cmmcv.utils.config\nConfigDict\nq\x00)\x81q\x01(X\x04\x00\x00\x00typeq\x02X\x03\x00\x00\x00FCNq\x03X\x0b\x00\x00\x00decode_headq\x04h\x00)\x81q\x05X\x08\x00\x00\x00channelsq\x06M\x00\x02su"
+)]
+#[case::protocol_4(
+    b"\x8c\x11mmcv.utils.config\x94\x8c\nConfigDict\x94\x93\x94)\x81\x94(\x8c\x04type\x94\x8c\x03FCN\x94\x8c\x0bdecode_head\x94h\x02)\x81\x94\x8c\x08channels\x94M\x00\x02su"
+)]
+#[case::default_dict(
+    b"ccollections\ndefaultdict\nq\x00c__builtin__\nlist\nq\x01\x85q\x02Rq\x03X\x04\x00\x00\x00lossq\x04]q\x05G?\xf8\x00\x00\x00\x00\x00\x00as"
+)]
+#[case::far_in_a_memo(
+    b"ccollections\ndefaultdict\nr\x00\x01\x00\x00c__builtin__\nlist\nq\x01\x85r\x02\x01\x00\x00Rq\x03X\x04\x00\x00\x00lossq\x04]q\x05G?\xf8\x00\x00\x00\x00\x00\x00as"
+)]
+#[case::deque(
+    b"ccollections\ndeque\nq\x00)K\x14\x86q\x01Rq\x02(G?\xf0\x00\x00\x00\x00\x00\x00G@\x00\x00\x00\x00\x00\x00\x00e"
+)]
+#[case::deque_without_end(b"ccollections\ndeque\nq\x00)Rq\x01G?\xf0\x00\x00\x00\x00\x00\x00a")]
+#[case::list(b"cnames\nNames\nq\x00)\x81q\x01(X\x01\x00\x00\x00aq\x02X\x01\x00\x00\x00bq\x03e")]
+#[case::twice(
+    b"]q\x00(cmmcv.utils.config\nConfigDict\nq\x01)\x81q\x02X\x01\x00\x00\x00aq\x03K\x01sh\x02e"
+)]
+fn containers_of_classes_of_their_own(#[case] object: &[u8]) {
+    let numbers = [1.5_f32, -2.0].map(f32::to_le_bytes).concat();
+    let pickle = beside(object);
+    let archive = archive(&pickle, &numbers);
+    let with_checksum = |checksum: u32| {
+        let mut archive = archive.clone();
+        let record = archive.windows(4).position(|at| at == b"PK\x01\x02");
+        let at = record.expect("a directory") + 16;
+        archive[at..at + 4].copy_from_slice(&checksum.to_le_bytes());
+        archive
+    };
+    let legacy = legacy(&pickle);
+    let legacy = legacy.strip_suffix(b"].").expect("no storages");
+    let storages = b"]X\x01\x00\x00\x000a.\x02\x00\x00\x00\x00\x00\x00\x00";
+    let legacy = [legacy, storages, &numbers].concat();
+
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("made.pth");
+    for bytes in [
+        archive.clone(),
+        with_checksum(crc32fast::hash(&pickle)),
+        legacy,
+    ] {
+        fs::write(&path, &bytes).expect("written");
+        let checkpoint = WeightsFile::open(&path).expect("weights");
+        let keys: Vec<_> = checkpoint.entries().map(|entry| entry.key).collect();
+        assert_eq!(keys, ["w"]);
+        let data = checkpoint.read("w").expect("whole").expect("there");
+        assert_eq!(data.bytes().to_vec(), numbers);
+        assert_eq!(fs::read(&path).expect("readable"), bytes);
+    }
+    let error = refused(&with_checksum(1));
+    assert!(matches!(error, WeightsError::Damaged { .. }), "{error}");
+}
+
+/// A state dict may be of such a class itself; what its class is given is not thrown away.
+#[test]
+fn tensors_in_containers_of_classes_of_their_own() {
+    let numbers = [1.5_f32, -2.0].map(f32::to_le_bytes).concat();
+    let state = state_dict(2, 2, 1);
+    let tensor = &state[3..state.len() - 2];
+    let plain = [b"\x80\x02caddict\nDict\n)\x81", tensor, b"s."].concat();
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("made.pth");
+    fs::write(&path, archive(&plain, &numbers)).expect("written");
+    let checkpoint = WeightsFile::open(&path).expect("weights");
+    assert!(checkpoint.entry("w").is_some());
+
+    let value = &tensor[6..];
+    let given = [
+        b"\x80\x02caddict\nDict\n",
+        value,
+        b"\x85q\x00R",
+        tensor,
+        b"s.",
+    ]
+    .concat();
+    let error = refused(&archive(&given, &numbers));
+    assert!(matches!(error, WeightsError::Pytorch { .. }), "{error}");
+}
+
+/// `torch.save(model)` names the classes of its program, which nothing here asks for.
+#[test]
+fn a_whole_module_is_read_as_its_state_dict() {
+    let numbers = [1.5_f32, -2.0].map(f32::to_le_bytes).concat();
+    let state = state_dict(2, 2, 1);
+    let tensor = &state[3..state.len() - 2];
+    let text = |text: &str| [&[b'X', text.len() as u8, 0, 0, 0], text.as_bytes()].concat();
+    let empty = b"ccollections\nOrderedDict\n)R";
+    let module = |tables: [Vec<u8>; 3]| {
+        let mut pickle = b"c__main__\nNet\n)\x81}(".to_vec();
+        for (name, table) in ["_parameters", "_buffers", "_modules"].iter().zip(tables) {
+            pickle.extend([text(name), empty.to_vec(), table].concat());
+        }
+        pickle.extend(b"ub");
+        pickle
+    };
+    let layer = module([[tensor, b"s"].concat(), Vec::new(), Vec::new()]);
+    let network = module([
+        Vec::new(),
+        Vec::new(),
+        [text("conv"), layer, b"s".to_vec()].concat(),
+    ]);
+    let pickle = [&b"\x80\x02"[..], &network, b"."].concat();
+
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("made.pth");
+    fs::write(&path, archive(&pickle, &numbers)).expect("written");
+    let checkpoint = WeightsFile::open(&path).expect("weights");
+    let data = checkpoint.read("conv.w").expect("whole").expect("there");
+    assert_eq!(data.bytes().to_vec(), numbers);
+}
+
 #[rstest]
 #[case::long_text(b"X\xff\xff\xff\x7f".to_vec())]
 #[case::longer_text(b"\x8d\xff\xff\xff\xff\xff\xff\xff\x7f".to_vec())]
