@@ -11,7 +11,7 @@ use decoupled_seg::viz::VizError;
 use decoupled_seg::weights::{DescriptionError, WeightsError};
 use decoupled_seg_pretrained::PretrainedError;
 use decoupled_seg_study::StudyError;
-use decoupled_seg_types::plain_words;
+use decoupled_seg_types::{ParseSizeError, plain_words};
 use decoupled_seg_video::VideoError;
 
 /// Why a command failed.
@@ -91,6 +91,17 @@ pub enum CliError {
         /// The file.
         path: PathBuf,
     },
+    /// A study of which nothing was trained, or not in this folder.
+    #[error(
+        "`{path}` holds no result of the study's runs: `study run` trains them, `--out` names another folder"
+    )]
+    NoResults {
+        /// The folder of the study.
+        path: PathBuf,
+    },
+    /// What `--crop` names is no size.
+    #[error("--crop: {0}")]
+    Crop(#[source] ParseSizeError),
     /// A value of `--set` without `=`.
     #[error("`--set {found}`: expected KEY=VALUE")]
     NotAPair {

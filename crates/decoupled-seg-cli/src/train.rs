@@ -64,9 +64,9 @@ pub(crate) struct TrainArgs {
     /// Random seed.
     #[arg(long)]
     seed: Option<u64>,
-    /// Size of the random crops, in pixels.
-    #[arg(long, value_name = "HEIGHTxWIDTH")]
-    crop: Option<Size>,
+    /// Size of the random crops, in pixels; two numbers will do.
+    #[arg(long, num_args = 1..=2, value_name = "HEIGHTxWIDTH")]
+    crop: Vec<String>,
     /// Range of the random scale.
     #[arg(long, num_args = 2, value_names = ["MIN", "MAX"])]
     scale: Option<Vec<f64>>,
@@ -248,7 +248,9 @@ impl TrainArgs {
     fn allow_one_image(&self, recipe: &mut Recipe) {
         if self.short && self.batch.is_none() {
             recipe.batch = 1;
-            recipe.augmentation.crop = self.crop.or(Some(Size::square(96)));
+            if self.crop.is_empty() {
+                recipe.augmentation.crop = Some(Size::square(96));
+            }
         }
     }
 
@@ -270,8 +272,9 @@ impl TrainArgs {
             recipe.optimizer = recipe.optimizer.with_learning_rate(rate);
         }
         recipe.validate_every = self.validate_every.unwrap_or(recipe.validate_every);
-        if let Some(crop) = self.crop {
-            recipe.augmentation.crop = Some(crop);
+        if !self.crop.is_empty() {
+            let crop = self.crop.join("x").parse();
+            recipe.augmentation.crop = Some(crop.map_err(CliError::Crop)?);
         }
         if let Some([min, max]) = self.scale.as_deref() {
             recipe.augmentation.scale = Some(RandomScale::new(*min, *max));

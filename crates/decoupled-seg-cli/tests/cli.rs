@@ -341,8 +341,12 @@ fn mistakes_are_named() {
         error.contains("loss: body_weight must be finite and not below 0"),
         "{error}"
     );
-    let error = message(&["train", "--synthetic", "--crop", "64x48"]);
-    assert!(error.starts_with("images of 64x48"), "{error}");
+    for crop in [&["64x48"][..], &["64", "48"]] {
+        let error = message(&[&["train", "--synthetic", "--crop"], crop].concat());
+        assert!(error.starts_with("images of 64x48"), "{error}");
+    }
+    let error = message(&["train", "--synthetic", "--crop", "64x48", "3"]);
+    assert!(error.contains("`64x48x3` is no size"), "{error}");
     let error = message(&["train", "--set", "batches=2"]);
     assert!(error.contains("unknown key `batches`"), "{error}");
     let error = run(&["check"]).expect_err("no data");

@@ -256,6 +256,12 @@ fn folds_are_parts_of_the_training_pictures() -> Result<(), CliError> {
     place.write(&one_epoch[..one_epoch.rfind("[[variants]]").expect("two variants")]);
     let text = |name: &str| place.path(name).display().to_string();
     let (file, out) = (text("study.toml"), text("out"));
+    let nowhere = text("nowhere");
+    let report = ["decoupled-seg", "study", "report", &file, "--out", &nowhere];
+    let error = cli::run_with_data(report).expect_err("no runs").to_string();
+    assert!(error.contains("holds no result"), "{error}");
+    assert!(!place.path("nowhere").exists());
+
     let run = |folds: &[&str]| {
         let mut args = vec!["decoupled-seg", "study", "run", &file, "--out", &out];
         args.push("--folds");

@@ -195,6 +195,10 @@ fn report(program: OfProgram<'_>, args: &ReportArgs) -> Result<(), CliError> {
     match &args.of[..] {
         [file] if is_study(file) => {
             let (study, out) = args.place.open(file, program)?;
+            let plan = study.plan()?;
+            if plan.missing().count() == plan.runs.len() {
+                return Err(CliError::NoResults { path: out });
+            }
             let to = args.to.as_deref().unwrap_or(&out);
             write_report(study_report(&study)?, to)
         }
