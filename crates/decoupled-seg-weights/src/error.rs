@@ -20,6 +20,18 @@ pub enum WeightsError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A copy of the file, in which what burn-store does not read is overwritten, could not be made.
+    #[error(
+        "`{path}`: no copy of it can be made in `{folder}`, from which it is read: {source}; TMPDIR names another folder"
+    )]
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// The folder for temporary files.
+        folder: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The file could not be written. An older file of that name is still whole.
     #[error("cannot write `{path}`: {source}")]
     Write {

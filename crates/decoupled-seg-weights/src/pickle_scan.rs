@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
-use crate::own_containers::{Call, Patch};
+use crate::own_containers::{Call, ClassName, Patch, without_items, without_pair};
 
 /// Why a pickle is refused.
 #[derive(Debug)]
@@ -83,8 +83,12 @@ const RUNS_PROGRAMS_BY_NAME: &[(&str, &str)] = &[
     ("torch.serialization", "load"),
 ];
 
-/// The built-in names of Python that stand for plain values. All others, such as `eval` and `getattr`, run code.
+/// The built-in names of Python that stand for plain values, of Python 2 too, since pickles of its protocols have those. With
+/// `getattr` alone nothing is run: pickles name what belongs to a class by it. All others, such as `eval`, run code.
 const PLAIN_BUILTINS: &[&str] = &[
+    "Ellipsis",
+    "NotImplemented",
+    "basestring",
     "bool",
     "bytearray",
     "bytes",
@@ -92,14 +96,27 @@ const PLAIN_BUILTINS: &[&str] = &[
     "dict",
     "float",
     "frozenset",
+    "getattr",
     "int",
     "list",
+    "long",
     "object",
     "range",
     "set",
     "slice",
     "str",
     "tuple",
+    "type",
+    "unicode",
+    "xrange",
+];
+
+/// What `types` has of plain values; its other names make code.
+const PLAIN_TYPES: &[&str] = &[
+    "MappingProxyType",
+    "MethodType",
+    "NoneType",
+    "SimpleNamespace",
 ];
 
 /// Bytes that burn-store's reader needs for one value: its object, its place on the stack or in a container.
@@ -159,36 +176,57 @@ impl<R: BufRead> BufRead for Counted<R> {
     }
 }
 
-/// A value: its size in bytes, and what has to be known of it.
+/// A value: its size in bytes, whether a tensor is in it, and what else has to be known.
 #[derive(Clone)]
 struct Slot {
     weight: u64,
+    has_tensors: bool,
     kind: Kind,
 }
 
 #[derive(Clone)]
 enum Kind {
-    /// A container, or a reference to a tensor.
     Other,
-    /// A number, a long text or an empty container: no tensor is in it.
-    Leaf,
     Text(Rc<str>),
-    Class,
+    /// A number or a long text, by which a dictionary may be read too.
+    Key,
+    /// A class, and where it is named.
+    Class(ClassName),
     /// A class that burn-store knows.
     KnownClass,
-    /// A tuple of such values without tensors.
-    Leaves,
     /// What a class was called for, and how to read it as a plain container.
     Object(Call),
 }
 
 impl Kind {
-    fn is_leaf(&self) -> bool {
-        matches!(
-            self,
-            Self::Leaf | Self::Text(_) | Self::Class | Self::KnownClass
-        )
+    /// Whether burn-store reads a dictionary with such a key.
+    fn is_key(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Key)
     }
+}
+
+/// Several values together.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    weight: u64,
+    has_tensors: bool,
+}
+
+impl Sum {
+    fn and(self, slot: &Slot) -> Self {
+        Self {
+            weight: self.weight.saturating_add(slot.weight),
+            has_tensors: self.has_tensors || slot.has_tensors,
+        }
+    }
+}
+
+/// Keys of a dictionary that burn-store does not read.
+#[derive(Default)]
+struct ForeignKeys {
+    /// Classes, and what is read in place of their names.
+    classes: Vec<Patch>,
+    others: bool,
 }
 
 struct Machine<'a, R> {
@@ -231,16 +269,23 @@ impl<R: BufRead> Machine<'_, R> {
                     self.push(top)?;
                 }
                 // None, True, False and empty containers.
-                b'N' | 0x88 | 0x89 | b')' | b']' | b'}' | 0x8f => self.push_leaf(0)?,
+                b'N' | 0x88 | 0x89 | b')' | b']' | b'}' | 0x8f => self.push_node(0)?,
                 // Numbers: as text, then as bytes.
-                b'I' | b'L' | b'F' => {
+                b'I' | b'L' => {
                     self.line()?;
-                    self.push_leaf(0)?;
+                    self.push_key(0)?;
+                }
+                b'F' => {
+                    self.line()?;
+                    self.push_node(0)?;
                 }
                 b'K' => self.number(1)?,
                 b'M' => self.number(2)?,
                 b'J' => self.number(4)?,
-                b'G' => self.number(8)?,
+                b'G' => {
+                    self.skip(8)?;
+                    self.push_node(0)?;
+                }
                 0x8a => self.sized(1)?,
                 0x8b => self.sized(4)?,
                 // Text, then bytes.
@@ -256,20 +301,37 @@ impl<R: BufRead> Machine<'_, R> {
                 0x8e | 0x96 => self.sized(8)?,
                 // Containers made of the values above the mark, or of the last few values.
                 b't' | b'l' | b'd' | 0x91 => {
-                    let weight = self.pop_to_mark()?;
-                    self.push_node(weight)?;
+                    let held = self.pop_to_mark()?;
+                    self.push_holding(held)?;
                 }
-                0x85 => self.tuple(1)?,
-                0x86 => self.tuple(2)?,
-                0x87 => self.tuple(3)?,
+                0x85 => self.gather(1)?,
+                0x86 => self.gather(2)?,
+                0x87 => self.gather(3)?,
                 // Adds values to the container below them.
-                b'a' | b's' => {
-                    let weight = self.take(if opcode == b'a' { 1 } else { 2 })?;
-                    self.fill(opcode, weight)?;
+                b'a' => {
+                    let held = self.take(1)?;
+                    self.fill(opcode, held)?;
                 }
-                b'e' | b'u' | 0x90 => {
-                    let weight = self.pop_to_mark()?;
-                    self.fill(opcode, weight)?;
+                b's' => {
+                    let patch = self.patch_of_pair(at)?;
+                    let held = self.take(2)?;
+                    self.patch(patch.filter(|_| !held.has_tensors))?;
+                    self.fill(opcode, held)?;
+                }
+                b'e' | 0x90 => {
+                    let held = self.pop_to_mark()?;
+                    self.fill(opcode, held)?;
+                }
+                b'u' => {
+                    let keys = self.keys_of_items()?;
+                    let held = self.pop_to_mark()?;
+                    for patch in keys.classes {
+                        self.patch(Some(patch))?;
+                    }
+                    if keys.others && !held.has_tensors {
+                        self.patch(Some(without_items(at)))?;
+                    }
+                    self.fill(opcode, held)?;
                 }
                 // The memo.
                 b'p' => {
@@ -305,25 +367,28 @@ impl<R: BufRead> Machine<'_, R> {
                 b'c' | b'i' => {
                     let module = self.line()?;
                     let name = self.line()?;
-                    let kind = class(&module, &name)?;
-                    let weight = NODE + (module.len() + name.len()) as u64;
+                    let kind = class(&module, &name, ClassName::line(at, self.reader.at))?;
+                    let weight = (module.len() + name.len()) as u64;
                     if opcode == b'i' {
-                        self.pop_to_mark()?;
-                        self.push_node(weight)?;
+                        let held = self.pop_to_mark()?;
+                        self.push_holding(Sum {
+                            weight,
+                            has_tensors: held.has_tensors,
+                        })?;
                     } else {
-                        self.push(Slot { weight, kind })?;
+                        self.push_kind(weight, kind)?;
                     }
                 }
                 0x93 => {
                     let name = self.pop()?;
                     let module = self.pop()?;
                     let kind = match (&module.kind, &name.kind) {
-                        (Kind::Text(module), Kind::Text(name)) => class(module, name)?,
+                        (Kind::Text(module), Kind::Text(name)) => {
+                            class(module, name, ClassName::of_stack(at))?
+                        }
                         _ => return Err(PickleProblem::Unsafe("a computed name".to_string())),
                     };
-                    let weight = module.weight.saturating_add(name.weight);
-                    let weight = NODE.saturating_add(weight);
-                    self.push(Slot { weight, kind })?;
+                    self.push_kind(module.weight.saturating_add(name.weight), kind)?;
                 }
                 // Calls a name that was allowed, or the result of such a call.
                 b'R' | 0x81 => self.call(at)?,
@@ -331,10 +396,19 @@ impl<R: BufRead> Machine<'_, R> {
                 0x92 => self.gather(3)?,
                 // References to tensors outside the pickle.
                 b'P' => {
-                    let line = self.line()?;
-                    self.push_node(line.len() as u64)?;
+                    let weight = self.line()?.len() as u64;
+                    self.push_holding(Sum {
+                        weight,
+                        has_tensors: true,
+                    })?;
                 }
-                b'Q' => self.gather(1)?,
+                b'Q' => {
+                    let Sum { weight, .. } = self.take(1)?;
+                    self.push_holding(Sum {
+                        weight,
+                        has_tensors: true,
+                    })?;
+                }
                 other => {
                     return Err(damaged(format!("byte 0x{other:02x} is no known opcode")));
                 }
@@ -405,14 +479,14 @@ impl<R: BufRead> Machine<'_, R> {
 
     fn number(&mut self, width: u64) -> Result<()> {
         self.skip(width)?;
-        self.push_leaf(0)
+        self.push_key(0)
     }
 
     /// Skips a value of bytes that stands behind its length.
     fn sized(&mut self, width: usize) -> Result<()> {
         let length = self.length(width)?;
         self.skip(length)?;
-        self.push_leaf(length)
+        self.push_key(length)
     }
 
     /// Reads a text that stands behind its length.
@@ -420,7 +494,7 @@ impl<R: BufRead> Machine<'_, R> {
         let length = self.length(width)?;
         if length > LONGEST_NAME as u64 {
             self.skip(length)?;
-            return self.push_leaf(length);
+            return self.push_key(length);
         }
         let mut bytes = [0; LONGEST_NAME];
         let bytes = &mut bytes[..length as usize];
@@ -428,30 +502,39 @@ impl<R: BufRead> Machine<'_, R> {
         match std::str::from_utf8(bytes) {
             Ok(text) => self.push_text(text),
             // A Python 2 `str` may hold any bytes; it is no name.
-            Err(_) => self.push_leaf(length),
+            Err(_) => self.push_key(length),
         }
     }
 
     fn push_text(&mut self, text: &str) -> Result<()> {
-        self.push(Slot {
-            weight: NODE + text.len() as u64,
-            kind: match text.len() <= LONGEST_NAME {
-                true => Kind::Text(Rc::from(text)),
-                false => Kind::Leaf,
-            },
-        })
+        let kind = match text.len() <= LONGEST_NAME {
+            true => Kind::Text(Rc::from(text)),
+            false => Kind::Key,
+        };
+        self.push_kind(text.len() as u64, kind)
     }
 
-    fn push_leaf(&mut self, payload: u64) -> Result<()> {
-        self.push(Slot {
-            weight: NODE.saturating_add(payload),
-            kind: Kind::Leaf,
-        })
+    fn push_key(&mut self, payload: u64) -> Result<()> {
+        self.push_kind(payload, Kind::Key)
     }
 
     fn push_node(&mut self, payload: u64) -> Result<()> {
+        self.push_kind(payload, Kind::Other)
+    }
+
+    fn push_kind(&mut self, payload: u64, kind: Kind) -> Result<()> {
         self.push(Slot {
             weight: NODE.saturating_add(payload),
+            has_tensors: false,
+            kind,
+        })
+    }
+
+    /// A value that holds others.
+    fn push_holding(&mut self, held: Sum) -> Result<()> {
+        self.push(Slot {
+            weight: NODE.saturating_add(held.weight),
+            has_tensors: held.has_tensors,
             kind: Kind::Other,
         })
     }
@@ -498,73 +581,98 @@ impl<R: BufRead> Machine<'_, R> {
         Ok(())
     }
 
-    /// Removes the values above the last mark; returns their size in bytes.
-    fn pop_to_mark(&mut self) -> Result<u64> {
+    /// Removes the values above the last mark.
+    fn pop_to_mark(&mut self) -> Result<Sum> {
         let mark = self.marks.pop().ok_or_else(underflow)?;
-        let weight = self
+        let held = self
             .stack
             .drain(mark..)
-            .fold(0_u64, |sum, slot| sum.saturating_add(slot.weight));
-        self.in_use = self.in_use.saturating_sub(weight);
-        Ok(weight)
+            .fold(Sum::default(), |sum, slot| sum.and(&slot));
+        self.in_use = self.in_use.saturating_sub(held.weight);
+        Ok(held)
     }
 
-    /// Removes `count` values; returns their size in bytes.
-    fn take(&mut self, count: usize) -> Result<u64> {
-        let mut weight = 0_u64;
+    /// Removes `count` values.
+    fn take(&mut self, count: usize) -> Result<Sum> {
+        let mut held = Sum::default();
         for _ in 0..count {
-            weight = weight.saturating_add(self.pop()?.weight);
+            held = held.and(&self.pop()?);
         }
-        Ok(weight)
+        Ok(held)
     }
 
     /// Replaces the last `count` values by one value that holds them.
     fn gather(&mut self, count: usize) -> Result<()> {
-        let weight = self.take(count)?;
-        self.push_node(weight)
-    }
-
-    fn tuple(&mut self, count: usize) -> Result<()> {
-        let from = self.stack.len().saturating_sub(count);
-        let leaves = self.stack[from..].iter().all(|slot| slot.kind.is_leaf());
-        self.gather(count)?;
-        if leaves {
-            self.top()?.kind = Kind::Leaves;
-        }
-        Ok(())
+        let held = self.take(count)?;
+        self.push_holding(held)
     }
 
     /// Replaces a class and its arguments by an object. `at` is the place of the opcode.
     fn call(&mut self, at: u64) -> Result<()> {
         let arguments = self.pop()?;
         let class = self.pop()?;
-        let call = match (&class.kind, &arguments.kind) {
-            (Kind::Class, Kind::Leaf | Kind::Leaves) => Call::of(self.before, at),
+        let held = Sum::default().and(&class).and(&arguments);
+        let call = match class.kind {
+            Kind::Class(_) if !held.has_tensors => Call::of(self.before, at),
             _ => None,
         };
-        let weight = class.weight.saturating_add(arguments.weight);
-        self.push(Slot {
-            weight: NODE.saturating_add(weight),
-            kind: call.map_or(Kind::Other, Kind::Object),
-        })
+        self.push_holding(held)?;
+        if let Some(call) = call {
+            self.top()?.kind = Kind::Object(call);
+        }
+        Ok(())
     }
 
     /// Adds values to the container on top, as `opcode` does.
-    fn fill(&mut self, opcode: u8, weight: u64) -> Result<()> {
+    fn fill(&mut self, opcode: u8, held: Sum) -> Result<()> {
         let top = self.top()?;
-        top.weight = top.weight.saturating_add(weight);
-        let call = match top.kind {
-            Kind::Object(call) => Some(call),
+        top.weight = top.weight.saturating_add(held.weight);
+        top.has_tensors |= held.has_tensors;
+        let patch = match top.kind {
+            Kind::Object(call) => Some(call.filled_by(opcode)),
             _ => None,
         };
-        self.charge(weight)?;
-        if let Some(call) = call
-            && !self.patches.contains_key(&call.start())
+        self.charge(held.weight)?;
+        self.patch(patch)
+    }
+
+    /// Notes what is read in place of the bytes there, if nothing is noted yet.
+    fn patch(&mut self, patch: Option<Patch>) -> Result<()> {
+        if let Some(patch) = patch
+            && !self.patches.contains_key(&patch.at)
         {
             self.charge(NODE)?;
-            self.patches.insert(call.start(), call.filled_by(opcode));
+            self.patches.insert(patch.at, patch);
         }
         Ok(())
+    }
+
+    /// The keys of the items above the last mark that burn-store does not read.
+    fn keys_of_items(&self) -> Result<ForeignKeys> {
+        let mark = *self.marks.last().ok_or_else(underflow)?;
+        let mut found = ForeignKeys::default();
+        for key in self.stack[mark..].iter().step_by(2) {
+            match &key.kind {
+                kind if kind.is_key() => {}
+                Kind::Class(name) => match name.as_text() {
+                    Some(patch) => found.classes.push(patch),
+                    None => found.others = true,
+                },
+                _ => found.others = true,
+            }
+        }
+        Ok(found)
+    }
+
+    /// What is read in place of a pair, whose key burn-store does not read, and the opcode at `at` that puts it into a
+    /// dictionary.
+    fn patch_of_pair(&self, at: u64) -> Result<Option<Patch>> {
+        let below = self.stack.len().checked_sub(2).ok_or_else(underflow)?;
+        Ok(match &self.stack[below].kind {
+            kind if kind.is_key() => None,
+            Kind::Class(name) => name.as_text(),
+            _ => without_pair(self.before[1], at),
+        })
     }
 
     /// burn-store's memo holds a copy of the value.
@@ -589,10 +697,11 @@ impl<R: BufRead> Machine<'_, R> {
 
 /// Refuses the names that run programs. All other names are accepted as mere names: nothing is imported, built or
 /// called.
-fn class(module: &str, name: &str) -> Result<Kind> {
+fn class(module: &str, name: &str, place: ClassName) -> Result<Kind> {
     let package = module.split('.').next().unwrap_or_default();
     let runs_programs = match module {
         "builtins" | "__builtin__" => !PLAIN_BUILTINS.contains(&name),
+        "types" => !PLAIN_TYPES.contains(&name),
         _ => RUNS_PROGRAMS.contains(&package) || RUNS_PROGRAMS_BY_NAME.contains(&(module, name)),
     };
     if runs_programs {
@@ -604,7 +713,7 @@ fn class(module: &str, name: &str) -> Result<Kind> {
     };
     Ok(match known {
         true => Kind::KnownClass,
-        false => Kind::Class,
+        false => Kind::Class(place),
     })
 }
 

@@ -28,7 +28,7 @@ const COMPANY: [&str; 8] = [
 ];
 
 /// Words in the names of weights that are an average over the training: `encoder_k` of MoCo, `target_network` of BYOL.
-const AVERAGES: [&str; 6] = ["ema", "k", "momentum", "shadow", "swa", "target"];
+const AVERAGES: [&str; 7] = ["ema", "k", "momentum", "shadow", "swa", "target", "teacher"];
 
 /// How many tensors at least must fit behind an unknown prefix: one tensor may fit by chance.
 const LEAST: usize = 2;
@@ -73,10 +73,6 @@ pub(crate) fn of_names<'a>(
             }
         }
     }
-    let averaged = |prefix: &str| {
-        let mut words = prefix.split(['.', '_']);
-        words.any(|word| AVERAGES.contains(&word) || word.starts_with("averag"))
-    };
     let known_or_many = counts.into_iter().filter(|(prefix, count)| {
         let known = prefix
             .split_terminator('.')
@@ -86,8 +82,23 @@ pub(crate) fn of_names<'a>(
     let mut found: Vec<(&str, usize)> = known_or_many.collect();
     let most = found.iter().map(|(_, count)| *count).max();
     found.retain(|(_, count)| Some(*count) == most);
-    found.sort_by_key(|(prefix, _)| (averaged(prefix), prefix.len()));
+    found.sort_by_key(|(prefix, _)| (is_averaged(prefix), prefix.len()));
     found.iter().map(|(prefix, _)| prefix.to_string()).collect()
+}
+
+/// Whether a prefix names an average, in any spelling: `model_EMA`, `emaModel`.
+fn is_averaged(prefix: &str) -> bool {
+    let mut spaced = String::new();
+    let mut was_lower = false;
+    for letter in prefix.chars() {
+        if letter.is_uppercase() && was_lower {
+            spaced.push('.');
+        }
+        was_lower = letter.is_lowercase();
+        spaced.extend(letter.to_lowercase());
+    }
+    let mut words = spaced.split(['.', '_']);
+    words.any(|word| AVERAGES.contains(&word) || word.starts_with("averag"))
 }
 
 #[cfg(test)]
@@ -124,6 +135,8 @@ mod tests {
     #[case::moco(&["encoder_k.", "encoder_q."], &["encoder_q.", "encoder_k."])]
     #[case::byol(&["online_network.", "target_network."], &["online_network.", "target_network."])]
     #[case::lightly(&["backbone.", "backbone_momentum."], &["backbone.", "backbone_momentum."])]
+    #[case::in_any_spelling(&["emaModel.", "model_EMA.", "the_very_own_model."], &["the_very_own_model.", "emaModel.", "model_EMA."])]
+    #[case::mean_teacher(&["mean_teacher.", "the_student_of_it."], &["the_student_of_it.", "mean_teacher."])]
     #[case::the_short_one_first(&["a.b.", "b."], &["b.", "a.b."])]
     #[case::none(&["encoder.features."], &["encoder.features."])]
     fn the_prefix_that_fits_is_found(#[case] prefixes: &[&str], #[case] expected: &[&str]) {

@@ -9,7 +9,7 @@ use burn::store::burn_pack::Tensor as PackTensor;
 use burn::store::{ModuleStore, PytorchStore, PytorchStoreError};
 
 use crate::limits::budget;
-use crate::own_containers::{Patch, patched};
+use crate::own_containers::{Copy, Patch};
 use crate::pickle_scan::{Counted, PickleProblem, scan};
 use crate::zip_directory::{ZipProblem, find_pickle};
 use crate::{Format, WeightsError};
@@ -30,7 +30,7 @@ pub(crate) fn read(
         return read_tensors(path, path);
     }
     // burn-store keeps the copy open.
-    read_tensors(path, &patched(path, &patches)?)
+    read_tensors(path, Copy::patched(path, &patches)?.path())
 }
 
 /// Looks through a pickle that has no container around it.

@@ -458,6 +458,30 @@ fn beside(object: &[u8]) -> Vec<u8> {
 )]
 #[case::deque_without_end(b"ccollections\ndeque\nq\x00)Rq\x01G?\xf0\x00\x00\x00\x00\x00\x00a")]
 #[case::list(b"cnames\nNames\nq\x00)\x81q\x01(X\x01\x00\x00\x00aq\x02X\x01\x00\x00\x00bq\x03e")]
+#[case::addict(
+    b"caddict.addict\nDict\nq\x00X\x02\x00\x00\x00lrq\x01G?\xb9\x99\x99\x99\x99\x99\x9a\x86q\x02X\x03\x00\x00\x00netq\x03h\x00X\x01\x00\x00\x00aq\x04K\x01\x86q\x05\x85q\x06\x81q\x07h\x04K\x01s}q\x08b\x86q\t\x86q\n\x81q\x0b(h\x01G?\xb9\x99\x99\x99\x99\x99\x9ah\x03h\x07u}q\x0cb"
+)]
+#[case::lightning_callbacks(
+    b"}q\x00(cpytorch_lightning.callbacks\nEarlyStopping\nq\x01}q\x02X\x04\x00\x00\x00waitq\x03K\x01scpytorch_lightning.callbacks\nModelCheckpoint\nq\x04}q\x05X\x04\x00\x00\x00bestq\x06G?\xe0\x00\x00\x00\x00\x00\x00su"
+)]
+#[case::one_callback(
+    b"}q\x00cpytorch_lightning.callbacks\nModelCheckpoint\nq\x01}q\x02X\x04\x00\x00\x00bestq\x03G?\xe0\x00\x00\x00\x00\x00\x00ss"
+)]
+#[case::one_callback_of_protocol_4(
+    b"}\x94\x8c\x1bpytorch_lightning.callbacks\x94\x8c\x0fModelCheckpoint\x94\x93\x94}\x94\x8c\x04best\x94G?\xe0\x00\x00\x00\x00\x00\x00ss"
+)]
+#[case::keys_of_all_kinds(
+    b"}q\x00(NK\x01\x88K\x02G?\xe0\x00\x00\x00\x00\x00\x00K\x03K\x01K\x02\x86q\x01K\x04u"
+)]
+#[case::none_as_key(b"}q\x00NK\x01s")]
+#[case::tuple_as_key(b"}q\x00K\x01K\x02\x86q\x01Ns")]
+#[case::float_as_key(b"}q\x00G?\xe0\x00\x00\x00\x00\x00\x00X\x01\x00\x00\x00aq\x01s")]
+#[case::types_under_the_names_of_python_2(
+    b"}q\x00(X\x01\x00\x00\x00aq\x01c__builtin__\nlong\nq\x02X\x01\x00\x00\x00bq\x03c__builtin__\nunicode\nq\x04X\x01\x00\x00\x00cq\x05c__builtin__\nxrange\nq\x06K\x00K\x03K\x01\x87q\x07Rq\x08X\x01\x00\x00\x00dq\tctypes\nSimpleNamespace\nq\n)Rq\x0b}q\x0ch\x01K\x01sbu"
+)]
+#[case::a_member_of_a_class(
+    b"c__builtin__\ngetattr\nq\x00cschedule\nLR\nq\x01X\x04\x00\x00\x00stepq\x02\x86q\x03Rq\x04"
+)]
 #[case::twice(
     b"]q\x00(cmmcv.utils.config\nConfigDict\nq\x01)\x81q\x02X\x01\x00\x00\x00aq\x03K\x01sh\x02e"
 )]
@@ -492,7 +516,15 @@ fn containers_of_classes_of_their_own(#[case] object: &[u8]) {
         assert_eq!(data.bytes().to_vec(), numbers);
         assert_eq!(fs::read(&path).expect("readable"), bytes);
     }
-    let error = refused(&with_checksum(1));
+}
+
+#[test]
+fn a_copy_is_made_of_what_has_its_checksum_only() {
+    let object = b"ccollections\ndeque\nq\x00)Rq\x01K\x01a";
+    let mut archive = archive(&beside(object), &[0; 8]);
+    let record = archive.windows(4).position(|at| at == b"PK\x01\x02");
+    archive[record.expect("a directory") + 16] = 1;
+    let error = refused(&archive);
     assert!(matches!(error, WeightsError::Damaged { .. }), "{error}");
 }
 
