@@ -57,7 +57,16 @@ pub(crate) fn run(project: &Project, args: &CheckArgs) -> Result<(), CliError> {
     let folder = project.out(args.data.out.as_deref()).join("check");
     for (name, split) in readable.iter().filter(|(_, split)| split.is_labelled()) {
         let folder = folder.join(name.as_str());
-        let written = write_label_overlays(&**split, &folder, args.overlays)?;
+        let written = match write_label_overlays(&**split, &folder, args.overlays) {
+            // Says nothing against the data, which may well lie where nobody writes.
+            Err(EngineError::File(error)) => {
+                tell!(
+                    "warning: no labels drawn: {error}; --out names another folder, --overlays 0 draws none"
+                );
+                break;
+            }
+            written => written?,
+        };
         if !written.is_empty() {
             say!(
                 "{}: labels drawn on {} pictures",

@@ -29,7 +29,11 @@ pub(crate) struct EvalArgs {
 pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError> {
     let out = args.source.out(project, args.data.out.as_deref());
     remembered::variant(&mut args.data, &out)?;
-    let images = project.split(&args.data, args.split.into())?;
+    let split = args.split.into();
+    let images = project.split(&args.data, split)?;
+    if !images.is_labelled() {
+        return Err(DatasetError::Unlabelled { split }.into());
+    }
     let source = args
         .source
         .open(project, &out, || Ok(images.classes().clone()))?;
@@ -47,7 +51,6 @@ pub(crate) fn run(project: &Project, mut args: EvalArgs) -> Result<(), CliError>
     }
     let report = evaluator.evaluate(&source.model, &*images)?;
     if report.confusion.total() == 0 {
-        let split = args.split.into();
         return Err(DatasetError::AllIgnored { split }.into());
     }
     let mut folder = match args.split {

@@ -153,6 +153,11 @@ fn a_data_set_goes_through_every_command() {
     };
     with_data("check", &["--overlays", "1"]);
     assert_eq!(files(&folder.path().join("run/check/val")).len(), 1);
+    // Sound data are sound where no picture can be written.
+    fs::remove_dir_all(folder.path().join("run/check")).expect("written");
+    fs::write(folder.path().join("run/check"), "").expect("writable");
+    with_data("check", &[]);
+    fs::remove_file(folder.path().join("run/check")).expect("removable");
     with_data(
         "train",
         &[

@@ -258,6 +258,15 @@ fn a_checkpoint_knows_its_run() {
         "{told}"
     );
     assert_eq!(report(&run), before);
+    let files = Path::new(&data);
+    let whole = fs::read_to_string(files).expect("written");
+    let unlabelled = "[splits.val]\nimages = \"val\"\n";
+    let (others, _) = whole.split_once("[splits.val]").expect("a split");
+    fs::write(files, format!("{others}{unlabelled}")).expect("writable");
+    let told = folder.run(&["eval", "--data", &data, "--out", &run]);
+    let told = told.expect_err("no labels").to_string();
+    assert!(told.contains("the val images have no labels"), "{told}");
+    fs::write(files, whole).expect("writable");
 
     // Beside another run, it is one of this.
     let other = text_of(&folder.path("other"));

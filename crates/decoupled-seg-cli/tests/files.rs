@@ -546,6 +546,36 @@ fn the_variant_that_reads_the_data_is_named() {
     assert!(!score("{\"class_mean\": {}}"));
 }
 
+/// A mask that cannot be read ends a night; what was trained until then is not lost.
+#[test]
+fn a_broken_mask_of_the_validation_says_what_is_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (root, out) = (folder.path().join("data"), folder.path().join("run"));
+    synthetic::write_camvid(&root, &SCENES).expect("writable");
+    let mask = fs::read_dir(root.join("valannot")).expect("written").next();
+    let mask = mask.expect("a mask").expect("readable").path();
+    let unknown = image::GrayImage::from_pixel(64, 56, image::Luma([200]));
+    unknown.save(mask).expect("writable");
+    let train = [
+        "train",
+        "--data",
+        "camvid",
+        "--short",
+        "--plain",
+        "--root",
+        text(&root),
+        "--out",
+        text(&out),
+    ];
+    let output = Command::new(BINARY).args(train).output().expect("runs");
+    assert!(!output.status.success());
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let kept = out.join("checkpoints/step-000000001");
+    assert!(kept.is_dir() && said.contains(text(&kept)), "{said}");
+    assert!(said.contains("--resume goes on"), "{said}");
+}
+
 /// `train && eval` is not to judge half a training.
 #[cfg(unix)]
 #[test]

@@ -112,6 +112,16 @@ pub trait SegmentationDataset: Dataset<Sample, DatasetError> {
         Ok(None)
     }
 
+    /// A number that two items have in common if their images are one file, whatever links lead to it. The
+    /// [key](Self::item_key) of the item unless the data set knows better; `None` if there is none.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `index >= len()`.
+    fn picture_key(&self, index: usize) -> Option<u64> {
+        self.item_key(index).ok().flatten()
+    }
+
     /// The files of the labels, for [`check_mask_files`](crate::check::check_mask_files). `None` if the labels are no files.
     fn mask_files(&self) -> Option<MaskFiles<'_>> {
         None
@@ -224,6 +234,10 @@ macro_rules! forward_segmentation {
 
             fn item_key(&self, index: usize) -> Result<Option<u64>, DatasetError> {
                 self.as_ref().item_key(index)
+            }
+
+            fn picture_key(&self, index: usize) -> Option<u64> {
+                self.as_ref().picture_key(index)
             }
 
             fn mask_files(&self) -> Option<MaskFiles<'_>> {

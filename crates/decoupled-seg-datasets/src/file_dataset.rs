@@ -207,6 +207,22 @@ fn file_key(hash: Fnv, path: &Path) -> std::io::Result<Fnv> {
     Ok(hash)
 }
 
+/// What a file is, whatever links lead to it; `None` if there is none.
+fn identity(path: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    let hash = {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = std::fs::metadata(path).ok()?;
+        Fnv::new().number(metadata.dev()).number(metadata.ino())
+    };
+    #[cfg(not(unix))]
+    let hash = {
+        let real = std::fs::canonicalize(path).ok()?;
+        Fnv::new().bytes(real.as_os_str().as_encoded_bytes())
+    };
+    Some(hash.finish())
+}
+
 impl Dataset<Sample, DatasetError> for FileDataset {
     fn get(&self, index: usize) -> Result<Sample, DatasetError> {
         let pair = &self.pairs[index];
@@ -289,6 +305,10 @@ impl SegmentationDataset for FileDataset {
             hash = file_key(hash, path).map_err(|source| DatasetError::io(path, source))?;
         }
         Ok(Some(hash.finish()))
+    }
+
+    fn picture_key(&self, index: usize) -> Option<u64> {
+        identity(&self.pairs[index].image)
     }
 
     fn cache_folder(&self) -> Option<PathBuf> {

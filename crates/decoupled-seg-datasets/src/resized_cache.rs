@@ -1,5 +1,5 @@
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::{fmt, io};
 
@@ -37,7 +37,7 @@ pub enum ResizedTo {
 pub struct ResizedCacheConfig {
     /// The folder that keeps the resized items.
     pub folder: PathBuf,
-    /// The folder that keeps them if the first one cannot be written.
+    /// The folder that keeps them once the first one cannot be written, or is full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<PathBuf>,
     /// The size of the items.
@@ -118,7 +118,7 @@ impl ResizedCacheConfig {
             read: AtomicUsize::new(0),
             made: AtomicUsize::new(0),
             unwritable: OnceLock::new(),
-            second: self.fallback.clone().filter(|_| !is_writable(&self.folder)),
+            first_fails: AtomicBool::new(self.fallback.is_some() && !is_writable(&self.folder)),
         }
     }
 }
@@ -130,6 +130,11 @@ fn is_writable(folder: &Path) -> bool {
     // Best effort: a leftover empty file does no harm.
     let _ = std::fs::remove_file(probe);
     written.is_ok()
+}
+
+/// Whether there is a file that may be read.
+fn is_readable(file: &Path) -> bool {
+    file.is_file() && std::fs::File::open(file).is_ok()
 }
 
 /// What a [`ResizedCache`] has done so far.
@@ -193,8 +198,8 @@ pub struct ResizedCache<D> {
     read: AtomicUsize,
     made: AtomicUsize,
     unwritable: OnceLock<Arc<DatasetError>>,
-    /// The fallback, which is used if the first folder cannot be written.
-    second: Option<PathBuf>,
+    /// Whether the fallback is used, since the first folder cannot be written.
+    first_fails: AtomicBool,
 }
 
 /// The two files of an item.
@@ -232,15 +237,22 @@ impl<D: SegmentationDataset> ResizedCache<D> {
         let file = |what: &str| {
             let name = format!("{key:016x}_{what}.png");
             let first = self.config.folder.join(&name);
-            match &self.second {
-                Some(second) if !first.is_file() => second.join(name),
-                _ => first,
+            let second = self.config.fallback.as_ref().map(|it| it.join(name));
+            let takes = |second: &PathBuf| self.first_fails() || second.is_file();
+            // Somebody else's files may be in the first, for nobody else to read.
+            match second.filter(|second| !is_readable(&first) && takes(second)) {
+                Some(second) => second,
+                None => first,
             }
         };
         Ok(Some(Files {
             image: file("image"),
             labels: file("labels"),
         }))
+    }
+
+    fn first_fails(&self) -> bool {
+        self.first_fails.load(Ordering::Relaxed)
     }
 
     fn with_size(&self, hash: Fnv) -> Fnv {
@@ -267,16 +279,19 @@ impl<D: SegmentationDataset> ResizedCache<D> {
     }
 
     /// Counts a resized item and writes it, unless an earlier write has failed.
-    fn keep(
-        &self,
-        file: Option<&Path>,
-        content: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
-    ) {
+    fn keep(&self, file: Option<&Path>, content: impl Fn(&mut dyn io::Write) -> io::Result<()>) {
         self.made.fetch_add(1, Ordering::Relaxed);
         let Some(file) = file.filter(|_| self.unwritable.get().is_none()) else {
             return;
         };
-        if let Err(error) = write_whole(file, content) {
+        let mut written = write_whole(file, &content);
+        if let (Err(_), Some(second), Some(name)) =
+            (&written, &self.config.fallback, file.file_name())
+        {
+            self.first_fails.store(true, Ordering::Relaxed);
+            written = write_whole(&second.join(name), &content);
+        }
+        if let Err(error) = written {
             // If several threads fail, the first error is kept.
             let _ = self.unwritable.set(Arc::new(error));
         }
@@ -392,6 +407,10 @@ impl<D: SegmentationDataset> SegmentationDataset for ResizedCache<D> {
     fn item_key(&self, index: usize) -> Result<Option<u64>, DatasetError> {
         let inner = self.dataset.item_key(index)?;
         Ok(inner.map(|inner| self.with_size(Fnv::new().number(inner)).finish()))
+    }
+
+    fn picture_key(&self, index: usize) -> Option<u64> {
+        self.dataset.picture_key(index)
     }
 
     fn cache_folder(&self) -> Option<PathBuf> {

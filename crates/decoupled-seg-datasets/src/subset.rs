@@ -97,6 +97,10 @@ impl<D: SegmentationDataset> SegmentationDataset for Subset<D> {
         self.dataset.item_key(self.indices[index])
     }
 
+    fn picture_key(&self, index: usize) -> Option<u64> {
+        self.dataset.picture_key(self.indices[index])
+    }
+
     fn files(&self) -> Vec<PathBuf> {
         self.dataset.files()
     }

@@ -279,6 +279,27 @@ fn works_where_nothing_can_be_written() {
     );
 }
 
+/// A disk may be full, or a file somebody else's, where a folder looked as if it could be written.
+#[test]
+fn a_file_that_cannot_be_written_goes_to_the_second_folder() {
+    let (root, dataset) = cityscapes();
+    let (first, second) = (root.path().join("first"), root.path().join("second"));
+    let config = ResizedCacheConfig::new(&first, HALF).with_fallback(&second);
+    config.init(dataset.clone()).get(0).expect("readable");
+    // Folders in the place of the files.
+    for file in files(&first) {
+        fs::remove_file(&file).expect("written");
+        fs::create_dir(&file).expect("writable");
+    }
+    for (made, read) in [(2, 0), (0, 2)] {
+        let cache = config.init(dataset.clone());
+        cache.get(0).expect("readable");
+        let state = cache.state();
+        assert!(state.unwritable.is_none(), "{state}");
+        assert_eq!((state.made, state.read), (made, read), "{state}");
+    }
+}
+
 #[test]
 fn many_loaders_share_a_folder() {
     let (root, train) = cityscapes();

@@ -40,10 +40,9 @@ impl Judges {
         train: &dyn SegmentationDataset,
         validation: &dyn SegmentationDataset,
     ) -> Option<String> {
-        let keys = |dataset: &dyn SegmentationDataset| {
-            let key = |index| dataset.item_key(index).ok().flatten();
-            let keys: Vec<Option<u64>> = (0..dataset.len()).map(key).collect();
-            keys
+        let keys = |dataset: &dyn SegmentationDataset| -> Vec<Option<u64>> {
+            let indices = 0..dataset.len();
+            indices.map(|index| dataset.picture_key(index)).collect()
         };
         let trained: HashSet<u64> = keys(train).into_iter().flatten().collect();
         let is_trained = |key: &Option<u64>| key.is_some_and(|key| trained.contains(&key));
@@ -78,8 +77,11 @@ impl Judges {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use decoupled_seg_datasets::{CamVid, Size, Split, Subset};
     use decoupled_seg_synthetic::{SyntheticConfig, write_camvid};
+    use image::{GrayImage, RgbImage};
 
     use super::*;
 
@@ -149,6 +151,34 @@ mod tests {
             told.contains("1 of the 3 images to validate on are trained on, such as"),
             "{told}"
         );
+    }
+
+    /// Folds are often made of links to one store of pictures.
+    #[cfg(unix)]
+    #[test]
+    fn links_to_what_is_trained_on_are_no_judges() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = |name: &str| root.path().join(name);
+        for name in ["train", "trainannot", "val", "valannot"] {
+            fs::create_dir(folder(name)).expect("writable");
+        }
+        for (name, link) in [("a", true), ("b", false)] {
+            let file = format!("{name}.png");
+            let (train, val) = (folder("train").join(&file), folder("val").join(&file));
+            RgbImage::new(4, 4).save(&train).expect("writable");
+            match link {
+                true => std::os::unix::fs::symlink(train, val).expect("writable"),
+                false => fs::hard_link(train, val).expect("writable"),
+            }
+            for annotations in ["trainannot", "valannot"] {
+                let mask = GrayImage::new(4, 4);
+                mask.save(folder(annotations).join(&file))
+                    .expect("writable");
+            }
+        }
+        let open = |split| CamVid::open(root.path(), split).expect("just written");
+        let told = Judges::overlap(&open(Split::Train), &open(Split::Val)).expect("the same");
+        assert!(told.contains("2 of the 2 images"), "{told}");
     }
 
     #[test]

@@ -108,9 +108,12 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         let splits = [Some(&*train as &dyn SegmentationDataset), validation];
         check_mask_files(&splits.into_iter().flatten().collect::<Vec<_>>())?;
         let unseen = unseen_classes(&*train, Split::Train)?;
-        if let Some(validation) = validation {
-            unseen_classes(validation, Split::Val)?;
-        }
+        let unjudged = match validation {
+            Some(validation) => unseen_classes(validation, Split::Val)?,
+            None => Vec::new(),
+        };
+        // A part of a benchmark may well lack some classes.
+        let own = validation.is_some_and(|validation| validation.has_own_classes());
         let overlap = validation.and_then(|validation| Judges::overlap(&*train, validation));
         plan.recipe = match &checkpoint {
             Some(checkpoint) => {
@@ -184,7 +187,10 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             history,
             folder,
         };
-        session.warn_of(&unseen);
+        session.warn_of("training", &unseen);
+        if own {
+            session.warn_of("validation", &unjudged);
+        }
         let warnings = [session.judges.warning(&judges_before), overlap];
         for warning in warnings.into_iter().flatten() {
             session.reporter.note(&warning);
@@ -196,8 +202,8 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         Ok(session)
     }
 
-    /// Names the classes that no training label shows.
-    fn warn_of(&self, unseen: &[u8]) {
+    /// Names the classes that no label of a split shows.
+    fn warn_of(&self, split: &str, unseen: &[u8]) {
         if unseen.is_empty() {
             return;
         }
@@ -207,7 +213,7 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
             .map(|&class| names[usize::from(class)])
             .collect();
         self.reporter.note(&format!(
-            "warning: no training label shows {}; `check` tells more",
+            "warning: no {split} label shows {}; `check` tells more",
             names.join(", ")
         ));
     }
@@ -236,6 +242,12 @@ impl<'a, M: SegmentationModel> Session<'a, M> {
         if let Err(EngineError::Dataset(_)) = &result {
             // A file that cannot be read says nothing against what was trained. Best effort: the first error matters.
             let _ = self.save_progress();
+            if let Some(last) = self.last_checkpoint() {
+                self.reporter.note(&format!(
+                    "note: what was trained is kept in `{}`; once the file is mended, --resume goes on",
+                    last.display()
+                ));
+            }
         }
         let end = LogEntry::End {
             position: self.position,
