@@ -78,8 +78,13 @@ pub(crate) fn run_of(checkpoint: &Path) -> Option<PathBuf> {
 
 /// Refuses to write a file into a checkpoint, which knows its files by their checksums.
 pub(crate) fn check_outside(file: &Path) -> Result<(), CliError> {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    match folder.join("state.json").exists() {
+    let is_inside = |file: &Path| {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        folder.join("state.json").exists()
+    };
+    // What is written to a link is written where it leads.
+    let behind = file.canonicalize().or_else(|_| file.read_link());
+    match is_inside(file) || behind.is_ok_and(|file| is_inside(&file)) {
         true => Err(CliError::IntoCheckpoint {
             path: file.to_path_buf(),
         }),

@@ -99,6 +99,19 @@ pub enum CliError {
         /// The folder of the study.
         path: PathBuf,
     },
+    /// Weights of a network with more blocks than the one that is to be judged.
+    #[error(
+        "`{path}`: {count} tensors of further blocks, such as `{first}`: it is of a deeper network, which `--network` or `--backbone` \
+         has to name"
+    )]
+    DeeperNetwork {
+        /// The file.
+        path: PathBuf,
+        /// How many there are.
+        count: usize,
+        /// One of them.
+        first: String,
+    },
     /// What `--crop` names is no size.
     #[error("--crop: {0}")]
     Crop(#[source] ParseSizeError),

@@ -165,6 +165,14 @@ impl NetworkArgs {
         })
     }
 
+    /// The network of the file that is named, if it is one.
+    pub fn described(&self) -> Result<Option<DecoupledSegNetConfig>, CliError> {
+        let name = self.network.as_deref().map(Path::new);
+        name.filter(|name| is_description(name))
+            .map(read)
+            .transpose()
+    }
+
     /// A network with the channels, the decoder and the corners that are asked for.
     pub fn changed(
         &self,
@@ -255,9 +263,26 @@ fn aligned_corners(
 /// A network by its name, or from the file that describes it.
 pub(crate) fn named(name: &str, num_classes: usize) -> Result<DecoupledSegNetConfig, CliError> {
     let path = Path::new(name);
-    if path.extension().is_none_or(|ending| ending != "toml") {
+    if !is_description(path) {
         return Ok(name.parse::<NetworkPreset>()?.config(num_classes));
     }
+    let network = read(path)?;
+    match network.num_classes() == num_classes {
+        true => Ok(network),
+        false => Err(CliError::NetworkClasses {
+            path: path.to_path_buf(),
+            found: network.num_classes(),
+            expected: num_classes,
+        }),
+    }
+}
+
+fn is_description(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "toml")
+}
+
+/// Reads the file that describes a network.
+fn read(path: &Path) -> Result<DecoupledSegNetConfig, CliError> {
     let text = fs::read_to_string(path).map_err(|source| CliError::Io {
         path: path.to_path_buf(),
         source,
@@ -273,14 +298,7 @@ pub(crate) fn named(name: &str, num_classes: usize) -> Result<DecoupledSegNetCon
             path: path.to_path_buf(),
             source,
         })?;
-    match network.num_classes() == num_classes {
-        true => Ok(network),
-        false => Err(CliError::NetworkClasses {
-            path: path.to_path_buf(),
-            found: network.num_classes(),
-            expected: num_classes,
-        }),
-    }
+    Ok(network)
 }
 
 /// Writes a network so that `--network` reads it.

@@ -111,6 +111,14 @@ impl Start {
     pub fn load_whole(&self, model: &mut DecoupledSegNet) -> Result<(), CliError> {
         let keys = model.config().official_keys();
         let report = load(model, &keys, &self.file, LoadPolicy::Complete)?;
+        let further = report.further_blocks();
+        if let Some(first) = further.first() {
+            return Err(CliError::DeeperNetwork {
+                path: self.file.path().to_path_buf(),
+                count: further.len(),
+                first: first.to_string(),
+            });
+        }
         if let Some(fitted) = report.fitted {
             say!("{}: {fitted}", self.file.path().display());
         }
@@ -212,6 +220,13 @@ impl Start {
         }
         if !report.left_out.is_empty() {
             say!("  {}", report.left_out);
+        }
+        let further = report.further_blocks();
+        if let Some(first) = further.first() {
+            tell!(
+                "warning: the file has {} tensors of further blocks, such as `{first}`: is it of a deeper network?",
+                further.len()
+            );
         }
         for part in report.parts.iter().filter(|part| part.is_patchy()) {
             tell!(

@@ -1,5 +1,6 @@
 //! `weights`: looks into files of weights, and converts PyTorch's to safetensors. Nothing in a file is executed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -8,7 +9,7 @@ use decoupled_seg::engine::Protected;
 use decoupled_seg::weights::{LoadPolicy, Mismatch, WeightsError, WeightsFile, convert, load};
 
 use crate::network_args::{self, NetworkArgs};
-use crate::say::say;
+use crate::say::{say, tell};
 use crate::{CliError, checkpoint, device, pretrained};
 
 /// Classes of a network whose classes are not told: those of Cityscapes.
@@ -29,7 +30,7 @@ enum Command {
         /// The network to compare with, if one is named.
         #[command(flatten)]
         network: NetworkArgs,
-        /// Its number of classes; 19 unless given.
+        /// Its number of classes; that of a file which describes the network, or 19, unless given.
         #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
         classes: Option<u8>,
     },
@@ -83,7 +84,14 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
             if !network.is_given() {
                 return Ok(());
             }
-            let config = network.config(classes.unwrap_or(CLASSES).into())?;
+            let config = match classes {
+                Some(classes) => network.config(classes.into())?,
+                // A description knows its own.
+                None => match network.described()? {
+                    Some(described) => network.changed(described)?,
+                    None => network.config(CLASSES.into())?,
+                },
+            };
             compare(&file, &config.with_stem_of(&file))
         }
         Command::New {
@@ -118,6 +126,7 @@ pub(crate) fn run(args: WeightsArgs) -> Result<(), CliError> {
             checkpoint::check_outside(&to)?;
             convert(&file, &to)?;
             say!("{} tensors in {}", file.entries().count(), to.display());
+            tell_beside(&file);
             Ok(())
         }
     }
@@ -135,6 +144,26 @@ fn list(file: &WeightsFile) {
         file.format(),
         file.entries().count()
     );
+    tell_beside(file);
+}
+
+/// Counts the tensors that are not of the network, by the words that their names begin with.
+fn tell_beside(file: &WeightsFile) {
+    let mut words = BTreeMap::<&str, usize>::new();
+    for name in file.beside() {
+        let word = name.split('.').next().unwrap_or_default();
+        *words.entry(word).or_default() += 1;
+    }
+    let words = words
+        .iter()
+        .map(|(word, count)| format!("{count} of `{word}`"));
+    let words: Vec<String> = words.collect();
+    if !words.is_empty() {
+        tell!(
+            "note: left out, as beside the weights: {}",
+            words.join(", ")
+        );
+    }
 }
 
 fn compare(file: &WeightsFile, config: &DecoupledSegNetConfig) -> Result<(), CliError> {

@@ -366,6 +366,16 @@ fn nothing_is_written_over_and_no_run_counts_twice() {
     let told = message(&["weights", "convert", &weights, &to]);
     assert!(told.contains("lies in a checkpoint"), "{told}");
     assert!(!checkpoint.join("mine.safetensors").exists());
+    #[cfg(unix)]
+    {
+        let link = folder.path("best.safetensors");
+        std::os::unix::fs::symlink(&weights, &link).expect("writable");
+        let before = fs::read(&weights).expect("written");
+        let link = text_of(&link);
+        let told = message(&["weights", "new", "tiny", &link]);
+        assert!(told.contains("lies in a checkpoint"), "{told}");
+        assert!(fs::read(&weights).expect("written") == before);
+    }
     let told = message(&["eval", "--data", &data, "--weights", &run]);
     assert!(told.contains("is a folder: `--out` names a run"), "{told}");
     let edges = ["--kinds", "color,edge", "--out", &run];

@@ -110,6 +110,43 @@ fn a_seed_writes_the_same_weights() {
     assert!(first != bytes("c.safetensors", &["--seed", "1"]));
 }
 
+/// ResNet-34 has every tensor of ResNet-18, and more of the same.
+#[test]
+fn weights_of_a_deeper_network_are_not_judged_as_another() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    let deeper = [&["--backbone", "resnet34"], &NETWORK[2..]].concat();
+    let description = path("deeper.toml");
+    let summary = ["summary", "--classes", "11", "--write", text(&description)];
+    run(&join(&[&summary, &deeper])).expect("writable");
+    let weights = path("deeper.safetensors");
+    let new = [
+        "weights",
+        "new",
+        text(&description),
+        text(&weights),
+        "--classes",
+        "11",
+    ];
+    run(&new).expect("writable");
+
+    let out = path("run");
+    let eval = [
+        "eval",
+        "--synthetic",
+        "--out",
+        text(&out),
+        "--weights",
+        text(&weights),
+    ];
+    let error = message(&join(&[&eval, &NETWORK]));
+    assert!(error.contains("is of a deeper network"), "{error}");
+    run(&join(&[&eval, &deeper])).expect("its own");
+    // The description knows its classes.
+    let inspect = ["weights", "inspect", text(&weights), "--network"];
+    run(&join(&[&inspect, &[text(&description)]])).expect("fits");
+}
+
 #[test]
 fn a_file_of_weights_is_judged_and_shown_without_a_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -471,7 +471,7 @@ fn after_divergence(last_checkpoint: &Option<PathBuf>) -> String {
         None => "no checkpoint was written yet".to_string(),
     };
     format!(
-        "{checkpoint}; a lower learning rate (`optimizer.learning_rate`, --lr) or `clip_norm` helps"
+        "{checkpoint}; a run begun anew with a lower learning rate (`optimizer.learning_rate`, --lr) or `clip_norm` helps"
     )
 }
 

@@ -44,6 +44,37 @@ pub struct LoadReport {
     pub left_out: Mismatch,
 }
 
+impl LoadReport {
+    /// Tensors of the file that were not used, and are named as those that were but for the numbers in the names: of further
+    /// blocks, which a deeper network has.
+    pub fn further_blocks(&self) -> Vec<&str> {
+        let taken: BTreeSet<String> = self
+            .loaded
+            .iter()
+            .map(|name| without_numbers(name))
+            .collect();
+        let unused = self.left_out.unexpected.iter();
+        unused
+            .filter(|name| taken.contains(&without_numbers(name)))
+            .map(String::as_str)
+            .collect()
+    }
+}
+
+/// A name in which every part that is a number is the same.
+fn without_numbers(name: &str) -> String {
+    let parts = name.split('.');
+    let parts: Vec<&str> = parts
+        .map(
+            |part| match part.bytes().all(|byte| byte.is_ascii_digit()) {
+                true => "#",
+                false => part,
+            },
+        )
+        .collect();
+    parts.join(".")
+}
+
 /// How much of one part of a module, such as `backbone` or `decoder`, came from the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedPart {
@@ -371,6 +402,23 @@ mod tests {
             load(&mut loaded, &KeyMap::new(), &file, LoadPolicy::Whole).expect("the same network");
             assert_eq!(weight(&loaded), weight(&source));
         }
+    }
+
+    #[test]
+    fn blocks_of_a_deeper_network_are_told_from_other_parts() {
+        let report = LoadReport {
+            loaded: ["layer3.0.conv1.weight", "layer3.1.conv1.weight", "bn1.bias"]
+                .map(String::from)
+                .to_vec(),
+            left_out: Mismatch {
+                unexpected: ["layer3.22.conv1.weight", "fc.weight", "aux.0.conv1.weight"]
+                    .map(String::from)
+                    .to_vec(),
+                ..Mismatch::default()
+            },
+            ..LoadReport::default()
+        };
+        assert_eq!(report.further_blocks(), ["layer3.22.conv1.weight"]);
     }
 
     #[derive(Module, Debug)]

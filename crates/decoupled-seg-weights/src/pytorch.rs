@@ -143,7 +143,11 @@ fn read_tensors(path: &Path, read: &Path) -> Result<BTreeMap<String, PackTensor>
     let mut store = PytorchStore::from_file(read).map_indices_contiguous(false);
     match store.get_all_tensors() {
         Ok(tensors) => Ok(tensors.clone()),
-        Err(PytorchStoreError::Reader(error)) if ends_too_early(&error) => {
+        // Legacy files tell their own length in a message alone.
+        Err(PytorchStoreError::Reader(error))
+            if ends_too_early(&error)
+                || error.to_string().contains("beyond the end of the file") =>
+        {
             Err(WeightsError::Damaged {
                 path: path.to_path_buf(),
                 reason: "it ends too early; copy or download it again".to_string(),

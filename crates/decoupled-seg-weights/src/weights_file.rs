@@ -177,6 +177,11 @@ impl WeightsFile {
         })
     }
 
+    /// The full names of the tensors beside the state dict, such as those of an optimizer or of averaged weights.
+    pub fn beside(&self) -> impl Iterator<Item = &str> {
+        self.keys().filter(|key| !key.starts_with(&self.wrapper))
+    }
+
     /// One tensor's description, if the file has it.
     pub fn entry(&self, key: &str) -> Option<Entry> {
         self.entries().find(|entry| entry.key == key)

@@ -627,6 +627,20 @@ fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn cut_files_are_named_as_such() {
+    let tensor = r#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+    for data in ["1234567", "123456789"] {
+        let error = refused(&safetensors(tensor, data.as_bytes()));
+        assert!(matches!(error, WeightsError::Damaged { .. }), "{error}");
+    }
+    let cut = legacy(&state_dict(2, 2, 1));
+    let cut = cut.strip_suffix(b"].").expect("no storages");
+    let storages = b"]X\x01\x00\x00\x000a.\x02\x00\x00\x00\x00\x00\x00\x001234";
+    let error = refused(&[cut, storages].concat());
+    assert!(matches!(error, WeightsError::Damaged { .. }), "{error}");
+}
+
 #[rstest]
 #[case::header_longer_than_the_file({
     let mut bytes = 99_999_999_u64.to_le_bytes().to_vec();

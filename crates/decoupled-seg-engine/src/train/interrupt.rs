@@ -22,8 +22,8 @@ impl Interrupt {
         Self::default()
     }
 
-    /// The request that Ctrl-C makes, and SIGTERM, which `docker stop`, SLURM, Kubernetes and spot instances send. Under Linux
-    /// also SIGHUP, which a lost connection sends, unless it was ignored when the process began, as `nohup` does.
+    /// The request that Ctrl-C makes, and SIGTERM, which `docker stop`, SLURM, Kubernetes and spot instances send. SIGUSR1, SIGUSR2
+    /// and SIGXCPU, which queues send before they end a job, are heard too, and under Linux SIGHUP, which a lost connection sends, unless it was ignored when the process began, as `nohup` does.
     ///
     /// The first signal asks to stop, the third ends the process at once. A process has one such listener, however often
     /// this is called; all calls return the same request. Programs with a listener of their own use
@@ -54,7 +54,8 @@ impl Interrupt {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The status by which a process says that a signal ended it: 130 for Ctrl-C, 143 for SIGTERM. `None` before a signal.
+    /// The status by which a process says that a signal ended it, 128 more than the signal's number: 130 for Ctrl-C, 143 for
+    /// SIGTERM. `None` before a signal.
     pub fn status(&self) -> Option<u8> {
         let status = self.status.load(Ordering::Relaxed);
         (status > 0).then_some(status)
@@ -69,10 +70,11 @@ impl Interrupt {
 /// Calls `heard` for each signal, with the status by which a process says that this signal ended it.
 #[cfg(unix)]
 fn listen(heard: impl Fn(u8) + Send + 'static) -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
     use signal_hook::iterator::Signals;
 
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    // The last three are what queues of clusters send before they end a job.
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU])?;
     // A run under `nohup` goes on when its terminal is closed.
     if !ignores_hangups(&std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
         signals.handle().add_signal(SIGHUP)?;

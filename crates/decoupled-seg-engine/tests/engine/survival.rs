@@ -139,7 +139,7 @@ fn a_run_survives_twenty_kills() {
 
 #[cfg(target_os = "linux")]
 #[rstest::rstest]
-fn ctrl_c_and_sigterm_finish_the_step_and_save(#[values("-INT", "-TERM")] signal: &str) {
+fn ctrl_c_and_sigterm_finish_the_step_and_save(#[values("-INT", "-TERM", "-USR1")] signal: &str) {
     let _turn = alone();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let child = start("survival::child_run", folder.path());
