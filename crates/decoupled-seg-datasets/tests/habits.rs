@@ -1169,3 +1169,27 @@ fn linked_folders_below_are_told_as_folders_are() {
     let report = report(root.path());
     assert!(report.is_ok(), "{report}");
 }
+
+#[test]
+fn descriptions_with_backslashes() {
+    let list = "[splits.test]\nlist = 'lists\\test.txt'\n";
+    let windows = format!("{CLASSES}{FOLDERS}{list}")
+        .replace("\"images/train\"", "'images\\train'")
+        .replace("\"masks/train\"", "'.\\masks\\train'");
+    let root = written(&windows, &halves(1));
+    fs::create_dir(root.path().join("lists")).expect("writable");
+    let line = "images/train/p00.png masks/train/p00.png\n";
+    fs::write(root.path().join("lists/test.txt"), line).expect("writable");
+    for (split, images) in [("train", 3), ("test", 1)] {
+        let opened = CustomDataset::open(root.path().join("dataset.toml"), split);
+        let dataset = opened.unwrap_or_else(|error| panic!("{split}: {error}"));
+        assert_eq!(dataset.len(), images, "{split}");
+    }
+    let tabs = format!("{CLASSES}{FOLDERS}").replace("images/train", "images\\train");
+    fs::write(root.path().join("dataset.toml"), tabs).expect("writable");
+    let told = [
+        "\"images\\train\" is not there, and has a control character: in double quotes, `\\t` is a tab; write paths with `/`, \
+         or in 'single quotes'",
+    ];
+    assert_told(&report(root.path()), &told);
+}
