@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use crate::{MAX_BANDS, MAX_CLASSES};
 
 /// A contradiction in the description of a data set or in its class table.
@@ -86,6 +88,15 @@ pub enum DescriptionProblem {
         id: u8,
         /// The class.
         class: String,
+    },
+    /// A path of a split is not there, and holds a character that no path has.
+    #[error(
+        "{path:?} is not there, and has a control character: in double quotes, `\\t` is a tab; write paths with `/`, or in \
+         'single quotes'"
+    )]
+    ControlInPath {
+        /// The path.
+        path: PathBuf,
     },
     /// A split names neither a list nor a folder of images, or files that do not go together.
     #[error("a split has `list`, `images`, or both: then the list picks names from the folder")]

@@ -567,6 +567,27 @@ pub enum ListProblem {
         /// The image.
         image: PathBuf,
     },
+    /// The folders that the line names are not there, and are others than those that lines before were found without.
+    #[error(
+        "no such {kind}: `{path}`; lines before are found without the folders `{before}`, and this one would be without \
+         `{folders}`: a file of this name may be another collection's; put the folders there, or write a list for each"
+    )]
+    OtherFolders {
+        /// `image` or `label`.
+        kind: &'static str,
+        /// Where it was looked for.
+        path: PathBuf,
+        /// The folders that this line would be found without.
+        folders: String,
+        /// Those that lines before were found without.
+        before: String,
+    },
+    /// Image and label of a line are one file.
+    #[error("`{path}` is both the image and its label; name the file of the label")]
+    OwnLabel {
+        /// The file.
+        path: PathBuf,
+    },
     /// The line has more than two names.
     #[error("expected an image and a label, found `{found}` behind them")]
     Extra {
@@ -588,10 +609,23 @@ pub enum ListProblem {
         name: String,
     },
     /// No image of the folder has this name.
-    #[error("no image `{name}` in `{folder}`")]
+    #[error("no image `{name}` in `{folder}`{}", instead(.there))]
     NoSuchName {
         /// The name.
         name: String,
+        /// The folder of the images.
+        folder: PathBuf,
+        /// An image whose name differs in capitals only, if there is one.
+        there: Option<PathBuf>,
+    },
+    /// The line has two paths where a name was expected.
+    #[error(
+        "no image `{line}` in `{folder}`; these are paths of an image and its label: leave out `images` and `labels`, which \
+         stand beside `list`"
+    )]
+    Paths {
+        /// The line.
+        line: String,
         /// The folder of the images.
         folder: PathBuf,
     },

@@ -1068,3 +1068,128 @@ fn pictures_of_one_colour_are_no_duplicates() {
     image("val/p00", 90);
     assert_eq!(report(root.path()).duplicates.len(), 1);
 }
+
+/// Writes images and masks into one folder, under these names, and opens them as the training split.
+fn in_one_folder(names: &[(&str, &str)], settings: &str) -> (TempDir, CheckReport) {
+    let one = format!("[splits.train]\nimages = \"one\"\nlabels = \"one\"\n{settings}");
+    let root = written(&format!("{CLASSES}{one}"), &halves(1));
+    for (number, (image, mask)) in (0..).zip(names) {
+        let picture = RgbImage::from_pixel(6, 4, image::Rgb([100 + number; 3]));
+        write_image(root.path().join("one").join(image), &picture).expect("writable");
+        write_mask(root.path().join("one").join(mask), &halves(1)).expect("writable");
+    }
+    let report = report(root.path());
+    (root, report)
+}
+
+/// labelme and makesense.ai: the photo `p0.jpg`, and its mask `p0.png` beside it.
+#[test]
+fn photos_and_masks_of_one_name_in_one_folder() {
+    let names = [("p0.jpg", "p0.png"), ("p1.jpeg", "p1.png")];
+    let (root, report) = in_one_folder(&names, "");
+    assert!(report.is_ok(), "{report}");
+    assert_eq!(report.splits[0].items, 2);
+    let one = root.path().join("one");
+    fs::copy(one.join("p0.jpg"), one.join("p0.jpeg")).expect("writable");
+    fs::copy(one.join("p0.png"), one.join("p2.png")).expect("writable");
+    let told = [
+        "p0.jpeg` and `",
+        "p0.jpg`: two images of the same name",
+        "p2.png`: label without image",
+        "2 problems",
+    ];
+    assert_told(&self::report(root.path()), &told);
+}
+
+/// Photos of people with and without masks on their faces.
+#[test]
+fn images_whose_names_end_as_labels_do() {
+    let names = [
+        ("no_mask.png", "no_mask_mask.png"),
+        ("with_mask.png", "with_mask_mask.png"),
+        ("plain.png", "plain_mask.png"),
+    ];
+    let (root, report) = in_one_folder(&names, "label_suffix = \"_mask.png\"\n");
+    assert!(report.is_ok(), "{report}");
+    assert_eq!(report.splits[0].items, 3);
+    // Without its own label it is one, whose image is not there.
+    fs::remove_file(root.path().join("one/no_mask_mask.png")).expect("there");
+    let told = ["no_mask.png`: label without image", "1 problem"];
+    assert_told(&self::report(root.path()), &told);
+}
+
+/// One folder, written in two ways: its pictures are not their own labels.
+#[test]
+fn a_folder_named_twice_is_one() {
+    let split = "[splits.train]\nimages = \"masks/train\"\nlabels = \"images/../masks/train\"\n";
+    let root = written(&format!("{CLASSES}{split}"), &halves(1));
+    let told = ["all 3 files end in `.png` as labels do"];
+    assert_told(&report(root.path()), &told);
+}
+
+#[cfg(unix)]
+#[test]
+fn linked_folders_below_are_told_as_folders_are() {
+    use std::os::unix::fs::symlink;
+
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    for kind in ["images", "masks"] {
+        let (from, to) = (
+            root.path().join(kind).join("train"),
+            elsewhere.path().join(kind),
+        );
+        fs::create_dir_all(to.join("deeper")).expect("writable");
+        fs::rename(from.join("p02.png"), to.join("q.png")).expect("there");
+        fs::copy(to.join("q.png"), to.join("deeper/r.png")).expect("writable");
+        symlink(&to, from.join("more")).expect("allowed");
+        // These lead back, and are not followed.
+        for (target, link) in [
+            (&to, to.join("again")),
+            (&from, to.join("back")),
+            (&from, from.join("here")),
+        ] {
+            symlink(target, link).expect("allowed");
+        }
+        symlink(root.path(), from.join("up")).expect("allowed");
+    }
+    let told = [
+        "images/train/more`: below the folder of the split, and left out: 1 images such as `q.png`",
+        "images/train/more/deeper`: below the folder of the split, and left out: 1 images such as `r.png`",
+        "2 problems",
+    ];
+    assert_told(&report(root.path()), &told);
+    // The images of another split are not left out.
+    let more = format!(
+        "{CLASSES}{FOLDERS}[splits.more]\nimages = \"{0}/images\"\nlabels = \"{0}/masks\"\n\
+         [splits.deeper]\nimages = \"{0}/images/deeper\"\nlabels = \"{0}/masks/deeper\"\n",
+        elsewhere.path().display()
+    );
+    fs::write(root.path().join("dataset.toml"), more).expect("writable");
+    let report = report(root.path());
+    assert!(report.is_ok(), "{report}");
+}
+
+#[test]
+fn descriptions_with_backslashes() {
+    let list = "[splits.test]\nlist = 'lists\\test.txt'\n";
+    let windows = format!("{CLASSES}{FOLDERS}{list}")
+        .replace("\"images/train\"", "'images\\train'")
+        .replace("\"masks/train\"", "'.\\masks\\train'");
+    let root = written(&windows, &halves(1));
+    fs::create_dir(root.path().join("lists")).expect("writable");
+    let line = "images/train/p00.png masks/train/p00.png\n";
+    fs::write(root.path().join("lists/test.txt"), line).expect("writable");
+    for (split, images) in [("train", 3), ("test", 1)] {
+        let opened = CustomDataset::open(root.path().join("dataset.toml"), split);
+        let dataset = opened.unwrap_or_else(|error| panic!("{split}: {error}"));
+        assert_eq!(dataset.len(), images, "{split}");
+    }
+    let tabs = format!("{CLASSES}{FOLDERS}").replace("images/train", "images\\train");
+    fs::write(root.path().join("dataset.toml"), tabs).expect("writable");
+    let told = [
+        "\"images\\train\" is not there, and has a control character: in double quotes, `\\t` is a tab; write paths with `/`, \
+         or in 'single quotes'",
+    ];
+    assert_told(&report(root.path()), &told);
+}

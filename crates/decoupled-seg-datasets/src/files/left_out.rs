@@ -24,11 +24,16 @@ const DEEPEST: usize = 8;
 /// Folders below the images are looked at up to this many.
 const MOST_FOLDERS: usize = 4096;
 
-/// The names in a folder, but for hidden ones: the files in sorted order, and the folders. Links to folders are in neither.
+/// Links to folders are followed up to this many.
+const MOST_LINKS: usize = 256;
+
+/// The names in a folder, but for hidden ones, in sorted order.
 #[derive(Default)]
 struct Names {
     files: Vec<String>,
     folders: Vec<PathBuf>,
+    /// Links to folders.
+    links: Vec<PathBuf>,
 }
 
 impl Names {
@@ -48,6 +53,8 @@ impl Names {
             };
             if kind.is_dir() {
                 names.folders.push(entry.path());
+            } else if kind.is_symlink() && entry.path().is_dir() {
+                names.links.push(entry.path());
             } else if (kind.is_file() || entry.path().is_file())
                 && let Some(name) = name.to_str()
             {
@@ -56,7 +63,44 @@ impl Names {
         }
         names.files.sort();
         names.folders.sort();
+        names.links.sort();
         names
+    }
+
+    /// The folders, and those that links lead to, in sorted order.
+    fn below(&self, followed: &mut Followed<'_>) -> Vec<PathBuf> {
+        let links = self.links.iter().filter(|link| followed.is_new(link));
+        let mut below: Vec<PathBuf> = links.chain(&self.folders).cloned().collect();
+        below.sort();
+        below
+    }
+}
+
+/// Where links have led, so that none is followed in a circle.
+struct Followed<'a> {
+    images: &'a Path,
+    /// Without links. The first is the folder of the images.
+    folders: Vec<PathBuf>,
+}
+
+impl Followed<'_> {
+    /// Whether a link leads to a folder that is looked at for it alone: not below the images or another link, and not above
+    /// the images.
+    fn is_new(&mut self, link: &Path) -> bool {
+        if self.folders.is_empty() {
+            self.folders.extend(self.images.canonicalize());
+        }
+        let Ok(folder) = link.canonicalize() else {
+            return false;
+        };
+        let is_known = self.folders.iter().any(|known| folder.starts_with(known));
+        let images = self.folders.first();
+        let is_above = images.is_some_and(|images| images.starts_with(&folder));
+        let is_new = !is_known && !is_above && self.folders.len() <= MOST_LINKS;
+        if is_new {
+            self.folders.push(folder);
+        }
+        is_new
     }
 }
 
@@ -70,7 +114,8 @@ impl Folders<'_> {
     pub(super) fn left_out(&self, labelled: bool) -> Vec<DatasetError> {
         let here = Names::of(self.images);
         let is_other = |name: &&String| self.key(name).is_none() && self.other_key(name).is_some();
-        if here.folders.is_empty() && !here.files.iter().any(|name| is_other(&name)) {
+        let nothing_below = here.folders.is_empty() && here.links.is_empty();
+        if nothing_below && !here.files.iter().any(|name| is_other(&name)) {
             return Vec::new();
         }
         let mut taken: BTreeSet<String> = here.files.iter().filter_map(|it| self.key(it)).collect();
@@ -99,14 +144,25 @@ impl Folders<'_> {
                 expected: self.image_suffixes.join("`, `"),
             });
         }
-        let below = here.folders.into_iter().map(|folder| (1, folder));
-        let mut below: Vec<(usize, PathBuf)> = below.rev().collect();
+        let mut followed = Followed {
+            images: self.images,
+            folders: Vec::new(),
+        };
+        let below = here.below(&mut followed).into_iter();
+        let mut below: Vec<(usize, PathBuf)> = below.rev().map(|folder| (1, folder)).collect();
         let mut looked_at = 0;
         while let Some((depth, folder)) = below.pop() {
+            if labelled
+                && !self
+                    .labels_below(&folder)
+                    .is_some_and(|labels| labels.is_dir())
+            {
+                continue;
+            }
             looked_at += 1;
             let names = Names::of(&folder);
             if depth < DEEPEST && looked_at + below.len() < MOST_FOLDERS {
-                let deeper = names.folders.iter().rev().cloned();
+                let deeper = names.below(&mut followed).into_iter().rev();
                 below.extend(deeper.map(|folder| (depth + 1, folder)));
             }
             let left = self.left_in(&folder, &names.files, &taken, labelled);
@@ -119,6 +175,12 @@ impl Folders<'_> {
             }
         }
         problems
+    }
+
+    /// The folder of the labels for a folder below the images.
+    fn labels_below(&self, folder: &Path) -> Option<PathBuf> {
+        let below = folder.strip_prefix(self.images).ok()?;
+        Some(self.labels.join(below))
     }
 
     /// The pictures in a folder below that are left out.
@@ -145,15 +207,15 @@ impl Folders<'_> {
             }
             return with_key.into_iter().map(|(name, _)| name).collect();
         }
-        let Some(labels) = folder.strip_prefix(self.images).ok() else {
+        let Some(labels) = self.labels_below(folder) else {
             return Vec::new();
         };
-        let labels = self.labels.join(labels);
-        if !labels.is_dir() {
-            return Vec::new();
-        }
+        let known = match self.images == self.labels {
+            true => self.labels_among(names),
+            false => BTreeSet::new(),
+        };
         let left = with_key.into_iter().filter(|(name, key)| {
-            let is_label = self.images == self.labels && self.label_key(name).is_some();
+            let is_label = known.contains(name.as_str());
             !is_label && !taken.contains(key) && self.has_label(&labels, key)
         });
         left.map(|(name, _)| name).collect()
@@ -192,10 +254,11 @@ impl Folders<'_> {
             .label_suffix
             .rsplit_once('.')
             .map_or("", |(end, _)| end);
-        if end.is_empty() && self.images == self.labels {
-            return false;
-        }
         let is_there = |name: String| folder.join(name).is_file();
+        // Beside the images, other formats of a label are images.
+        if end.is_empty() && self.images == self.labels {
+            return is_there(format!("{key}{}", self.label_suffix));
+        }
         let mut endings = PICTURE_ENDINGS.iter().chain(&LABEL_ENDINGS);
         is_there(format!("{key}{}", self.label_suffix))
             || endings.any(|ending| is_there(format!("{key}{end}.{ending}")))

@@ -1,8 +1,10 @@
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use decoupled_seg_types::shortened;
 
+use super::list_line::{halves, is_heading, is_number, split, unquoted};
 use super::list_text::decoded;
 use super::pairs::{composed, list_folder};
 use super::{Folders, Listing, PICTURE_ENDINGS, Pair, read_file};
@@ -13,9 +15,6 @@ const MAX_PROBLEMS: usize = 1000;
 
 /// What a list is, for messages.
 const EXPECTED: &str = "list of names or paths";
-
-/// What stands between image and label, the first that a line has. Tools write `|` and `;` in names less often than `,`.
-const SEPARATORS: [char; 4] = ['\t', '|', ';', ','];
 
 /// Largest length of a line, in bytes. No file system has longer paths.
 const MAX_LINE: usize = 8 << 10;
@@ -28,17 +27,19 @@ const MAX_FOLDERS: usize = 256;
 
 /// Reads a list of pairs: one image and its label a line, relative to `root`.
 ///
-/// A tab, `|`, `;` or a comma separates the two, or spaces if the line has none of them. Names may stand in double quotes.
-/// Names with spaces are found if exactly one way to split the line gives existing files. Backslashes stand for `/`, unless a
-/// file has that very name. Empty lines and lines that start with `#` are skipped. Lists in circulation carry the paths of
-/// their authors' machines (`/SegNet/CamVid/train/a.png`), so leading folders are dropped, up to 64, until the folder of the
-/// file exists under `root`: the same ones for an image and its label if both begin alike. A list whose lines name one file
-/// each is a list of images without labels. A byte order mark is left out, and UTF-16 with such a mark is read, as Windows
+/// A tab, `|`, `;` or a comma separates the two, or spaces if the line has none of them. Names may stand in double quotes, in
+/// which nothing separates. Names with spaces and separators are found if exactly one way to split the line gives existing
+/// files, or if the whole line is the name of one. Backslashes stand for `/`, unless a file has that very name. Empty lines
+/// are skipped, and lines that start with `#` if no image has such a name, a heading such as `image,mask`, and a number before
+/// image and label. Lists in circulation carry the paths of their authors' machines (`/SegNet/CamVid/train/a.png`), so leading
+/// folders are dropped, up to 64, until the folder of the file exists under `root`: the same ones for an image and its label
+/// if both begin alike, and the same ones for all images and for all labels of a list. A list whose lines name one file each
+/// is a list of images without labels. A byte order mark is left out, and UTF-16 with such a mark is read, as Windows
 /// PowerShell writes it. Names are compared in one form of Unicode, as in [`Folders::pairs`].
 ///
 /// Problems are a list that cannot be read or names no image. Problems are also lines that are not UTF-8, that name a
-/// missing image or label, that name the image of another line once folders are dropped, or that have a label although the
-/// first line has none. After a thousand wrong lines, reading stops.
+/// missing image or label or one file for both, that name the image of another line once folders are dropped, or that have a
+/// label although the first line has none. After a thousand wrong lines, reading stops.
 pub fn read_list(path: &Path, root: &Path) -> Listing {
     let mut listing = Listing::default();
     let bytes = match read_file(path, EXPECTED) {
@@ -49,11 +50,8 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
         }
     };
     let problem = |line: usize, problem: ListProblem| in_line(path, line, problem);
-    let mut resolver = Resolver {
-        root,
-        folders: HashMap::new(),
-        names: HashMap::new(),
-    };
+    let mut resolver = Resolver::new(root);
+    let mut is_first = true;
     // Lines whose images were found without the folders that the line names.
     let mut shortened = Vec::new();
     let mut written = HashSet::new();
@@ -67,8 +65,12 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
             listing.problems.push(problem(number, ListProblem::NotUtf8));
             continue;
         };
-        match entry(line.trim(), &mut resolver) {
+        let found = entry(line.trim(), &mut resolver);
+        let may_be_heading = is_first;
+        is_first &= matches!(found, Ok(None));
+        match found {
             Ok(None) => {}
+            Err(Wrong::Line(_)) if may_be_heading && is_heading(line) => {}
             Ok(Some(Entry {
                 image,
                 labels,
@@ -123,7 +125,8 @@ pub fn read_list(path: &Path, root: &Path) -> Listing {
 }
 
 /// Reads a list of names of images in `folders`, one a line (lists of Pascal VOC and CVAT). Labels pair up as in
-/// [`Folders::pairs`]; files that the list does not name do not matter.
+/// [`Folders::pairs`]; files that the list does not name do not matter. Lines that start with `#` are skipped if no image has
+/// such a name, and so is a heading such as `filename`.
 ///
 /// Problems are those of the list, and those of the folders that concern named files.
 pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing {
@@ -151,21 +154,28 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         }
     }
     let parts = parts_of(folders);
+    let mut in_capitals = None;
+    let mut is_first = true;
     let mut left: Vec<Option<DatasetError>> = problems.into_iter().map(Some).collect();
     for (number, line) in (1..).zip(text.lines()) {
-        let line = unquoted(line.trim());
-        if line.is_empty() || line.starts_with('#') {
+        let line = &*unquoted(line.trim());
+        if line.is_empty() {
             continue;
         }
-        if listing.problems.len() == MAX_PROBLEMS {
+        let is_comment = line.starts_with('#');
+        if listing.problems.len() == MAX_PROBLEMS && !is_comment {
             let problem = ListProblem::TooMany;
             listing.problems.push(in_line(path, number, problem));
             break;
         }
         if let Some(problem) = unreadable(line) {
-            listing.problems.push(in_line(path, number, problem));
+            if !is_comment {
+                listing.problems.push(in_line(path, number, problem));
+            }
             continue;
         }
+        let may_be_heading = is_first;
+        is_first &= is_comment;
         let names = names_in(line, &parts);
         if let Some(pair) = names.iter().find_map(|name| named.get(&composed(name))) {
             listing.pairs.push((*pair).clone());
@@ -185,11 +195,30 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
             _ => false,
         };
         let known = left.iter_mut().find(|problem| about(problem));
-        let problem = known.and_then(Option::take).unwrap_or_else(|| {
-            let (name, folder) = (shortened(line), folders.images.to_path_buf());
-            in_line(path, number, ListProblem::NoSuchName { name, folder })
-        });
-        listing.problems.push(problem);
+        if let Some(problem) = known.and_then(Option::take) {
+            listing.problems.push(problem);
+            continue;
+        }
+        if is_comment || may_be_heading && is_heading(line) {
+            continue;
+        }
+        let folder = folders.images.to_path_buf();
+        let problem = match are_paths(line) {
+            true => ListProblem::Paths {
+                line: shortened(line),
+                folder,
+            },
+            false => {
+                let small = in_capitals.get_or_insert_with(|| in_small_letters(&named));
+                let names = names.iter().map(|name| composed(name).to_lowercase());
+                ListProblem::NoSuchName {
+                    name: shortened(line),
+                    folder,
+                    there: names.filter_map(|name| small.get(&name).cloned()).next(),
+                }
+            }
+        };
+        listing.problems.push(in_line(path, number, problem));
     }
     // If a folder is missing, no name of the list can be found.
     let of_folders = |problem: &DatasetError| {
@@ -212,6 +241,22 @@ pub fn read_names(path: &Path, folders: &Folders<'_>, labelled: bool) -> Listing
         });
     }
     listing
+}
+
+/// Images by their names in small letters. On Windows and macOS, `A.png` and `a.png` are one name.
+fn in_small_letters(named: &HashMap<String, &Pair>) -> HashMap<String, PathBuf> {
+    let small = |(name, pair): (&String, &&Pair)| (name.to_lowercase(), pair.image.clone());
+    named.iter().map(small).collect()
+}
+
+/// Whether a line names an image and its label, each by its path.
+fn are_paths(line: &str) -> bool {
+    let (_, names) = split(line);
+    let is_path = |name: &Cow<'_, str>| {
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        name.contains(['/', '\\']) && PICTURE_ENDINGS.contains(&ending.to_lowercase().as_str())
+    };
+    names.len() == 2 && names.iter().all(is_path)
 }
 
 /// Oxford Pets has most numbers behind a name.
@@ -284,12 +329,6 @@ fn ends_in(path: &[String], written: &str) -> bool {
     path.ends_with(last)
 }
 
-/// A name without the double quotes around it, as spreadsheets write names.
-fn unquoted(name: &str) -> &str {
-    let inside = name.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
-    inside.unwrap_or(name)
-}
-
 fn in_line(path: &Path, line: usize, problem: ListProblem) -> DatasetError {
     DatasetError::List {
         path: path.to_path_buf(),
@@ -331,105 +370,146 @@ fn is_foreign(path: &str) -> bool {
     path.starts_with(['/', '\\']) || path.contains(':')
 }
 
+/// The image that a line names, which is there, and the name of its label.
+struct Named<'a> {
+    image: PathBuf,
+    /// How the line writes the image.
+    name: Cow<'a, str>,
+    /// Folders of the image that were dropped.
+    dropped: Dropped,
+    label: Option<Cow<'a, str>>,
+}
+
 /// The image and the label in a line; `None` for empty lines and comments.
 fn entry(line: &str, files: &mut Resolver<'_>) -> Result<Option<Entry>, Wrong> {
-    if line.is_empty() || line.starts_with('#') {
+    if line.is_empty() {
         return Ok(None);
     }
-    if let Some(problem) = unreadable(line) {
-        return Err(Wrong::Line(problem));
-    }
-    let separator = SEPARATORS.into_iter().find(|&it| line.contains(it));
-    let names: Vec<&str> = match separator {
-        Some(separator) => line
-            .split(separator)
-            .map(|name| unquoted(name.trim()))
-            .filter(|name| !name.is_empty())
-            .collect(),
-        None => line.split_whitespace().collect(),
+    let Named {
+        image,
+        name,
+        dropped,
+        label,
+    } = match named(line, files) {
+        // Names may begin with `#` too.
+        Err(_) if line.starts_with('#') => return Ok(None),
+        named => named.map_err(Wrong::Line)?,
     };
-    if separator.is_none()
-        && names.len() > 1
-        && let Some((image, labels)) = spaced(line, &names, files)
-    {
+    let without = folders_of(&name, dropped);
+    files.agree("image", &name, &without)?;
+    let is_shortened = dropped > 0 && !is_foreign(&name);
+    let Some(label) = label else {
+        files
+            .without
+            .extend(without.map(|without| ("image", without)));
         return Ok(Some(Entry {
             image,
-            labels,
-            is_shortened: false,
-        }));
-    }
-    let (image, label) = match names[..] {
-        [] => return Err(Wrong::Line(ListProblem::NoNames)),
-        [image] => (image, None),
-        [image, label] => (image, Some(label)),
-        [_, _, extra, ..] => {
-            let (found, line) = (shortened(extra), shortened(line));
-            return Err(Wrong::Line(match separator {
-                Some(_) => ListProblem::Extra { found },
-                None => ListProblem::Spaces { line },
-            }));
-        }
-    };
-    let Some((found, dropped)) = files.find(image, None) else {
-        let alone = !image.contains(['/', '\\', '.']);
-        let (name, path) = (shortened(image), files.root.join(shortened(image)));
-        return Err(Wrong::Line(match alone {
-            true => ListProblem::NameAlone { name },
-            false => ListProblem::NoImage {
-                path,
-                there: files.in_capitals(image),
-            },
-        }));
-    };
-    let is_shortened = dropped > 0 && !is_foreign(image);
-    let Some(label) = label else {
-        return Ok(Some(Entry {
-            image: found,
             labels: None,
             is_shortened,
         }));
     };
     let first = |path: &str| parts(path).next().map(str::to_string);
-    let alike = first(image) == first(label);
-    match files.find(label, alike.then_some(dropped)) {
-        Some((labels, _)) => Ok(Some(Entry {
-            image: found,
-            labels: Some(labels),
-            is_shortened,
-        })),
-        None => {
-            let label_name = shortened(label.trim_start_matches('/'));
-            let looked_for = files.root.join(label_name);
-            let there = files.in_capitals(label);
-            Err(Wrong::Label {
-                image: found,
-                looked_for,
-                there,
-            })
+    let alike = first(&name) == first(&label);
+    let Some((labels, dropped)) = files.find(&label, alike.then_some(dropped)) else {
+        let label_name = shortened(label.trim_start_matches('/'));
+        return Err(Wrong::Label {
+            image,
+            looked_for: files.root.join(label_name),
+            there: files.in_capitals(&label),
+        });
+    };
+    let label_without = folders_of(&label, dropped);
+    files.agree("label", &label, &label_without)?;
+    if files.are_one(&image, &labels) {
+        return Err(Wrong::Line(ListProblem::OwnLabel { path: labels }));
+    }
+    files
+        .without
+        .extend(without.map(|without| ("image", without)));
+    files
+        .without
+        .extend(label_without.map(|without| ("label", without)));
+    Ok(Some(Entry {
+        image,
+        labels: Some(labels),
+        is_shortened,
+    }))
+}
+
+/// The image of a line, found in one of the ways to split it.
+fn named<'a>(line: &'a str, files: &mut Resolver<'_>) -> Result<Named<'a>, ListProblem> {
+    if let Some(problem) = unreadable(line) {
+        return Err(problem);
+    }
+    let (separator, mut names) = split(line);
+    // With spaces alone, and with more names than there should be, a name may hold what separates.
+    let is_doubtful = names.len() > 1 + usize::from(separator.is_some());
+    if is_doubtful && let Some(named) = split_elsewhere(line, files) {
+        return Ok(named);
+    }
+    if separator.is_some() && names.len() == 3 && is_number(&names[0]) {
+        names.remove(0);
+    }
+    if let [image] | [image, _] = &names[..] {
+        // What is dropped from a comment may be what makes it one.
+        let dropped = line.starts_with('#').then_some(0);
+        if let Some((path, dropped)) = files.find(image, dropped) {
+            let mut names = names.into_iter();
+            return Ok(Named {
+                image: path,
+                name: names.next().unwrap_or_default(),
+                dropped,
+                label: names.next(),
+            });
         }
+        if !is_doubtful && let Some(named) = split_elsewhere(line, files) {
+            return Ok(named);
+        }
+    }
+    Err(match &names[..] {
+        [] => ListProblem::NoNames,
+        [image] | [image, _] => no_image(image, files),
+        [_, _, extra, ..] if separator.is_some() => ListProblem::Extra {
+            found: shortened(extra),
+        },
+        _ => ListProblem::Spaces {
+            line: shortened(line),
+        },
+    })
+}
+
+fn no_image(image: &str, files: &mut Resolver<'_>) -> ListProblem {
+    match image.contains(['/', '\\', '.']) {
+        false => ListProblem::NameAlone {
+            name: shortened(image),
+        },
+        true => ListProblem::NoImage {
+            path: files.root.join(shortened(image)),
+            there: files.in_capitals(image),
+        },
     }
 }
 
-/// A line with more words than this holds no file names.
-const MAX_WORDS: usize = 16;
-
-/// The image and the label of a line with spaces both between and inside the names, if exactly one way to split it
-/// gives files that exist below the root as written.
-fn spaced(
-    line: &str,
-    words: &[&str],
-    files: &mut Resolver<'_>,
-) -> Option<(PathBuf, Option<PathBuf>)> {
-    if words.len() > MAX_WORDS {
-        return None;
-    }
+/// The image and the label of a line whose names hold spaces or separators: the file that the whole line names, or those of
+/// the only way to split it that gives files which exist below the root as written.
+fn split_elsewhere<'a>(line: &'a str, files: &mut Resolver<'_>) -> Option<Named<'a>> {
     if let Some(image) = files.find_below_root(line) {
-        return Some((image, None));
+        return Some(Named {
+            image,
+            name: line.into(),
+            dropped: 0,
+            label: None,
+        });
     }
-    let place = |word: &&str| word.as_ptr() as usize - line.as_ptr() as usize;
-    let mut found = words[1..].iter().map(place).filter_map(|start| {
-        let image = files.find_below_root(line[..start].trim_end())?;
-        Some((image, Some(files.find_below_root(&line[start..])?)))
+    let mut found = halves(line).into_iter().filter_map(|(name, label)| {
+        let image = files.find_below_root(name)?;
+        files.find_below_root(label)?;
+        Some(Named {
+            image,
+            name: name.into(),
+            dropped: 0,
+            label: Some(label.into()),
+        })
     });
     match (found.next(), found.next()) {
         (Some(only), None) => Some(only),
@@ -444,6 +524,10 @@ struct Resolver<'a> {
     folders: HashMap<PathBuf, bool>,
     /// The entries of folders in which a name was not found as written, by their names in small letters.
     names: HashMap<PathBuf, HashMap<String, Vec<PathBuf>>>,
+    /// Folders without links, by what lines call them.
+    real: HashMap<PathBuf, Option<PathBuf>>,
+    /// The folders that images and labels of lines were found without.
+    without: HashMap<&'static str, String>,
 }
 
 /// The folders of a path as a list writes it, and the name.
@@ -454,7 +538,63 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
 /// How many leading folders were dropped from what the list says.
 type Dropped = usize;
 
-impl Resolver<'_> {
+/// The folders that were dropped, in one way of writing them.
+fn folders_of(path: &str, dropped: Dropped) -> Option<String> {
+    let folders = parts(path).take(dropped).filter(|part| *part != ".");
+    let folders: Vec<&str> = folders.collect();
+    (!folders.is_empty()).then(|| folders.join("/"))
+}
+
+impl<'a> Resolver<'a> {
+    fn new(root: &'a Path) -> Self {
+        Self {
+            root,
+            folders: HashMap::new(),
+            names: HashMap::new(),
+            real: HashMap::new(),
+            without: HashMap::new(),
+        }
+    }
+
+    /// Refuses a file that is found without other folders than the files of lines before: collections of two places have
+    /// files of one name.
+    fn agree(&self, kind: &'static str, name: &str, without: &Option<String>) -> Result<(), Wrong> {
+        match (self.without.get(kind), without) {
+            (Some(before), Some(folders)) if before != folders => {
+                Err(Wrong::Line(ListProblem::OtherFolders {
+                    kind,
+                    path: self.root.join(shortened(name)),
+                    folders: shortened(folders),
+                    before: shortened(before),
+                }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether two paths are one file, be it by links of folders.
+    fn are_one(&mut self, first: &Path, second: &Path) -> bool {
+        first == second
+            || first.file_name() == second.file_name()
+                && self
+                    .real_folder(first)
+                    .is_some_and(|folder| self.real_folder(second) == Some(folder))
+    }
+
+    /// The folder of a file without links; each is looked up once.
+    fn real_folder(&mut self, path: &Path) -> Option<PathBuf> {
+        let folder = path.parent()?;
+        if let Some(real) = self.real.get(folder) {
+            return real.clone();
+        }
+        if self.real.len() == MAX_FOLDERS {
+            return None;
+        }
+        let real = folder.canonicalize().ok();
+        self.real.insert(folder.to_path_buf(), real.clone());
+        real
+    }
+
     /// The file, with so many folders dropped if that is known.
     fn find(&mut self, entry: &str, dropped: Option<Dropped>) -> Option<(PathBuf, Dropped)> {
         // Backslashes, as in lists from Windows, unless a file has that very name.
@@ -541,9 +681,13 @@ impl Resolver<'_> {
 
     /// A file under the root, with all the folders that the list names.
     fn find_below_root(&mut self, entry: &str) -> Option<PathBuf> {
-        let written = [entry.to_string(), entry.replace('\\', "/")];
-        let mut paths = written.iter().map(|entry| self.root.join(entry));
-        paths.find(|path| self.is_file(path))
+        let written = self.root.join(entry);
+        if self.is_file(&written) {
+            return Some(written);
+        }
+        let slashes = entry.contains('\\').then(|| entry.replace('\\', "/"));
+        let path = self.root.join(slashes?);
+        self.is_file(&path).then_some(path)
     }
 
     /// The file in the first of the folders that exists, with none, one, two, … leading folders dropped. What is not in that
@@ -714,11 +858,7 @@ mod tests {
     #[test]
     fn a_folder_is_looked_into_once() {
         let (root, _) = with_files(b"");
-        let mut resolver = Resolver {
-            root: root.path(),
-            folders: HashMap::new(),
-            names: HashMap::new(),
-        };
+        let mut resolver = Resolver::new(root.path());
         for times in 0..(MAX_DEPTH / 2) {
             let entry = format!("{}train/A.png", "train/../".repeat(times));
             assert!(resolver.find(&entry, None).is_none());

@@ -8,6 +8,7 @@ mod instances;
 mod jpeg;
 mod left_out;
 mod list_file;
+mod list_line;
 mod list_text;
 mod listing;
 mod mask;

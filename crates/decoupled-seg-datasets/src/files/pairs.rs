@@ -95,8 +95,24 @@ impl Folders<'_> {
     /// Problems are a folder that is missing or unreadable, no image at all, an image without label, a label without
     /// image, two files that claim the same name, and a name that is not UTF-8. Problems are also images with labels that
     /// are of another format, or in folders below, if others are taken.
+    ///
+    /// Images and labels may lie in one folder. There, what ends as labels do is a label. But it is an image if its own label
+    /// is there, and the image that it would be the label of is not: `no_mask.png` beside `no_mask_mask.png`.
     pub fn pairs(&self) -> Listing {
-        self.with_left_out(self.named_pairs(), true)
+        let folders = self.settled();
+        folders.with_left_out(folders.paired(), true)
+    }
+
+    /// The same folders, with one path if the two are one folder: no image of it is its own label.
+    fn settled(&self) -> Self {
+        let real = |folder: &Path| folder.canonicalize().ok();
+        match real(self.images).is_some_and(|images| real(self.labels) == Some(images)) {
+            true => Self {
+                labels: self.images,
+                ..*self
+            },
+            false => *self,
+        }
     }
 
     fn with_left_out(&self, mut listing: Listing, labelled: bool) -> Listing {
@@ -109,19 +125,25 @@ impl Folders<'_> {
 
     /// As [`pairs`](Self::pairs), for a list of names: it does not matter what else is there.
     pub(super) fn named_pairs(&self) -> Listing {
+        self.settled().paired()
+    }
+
+    fn paired(&self) -> Listing {
         let mut listing = Listing::default();
         let looked_for = format!("label files `*{}`", self.label_suffix);
-        let images = self.images(&mut listing.problems);
-        let labels = Files::list(self.labels, &[self.label_suffix], &looked_for);
+        let is_shared = self.images == self.labels;
+        let names = match is_shared {
+            true => names_in(self.images),
+            false => Vec::new(),
+        };
+        let known = self.labels_among(&names);
+        let images = self.images(&known, &mut listing.problems);
+        let is_label = |name: &str| !is_shared || known.contains(name);
+        let labels = Files::list(self.labels, &[self.label_suffix], &looked_for, is_label);
         let labels = labels.map_err(|error| listing.problems.push(error));
         let (Some(mut images), Ok(mut labels)) = (images, labels) else {
             return listing;
         };
-        if self.images == self.labels {
-            // If both share a folder, files that end like a label are no images.
-            let labels: BTreeSet<&PathBuf> = labels.by_key.values().collect();
-            images.by_key.retain(|_, path| !labels.contains(path));
-        }
         listing.problems.append(&mut images.problems);
         listing.problems.append(&mut labels.problems);
         if let Some(problem) = self.of_all(&images, &labels) {
@@ -162,6 +184,36 @@ impl Folders<'_> {
             }
         }
         listing
+    }
+
+    /// The names that are labels, of those in one folder with images and labels.
+    pub(super) fn labels_among<'a>(&self, names: &'a [String]) -> BTreeSet<&'a str> {
+        let label_key = |name: &str| key(name, &[self.label_suffix]);
+        let mut images: HashMap<String, usize> = HashMap::new();
+        let mut labels: HashMap<String, usize> = HashMap::new();
+        for name in names {
+            if let Some(key) = self.key_of_image(name) {
+                *images.entry(key).or_default() += 1;
+            }
+            if let Some(key) = label_key(name) {
+                *labels.entry(key).or_default() += 1;
+            }
+        }
+        let is_label = |name: &&str| {
+            let Some(label) = label_key(name) else {
+                return false;
+            };
+            let Some(image) = self.key_of_image(name) else {
+                return true;
+            };
+            // No file is its own image.
+            let itself = usize::from(label == image);
+            let has = |of: &HashMap<String, usize>, key: &String| {
+                of.get(key).is_some_and(|&count| count > itself)
+            };
+            has(&images, &label) || !has(&labels, &image)
+        };
+        names.iter().map(String::as_str).filter(is_label).collect()
     }
 
     /// What is wrong with the folders as a whole, told once instead of for each file.
@@ -242,7 +294,7 @@ impl Folders<'_> {
     /// As [`unlabelled`](Self::unlabelled), for a list of names.
     pub(super) fn named_images(&self) -> Listing {
         let mut listing = Listing::default();
-        if let Some(images) = self.images(&mut listing.problems) {
+        if let Some(images) = self.images(&BTreeSet::new(), &mut listing.problems) {
             listing.problems.extend(images.problems);
             for image in images.by_key.into_values() {
                 listing.add_pair(image, None);
@@ -251,10 +303,15 @@ impl Folders<'_> {
         listing
     }
 
-    fn images(&self, problems: &mut Vec<DatasetError>) -> Option<Files> {
+    /// The images, without the labels in their folder.
+    fn images(&self, labels: &BTreeSet<&str>, problems: &mut Vec<DatasetError>) -> Option<Files> {
         let looked_for = format!("image files `*{}`", self.image_suffixes.join("`, `*"));
-        match Files::list(self.images, self.image_suffixes, &looked_for) {
-            Ok(files) if files.by_key.is_empty() && files.problems.is_empty() => {
+        let is_image = |name: &str| !labels.contains(name);
+        let end_as_images = || labels.iter().any(|name| self.key_of_image(name).is_some());
+        match Files::list(self.images, self.image_suffixes, &looked_for, is_image) {
+            Ok(files)
+                if files.by_key.is_empty() && files.problems.is_empty() && !end_as_images() =>
+            {
                 let below = list_subfolders(self.images, &looked_for);
                 let below = below.ok().and_then(|folders| folders.into_iter().next());
                 problems.push(DatasetError::Empty {
@@ -289,7 +346,13 @@ struct Files {
 }
 
 impl Files {
-    fn list(folder: &Path, suffixes: &[&str], looked_for: &str) -> Result<Self, DatasetError> {
+    /// The files whose names `is_asked_for` takes.
+    fn list(
+        folder: &Path,
+        suffixes: &[&str],
+        looked_for: &str,
+        is_asked_for: impl Fn(&str) -> bool,
+    ) -> Result<Self, DatasetError> {
         let mut files = Self::default();
         for path in list_folder(folder, looked_for)? {
             let name = path.file_name().unwrap_or_default();
@@ -303,7 +366,7 @@ impl Files {
                 }
                 continue;
             };
-            if let Some(key) = key(name, suffixes) {
+            if let Some(key) = key(name, suffixes).filter(|_| is_asked_for(name)) {
                 files.add(key, path);
             }
         }
@@ -401,6 +464,13 @@ pub(crate) fn list_folder(folder: &Path, looked_for: &str) -> Result<Vec<PathBuf
     }
     paths.sort();
     Ok(paths)
+}
+
+/// The names of what is in a folder.
+fn names_in(folder: &Path) -> Vec<String> {
+    let paths = list_folder(folder, "").unwrap_or_default();
+    let names = paths.iter().filter_map(|path| path.file_name()?.to_str());
+    names.map(str::to_string).collect()
 }
 
 /// The sub-folders of a folder in sorted order (cities, sequences).

@@ -190,9 +190,9 @@ impl CustomDataset {
         let others = self.splits.values().filter(|other| *other != split);
         let known: BTreeSet<PathBuf> = others
             .flat_map(|other| match (&other.images, &other.list) {
-                (Some(images), _) => vec![root.join(images)],
+                (Some(images), _) => vec![placed(root, images)],
                 (None, Some(list)) => {
-                    let pairs = read_list(&root.join(list), root).pairs;
+                    let pairs = read_list(&placed(root, list), root).pairs;
                     let folders = pairs.iter().filter_map(|pair| pair.image.parent());
                     folders.map(Path::to_path_buf).collect()
                 }
@@ -305,14 +305,47 @@ fn aliases(split: &str) -> &'static [&'static str] {
     }
 }
 
+/// A path of a description below its folder. Backslashes stand for `/` as in lists, unless there is something of that very
+/// name.
+fn placed(root: &Path, path: &Path) -> PathBuf {
+    let written = root.join(path);
+    let text = path.to_string_lossy();
+    if !text.contains('\\') || written.exists() {
+        return written;
+    }
+    let with_slashes = root.join(text.replace('\\', "/"));
+    match with_slashes.exists() {
+        true => with_slashes,
+        false => written,
+    }
+}
+
 impl CustomSplit {
+    /// A path that is not there and holds a control character, as `"images\train"` does.
+    fn mistyped(&self, root: &Path) -> Option<&PathBuf> {
+        let paths = [&self.list, &self.images, &self.labels]
+            .into_iter()
+            .flatten();
+        let mut mistyped = paths.filter(|path| {
+            let has_control = path.to_string_lossy().contains(char::is_control);
+            has_control && !root.join(path).exists()
+        });
+        mistyped.next()
+    }
+
     fn list(&self, root: &Path, file: &Path) -> Result<Listing, DatasetError> {
+        if let Some(path) = self.mistyped(root) {
+            return Err(DatasetError::Description {
+                path: file.to_path_buf(),
+                source: DescriptionProblem::ControlInPath { path: path.clone() },
+            });
+        }
         match (&self.list, &self.images) {
-            (Some(list), None) if self.labels.is_none() => Ok(read_list(&root.join(list), root)),
+            (Some(list), None) if self.labels.is_none() => Ok(read_list(&placed(root, list), root)),
             (list, Some(images)) => {
-                let images = root.join(images);
+                let images = placed(root, images);
                 let own = self.image_suffix.as_deref().map(|suffix| [suffix]);
-                let labels = self.labels.as_ref().map(|labels| root.join(labels));
+                let labels = self.labels.as_ref().map(|labels| placed(root, labels));
                 let folders = Folders {
                     images: &images,
                     image_suffixes: own.as_ref().map_or(IMAGE_SUFFIXES, |own| own),
@@ -321,7 +354,7 @@ impl CustomSplit {
                 };
                 let labelled = labels.is_some();
                 Ok(if let Some(list) = list {
-                    read_names(&root.join(list), &folders, labelled)
+                    read_names(&placed(root, list), &folders, labelled)
                 } else if labelled {
                     folders.pairs()
                 } else {

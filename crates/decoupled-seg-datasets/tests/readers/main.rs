@@ -6,6 +6,7 @@ mod files;
 mod folders;
 mod ids;
 mod links;
+mod lists;
 mod long_list;
 mod real_camvid;
 mod whole;
