@@ -7,6 +7,7 @@ mod folders;
 mod ids;
 mod links;
 mod long_list;
+mod other_forms;
 mod real_camvid;
 mod whole;
 
