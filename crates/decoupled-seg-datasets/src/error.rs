@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use decoupled_seg_types::{FileKind, Size, plain_words};
@@ -406,6 +407,16 @@ pub enum DatasetError {
         /// What the decoder says.
         source: image::ImageError,
     },
+    /// A JPEG of a kind that no decoder here reads.
+    #[error(
+        "`{path}`: a JPEG of a kind that is not read: {kind}; convert it to PNG or to a common JPEG"
+    )]
+    JpegKind {
+        /// The file.
+        path: PathBuf,
+        /// The kind, in words.
+        kind: &'static str,
+    },
     /// The decoder of another crate panicked on the file.
     #[error(
         "`{path}`: the decoder fails on this file ({said}); save the picture anew, or leave it out"
@@ -442,6 +453,35 @@ pub enum DatasetError {
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
+    },
+    /// A file is a link, and what it points to is not there.
+    #[error("`{path}`: a link to `{target}`, which is not there; {}", fetch(.target))]
+    DeadLink {
+        /// The link.
+        path: PathBuf,
+        /// What it points to, as the link says it.
+        target: PathBuf,
+    },
+    /// The description of a data set is not there, or cannot be read.
+    #[error(
+        "{source}; expected a folder that holds `{}`, the description of a data set{}",
+        name_of(.path), instead(.there)
+    )]
+    NoDescription {
+        /// The description.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: Box<DatasetError>,
+        /// A description of this name in a folder above or below, if there is one.
+        there: Option<PathBuf>,
+    },
+    /// The folder that was named has nothing of a layout, and a folder below it has.
+    #[error("{source}; `{root}` has it: take that as `--root`")]
+    RootBelow {
+        /// What was not found.
+        source: Box<DatasetError>,
+        /// The folder below.
+        root: PathBuf,
     },
     /// The name of an image to write has the ending of another format.
     #[error("`{path}`: images are written as `.png`, `.jpg` or `.jpeg`; choose such a name")]
@@ -663,10 +703,13 @@ impl DatasetError {
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Io {
-            path: path.into(),
-            source,
+        let path = path.into();
+        if source.kind() == ErrorKind::NotFound
+            && let Ok(target) = std::fs::read_link(&path)
+        {
+            return Self::DeadLink { path, target };
         }
+        Self::Io { path, source }
     }
 }
 
@@ -682,6 +725,19 @@ fn first_few(problems: &[DatasetError]) -> String {
         0 => format!("{} problems: {shown}", problems.len()),
         rest => format!("{} problems: {shown}; and {rest} more", problems.len()),
     }
+}
+
+/// What to do about a link to nothing.
+fn fetch(target: &Path) -> &'static str {
+    let text = target.to_string_lossy().replace('\\', "/");
+    match text.contains(".git/annex/objects/") {
+        true => "fetch it with `git annex get`",
+        false => "put the file there, or take the link away",
+    }
+}
+
+fn name_of(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
 }
 
 /// What to do about a path that a shell would have completed.

@@ -33,9 +33,22 @@ pub enum FileKind {
 /// How many bytes of a text or of unknown data are shown.
 const SHOWN: usize = 40;
 
+/// What Git and FTP make of the first line ends of a PNG. They stand there to show it.
+const OTHER_LINE_ENDS: &str =
+    "a PNG whose line ends were converted (Git or FTP took it for text; copy it again as binary)";
+
+/// What is left if bytes that are no text are replaced.
+const PNG_AS_TEXT: &str =
+    "a PNG that was read and saved as text, which destroys it (get the file again)";
+
 /// Offset of the magic bytes, the bytes, and the name of the format.
 const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (0, b"\x89PNG\n", OTHER_LINE_ENDS),
+    (0, b"\x89PNG\r\r", OTHER_LINE_ENDS),
+    (0, b"\x89PNG\r\n\x1a\r", OTHER_LINE_ENDS),
+    (0, b"\x89PNG\r\x1a", OTHER_LINE_ENDS),
+    (0, b"\xEF\xBF\xBDPNG", PNG_AS_TEXT),
     (0, b"\xFF\xD8\xFF", "a JPEG image"),
     (0, b"GIF87a", "a GIF image"),
     (0, b"GIF89a", "a GIF image"),
@@ -64,6 +77,12 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (257, b"ustar", "a tar archive"),
     (0, b"%PDF", "a PDF document"),
     (128, b"DICM", "a DICOM image"),
+    (
+        0,
+        b"L\0\0\0\x01\x14\x02\0",
+        "a Windows shortcut (.lnk), not the file itself",
+    ),
+    (0, b"book\0\0\0\0mark", "a macOS alias, not the file itself"),
 ];
 
 impl FileKind {
@@ -84,6 +103,9 @@ impl FileKind {
         };
         if let Some(&(.., name)) = MAGIC.iter().find(magic) {
             return Self::Format(name);
+        }
+        if bytes.iter().all(|&byte| byte == 0) {
+            return Self::Format("zeros only (a download or a copy that was not finished)");
         }
         match first_line(bytes) {
             Some(line) if is_page(&line) => Self::WebPage(line),
@@ -138,6 +160,7 @@ impl fmt::Display for FileKind {
                 "a git-annex pointer, not the file itself (fetch it with `git annex get`)"
             ),
             Self::WebPage(line) => write!(f, "a web page (text that begins `{line}`)"),
+            Self::Text(line) if line.is_empty() => write!(f, "white space only"),
             Self::Text(line) => write!(f, "text that begins `{line}`"),
             Self::Unknown(bytes) => {
                 write!(f, "unknown data that begins")?;
@@ -176,6 +199,23 @@ mod tests {
                 "a git-annex pointer, not the file itself (fetch it with `git annex get`)",
             ),
             (b"\x00\x01\x02", "unknown data that begins 00 01 02"),
+            (b"\x89PNG\n\x1a\n\0", OTHER_LINE_ENDS),
+            (b"\x89PNG\r\r\n\x1a\r\n", OTHER_LINE_ENDS),
+            (b"\x89PNG\r\n\x1a\r\n", OTHER_LINE_ENDS),
+            (b"\xEF\xBF\xBDPNG\r\n\x1a\n", PNG_AS_TEXT),
+            (
+                &[0; 600],
+                "zeros only (a download or a copy that was not finished)",
+            ),
+            (
+                b"L\0\0\0\x01\x14\x02\0\0\0",
+                "a Windows shortcut (.lnk), not the file itself",
+            ),
+            (
+                b"book\0\0\0\0mark\0\0\0\0",
+                "a macOS alias, not the file itself",
+            ),
+            (b"  \n", "white space only"),
             (b"\xC3", "unknown data that begins c3"),
         ] {
             assert_eq!(told(bytes), expected);

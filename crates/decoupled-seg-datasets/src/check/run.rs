@@ -58,10 +58,13 @@ pub fn check_splits(
     let mut told = BTreeSet::new();
     for (split, mut opened) in splits {
         let name = split.as_str();
-        // A problem with the description of a data set comes up in each of its splits. Report it once.
+        // A problem with the description of a data set, or with another file that all splits need, comes up in each of them.
+        // Report it once.
         let before = opened.problems.len();
-        let news =
-            |problem: &DatasetError| !is_described(problem) || told.insert(problem.to_string());
+        let is_gone = opened.dataset.is_none();
+        let is_common =
+            |problem: &DatasetError| is_described(problem) || is_gone && is_unreadable(problem);
+        let news = |problem: &DatasetError| !is_common(problem) || told.insert(problem.to_string());
         opened.problems.retain(news);
         if opened.dataset.is_none() && opened.problems.is_empty() && before > 0 {
             continue;
@@ -102,13 +105,29 @@ fn is_described(problem: &DatasetError) -> bool {
     use DatasetError as E;
     matches!(
         problem,
-        E::Toml { .. } | E::Json { .. } | E::Text { .. } | E::Description { .. }
+        E::Toml { .. }
+            | E::Json { .. }
+            | E::Text { .. }
+            | E::Description { .. }
+            | E::NoDescription { .. }
+    )
+}
+
+/// Whether a file or folder is there, but cannot be read.
+fn is_unreadable(problem: &DatasetError) -> bool {
+    use DatasetError as E;
+    matches!(
+        problem,
+        E::Io { .. } | E::DeadLink { .. } | E::NotAFile { .. } | E::OtherKind { .. }
     )
 }
 
 /// Whether a problem means that the split does not exist.
 fn is_absence(problem: &DatasetError) -> bool {
     use DatasetError as E;
+    if let E::RootBelow { source, .. } = problem {
+        return is_absence(source);
+    }
     matches!(
         problem,
         E::MissingFolder { .. }

@@ -28,7 +28,9 @@ pub(crate) use mask::{MaskHead, Meanings};
 pub use other_format::EXPECTED as READ_FORMATS;
 pub use pairs::IMAGE_SUFFIXES;
 pub use pairs::{Folders, Pair};
-pub(crate) use pairs::{list_folder, list_subfolders, missing_folder};
+pub(crate) use pairs::{
+    ending_there, file_ending_in, list_folder, list_subfolders, missing_folder,
+};
 pub(crate) use write::{encode_image, encode_mask, write_whole};
 pub use write::{write_image, write_index_mask, write_instances, write_mask};
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use icu_normalizer::ComposingNormalizer;
 
-use super::{Listing, PIPE};
+use super::{Listing, PICTURE_ENDINGS, PIPE};
 use crate::DatasetError;
 
 /// An image file with its label file.
@@ -303,6 +303,17 @@ impl Folders<'_> {
         listing
     }
 
+    /// The name of a picture in a folder whose pictures all end otherwise than expected.
+    fn other_picture(&self) -> Option<String> {
+        let is_picture = |path: &&PathBuf| {
+            let ending = path.extension().unwrap_or_default().to_string_lossy();
+            PICTURE_ENDINGS.contains(&ending.to_lowercase().as_str()) && path.is_file()
+        };
+        let entries = list_folder(self.images, "").ok()?;
+        let other = entries.iter().find(is_picture)?.file_name()?;
+        Some(other.to_string_lossy().into_owned())
+    }
+
     /// The images, without the labels in their folder.
     fn images(&self, labels: &BTreeSet<&str>, problems: &mut Vec<DatasetError>) -> Option<Files> {
         let looked_for = format!("image files `*{}`", self.image_suffixes.join("`, `*"));
@@ -316,12 +327,16 @@ impl Folders<'_> {
                 let below = below.ok().and_then(|folders| folders.into_iter().next());
                 problems.push(DatasetError::Empty {
                     path: self.images.to_path_buf(),
-                    looked_for: match below {
-                        Some(folder) => format!(
+                    looked_for: match (below, self.other_picture()) {
+                        (Some(folder), _) => format!(
                             "{looked_for}, not in folders below such as `{}`: name that one, or write a list",
                             folder.display()
                         ),
-                        None => looked_for,
+                        (None, Some(other)) => format!(
+                            "{looked_for}; there is `{other}`: convert the images, or say how their names end \
+                             (`image_suffix` in a `dataset.toml`)"
+                        ),
+                        (None, None) => looked_for,
                     },
                 });
                 None
@@ -408,6 +423,20 @@ pub(super) fn composed(name: &str) -> String {
     ComposingNormalizer::new_nfc().normalize(name).into_owned()
 }
 
+/// The first of several endings that some name in a folder has, or the first of all.
+pub(crate) fn ending_there<'a>(folder: &Path, endings: &[&'a str]) -> &'a str {
+    let is_there = |ending: &&&str| file_ending_in(folder, ending).is_some();
+    endings.iter().find(is_there).unwrap_or(&endings[0])
+}
+
+/// The name of some file in a folder that ends so.
+pub(crate) fn file_ending_in(folder: &Path, ending: &str) -> Option<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut visible = names.filter(|name| !name.starts_with('.'));
+    visible.find(|name| strip_suffix(name, ending).is_some())
+}
+
 pub(super) fn strip_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {
     let at = name.len().checked_sub(suffix.len())?;
     (name.is_char_boundary(at) && name[at..].eq_ignore_ascii_case(suffix)).then(|| &name[..at])
@@ -415,16 +444,31 @@ pub(super) fn strip_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {
 
 /// The error of a folder that is not there, or is a file.
 pub(crate) fn missing_folder(folder: &Path, looked_for: impl Into<String>) -> DatasetError {
-    match file_in_the_way(folder) {
-        Some(file) => DatasetError::NotAFolder {
+    if let Some(file) = file_in_the_way(folder) {
+        return DatasetError::NotAFolder {
             link: text_of_link(&file),
             path: file,
-        },
-        None => DatasetError::MissingFolder {
-            path: folder.to_path_buf(),
-            looked_for: looked_for.into(),
-        },
+        };
     }
+    let mut looked_for = looked_for.into();
+    if let Some((link, target)) = dead_link_in_the_way(folder) {
+        let (link, target) = (link.display(), target.display());
+        looked_for.push_str(&format!(
+            "; `{link}` is a link to `{target}`, which is not there"
+        ));
+    }
+    DatasetError::MissingFolder {
+        path: folder.to_path_buf(),
+        looked_for,
+    }
+}
+
+/// The link to nothing that stands where `folder`, or a folder on the way to it, should be, and where it points.
+fn dead_link_in_the_way(folder: &Path) -> Option<(PathBuf, PathBuf)> {
+    let there = folder.ancestors().find(|path| path.is_symlink())?;
+    let is_dead = std::fs::metadata(there).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let target = is_dead.then(|| std::fs::read_link(there).ok()).flatten()?;
+    Some((there.to_path_buf(), target))
 }
 
 /// The file that stands where `folder`, or a folder on the way to it, should be.

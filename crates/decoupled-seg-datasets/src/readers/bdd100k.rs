@@ -1,8 +1,8 @@
 use std::path::Path;
 
 use super::cityscapes_labels::train_classes;
-use super::{first_folder, list_parts};
-use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
+use super::{first_folder, first_of_layout, list_parts};
+use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader, ending_there};
 use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 
 /// BDD100K's semantic segmentation: 7000 training, 1000 validation and 2000 test images of 1280x720.
@@ -11,6 +11,8 @@ use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 /// root/images/{train,val,test}/x.jpg        root/labels/{train,val}/x_train_id.png        (2018; also under root/seg)
 /// root/images/10k/{train,val,test}/x.jpg    root/labels/sem_seg/masks/{train,val}/x.png   (2020)
 /// ```
+///
+/// The images of one release with the labels of the other are read too, and `x.png` in the folders of 2018.
 ///
 /// Labels are the train ids of Cityscapes, 255 for ignored. Source: Yu et al., CVPR 2020,
 /// [arXiv:1805.04687](https://arxiv.org/abs/1805.04687).
@@ -51,7 +53,7 @@ impl Bdd100k {
 }
 
 fn list(root: &Path, split: Split) -> Result<Listing, DatasetError> {
-    let images = first_folder(
+    let images = first_of_layout(
         root,
         &[
             &format!("images/10k/{split}"),
@@ -59,26 +61,34 @@ fn list(root: &Path, split: Split) -> Result<Listing, DatasetError> {
             &format!("seg/images/{split}"),
         ],
         "the images of BDD100K",
+        &["images", "seg"],
     )?;
-    let newer = images.ends_with(format!("10k/{split}"));
     let folders = Folders {
         images: &images,
         image_suffixes: &[".jpg"],
         labels: &images,
-        label_suffix: if newer { ".png" } else { "_train_id.png" },
+        label_suffix: ".png",
     };
     if split == Split::Test {
         return Ok(folders.unlabelled());
     }
-    let own = if newer {
-        format!("labels/sem_seg/masks/{split}")
-    } else {
-        format!("labels/{split}")
-    };
-    let candidates = [own.as_str(), &format!("seg/labels/{split}")];
+    let mut candidates = [
+        format!("labels/{split}"),
+        format!("seg/labels/{split}"),
+        format!("labels/sem_seg/masks/{split}"),
+    ];
+    // Those of the release that the images are of come first.
+    if images.ends_with(format!("10k/{split}")) {
+        candidates.reverse();
+    }
+    let candidates = candidates.each_ref().map(String::as_str);
     let labels = first_folder(root, &candidates, "the labels of BDD100K")?;
     Ok(Folders {
         labels: &labels,
+        label_suffix: match labels.ends_with(format!("masks/{split}")) {
+            true => ".png",
+            false => ending_there(&labels, &["_train_id.png", ".png"]),
+        },
         ..folders
     }
     .pairs())

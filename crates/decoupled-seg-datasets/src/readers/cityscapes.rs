@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cityscapes_labels::{id_pairs, train_classes};
-use super::{first_folder, place_of_name};
-use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader, list_subfolders};
+use super::{first_folder, first_of_layout, place_of_name};
+use crate::files::{
+    Folders, IdMap, Listing, MaskEncoding, MaskReader, file_ending_in, list_subfolders,
+};
 use crate::{ClassTable, DatasetError, FileDataset, IGNORE_LABEL, Opened, Split};
 use decoupled_seg_types::{CITYSCAPES_TRAIN_CITIES, CITYSCAPES_VAL_CITIES};
 
@@ -62,6 +64,9 @@ pub struct CityscapesConfig {
     #[serde(default)]
     pub fold: usize,
 }
+
+/// The ending of the names of images.
+const IMAGE_SUFFIX: &str = "_leftImg8bit.png";
 
 impl CityscapesConfig {
     /// The fine annotation of an official split.
@@ -129,12 +134,35 @@ impl CityscapesConfig {
                 0 => format!("city folders of the split `{}`", self.split),
                 fold => format!("city folders of the split `{}`, fold {fold}", self.split),
             };
-            listing.problems.push(DatasetError::Empty {
-                path: self.root.clone(),
-                looked_for,
-            });
+            listing.problems.push(self.without_cities(looked_for));
         }
         listing
+    }
+
+    /// The error of a split without folders of cities. It names an image that lies where they should be.
+    fn without_cities(&self, mut looked_for: String) -> DatasetError {
+        let folders = self
+            .split
+            .parts()
+            .iter()
+            .map(|part| self.images_of(part.as_str()));
+        let mut files = folders.filter_map(|folder| {
+            let folder = folder.ok()?;
+            let name = file_ending_in(&folder, IMAGE_SUFFIX)?;
+            Some((folder, name))
+        });
+        let Some((folder, name)) = files.next() else {
+            let path = self.root.clone();
+            return DatasetError::Empty { path, looked_for };
+        };
+        looked_for.push_str(&format!(
+            "; there is `{name}`: move each file into a folder of its city (`{}`), or write a `dataset.toml`",
+            name.split('_').next().unwrap_or_default()
+        ));
+        DatasetError::Empty {
+            path: folder,
+            looked_for,
+        }
     }
 
     /// Whether the split has labels. The label files of the public test split are all void, so they do not count.
@@ -156,7 +184,7 @@ impl CityscapesConfig {
         };
         let folders = Folders {
             images: &images,
-            image_suffixes: &["_leftImg8bit.png"],
+            image_suffixes: &[IMAGE_SUFFIX],
             labels: &labels,
             label_suffix: &format!("_{kind}_{}", self.label_files.suffix()),
         };
@@ -231,10 +259,15 @@ impl CityscapesConfig {
             format!("leftImg8bit/{part}"),
             format!("leftImg8bit_{archive}/leftImg8bit/{part}"),
         ];
-        first_folder(
+        first_of_layout(
             &self.root,
             &candidates.each_ref().map(String::as_str),
             "the images of Cityscapes",
+            &[
+                "leftImg8bit",
+                "leftImg8bit_trainvaltest",
+                "leftImg8bit_trainextra",
+            ],
         )
     }
 

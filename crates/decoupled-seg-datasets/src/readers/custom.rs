@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use decoupled_seg_types::FileKind;
 use serde::{Deserialize, Serialize};
 
+use super::root_below;
 use crate::files::{
     Folders, IMAGE_SUFFIXES, IdMap, Listing, MaskEncoding, MaskReader, read_file, read_list,
     read_names,
@@ -97,7 +98,7 @@ impl CustomDataset {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref();
         const EXPECTED: &str = "description of a data set in TOML";
-        let bytes = read_file(path, EXPECTED)?;
+        let bytes = read_file(path, EXPECTED).map_err(|error| unread(path, error))?;
         if let found @ FileKind::Format(_) = FileKind::of(&bytes) {
             return Err(DatasetError::OtherKind {
                 path: path.to_path_buf(),
@@ -292,6 +293,32 @@ impl CustomDataset {
             }
         }
         None
+    }
+}
+
+/// The error of a description that is not there, or may not be read.
+fn unread(path: &Path, error: DatasetError) -> DatasetError {
+    if !matches!(
+        error,
+        DatasetError::Io { .. } | DatasetError::DeadLink { .. }
+    ) {
+        return error;
+    }
+    let name = path.file_name().unwrap_or_default();
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let below = || {
+        let below = root_below(folder, |folder| folder.join(name).is_file())?;
+        Some(below.join(name))
+    };
+    // The file in place of its folder.
+    let itself = || (folder.file_name() == Some(name) && folder.is_file()).then(|| folder.into());
+    DatasetError::NoDescription {
+        path: path.to_path_buf(),
+        there: itself().or_else(below),
+        source: Box::new(error),
     }
 }
 

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cityscapes_labels::{id_pairs, train_classes};
-use super::{first_folder, place_of_name};
+use super::{first_of_layout, place_of_name};
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader};
 use crate::{ClassTable, DatasetError, FileDataset, Opened, Split};
 
@@ -98,7 +98,12 @@ impl KittiConfig {
             Split::Test => &["testing", "test"],
             _ => &["training"],
         };
-        let part = first_folder(&self.root, candidates, "the images of KITTI")?;
+        let part = first_of_layout(
+            &self.root,
+            candidates,
+            "the images of KITTI",
+            &["training", "testing", "test"],
+        )?;
         let (images, labels) = (part.join("image_2"), part.join("semantic"));
         let folders = Folders {
             images: &images,

@@ -1,8 +1,8 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{first_folder, list_parts};
+use super::{first_folder, in_folder_below, list_parts};
 use crate::files::{Folders, IdMap, Listing, MaskEncoding, MaskReader, missing_folder};
 use crate::{
     Class, ClassTable, DatasetError, DescriptionProblem, FileDataset, MAX_CLASSES, Opened, Split,
@@ -133,19 +133,22 @@ fn read_config(root: &Path, version: &str) -> Result<ClassTable, DatasetError> {
     } else {
         &names[..1]
     };
-    let found: Option<PathBuf> = usable
-        .iter()
-        .map(|name| root.join(name))
-        .find(|path| path.is_file());
-    let Some(path) = found else {
+    let config_in = |folder: &Path| {
+        let mut paths = usable.iter().map(|name| folder.join(name));
+        paths.find(|path| path.is_file())
+    };
+    let Some(path) = config_in(root) else {
         let looked_for = format!("the class table `{}`", usable.join("` or `"));
         if !root.is_dir() {
             return Err(missing_folder(root, looked_for));
         }
-        return Err(DatasetError::MissingFile {
+        let error = DatasetError::MissingFile {
             folder: root.to_path_buf(),
             looked_for,
-        });
+        };
+        return Err(in_folder_below(root, error, |folder| {
+            config_in(folder).is_some()
+        }));
     };
     let bytes = std::fs::read(&path).map_err(|source| DatasetError::io(&path, source))?;
     let config: Config = match serde_json::from_slice(&bytes) {

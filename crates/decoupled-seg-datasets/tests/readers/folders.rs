@@ -36,7 +36,7 @@ for_all_layouts! {
                     }
                     DatasetError::NotAFolder { path, link: None } => *path == written.image(0),
                     // A custom data set begins with its description.
-                    DatasetError::Io { path, .. } => *path == root.join("dataset.toml"),
+                    DatasetError::NoDescription { path, .. } => *path == root.join("dataset.toml"),
                     _ => false,
                 };
                 assert!(named, "{error:?}");
@@ -113,6 +113,42 @@ for_all_layouts! {
 
 #[cfg(unix)]
 for_all_layouts! {
+    /// Archives that were unpacked into folders of their own, one or two levels down.
+    fn a_root_in_a_folder_below_is_named(layout) {
+        if matches!(layout, Layout::CamVidColors | Layout::CamVidLists) {
+            return; // The folders of another variant; lists that are not there.
+        }
+        use std::os::unix::fs::symlink;
+
+        let written = layout.write(2);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path().join("data");
+        for inner in ["camera/bags", "camera/logs"] {
+            fs::create_dir_all(root.join(inner)).expect("writable");
+        }
+        for inner in ["set", "twice/set"] {
+            let place = root.join(inner);
+            fs::create_dir_all(place.parent().expect("below")).expect("writable");
+            fs::rename(written.root(), &place).expect("one file system");
+            let told = written.open_at(&root, layout.training()).expect_err("one above").to_string();
+            let expected = match layout {
+                Layout::CustomFolders | Layout::CustomList => {
+                    format!("; there is `{}/dataset.toml`", place.display())
+                }
+                _ => format!("; `{}` has it: take that as `--root`", place.display()),
+            };
+            assert!(told.ends_with(&expected), "{told}");
+            written.open_at(&place, layout.training()).expect("whole");
+            // Two of them, and nobody can say which one is meant.
+            let other = place.with_file_name("other");
+            symlink(&place, &other).expect("links are allowed");
+            let told = written.open_at(&root, layout.training()).expect_err("two").to_string();
+            assert!(!told.contains("has it") && !told.contains("there is"), "{told}");
+            fs::remove_file(other).expect("ours");
+            fs::rename(&place, written.root()).expect("back");
+        }
+    }
+
     /// A link to itself is an error. A link to a folder above is harmless, because readers do not search below it.
     fn folders_that_lead_in_circles(layout) {
         use std::os::unix::fs::symlink;

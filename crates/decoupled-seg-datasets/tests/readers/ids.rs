@@ -19,7 +19,7 @@ const TRAIN_IDS: [u8; 34] = [
 
 /// The label of each known value.
 fn known(layout: Layout) -> Vec<(u8, u8)> {
-    let identity = |classes: u8, ignored: u8| {
+    let identity = |classes: u8, ignored: u8| -> Vec<(u8, u8)> {
         let classes = (0..classes).map(|class| (class, class));
         classes.chain([(ignored, IGNORE_LABEL)]).collect()
     };
@@ -30,7 +30,10 @@ fn known(layout: Layout) -> Vec<(u8, u8)> {
         Layout::CityscapesTrainIds | Layout::Bdd2020 | Layout::Bdd2018 => {
             identity(19, IGNORE_LABEL)
         }
-        Layout::CamVid | Layout::CamVidLists => identity(11, 11),
+        // Conversions in circulation have void as 255.
+        Layout::CamVid | Layout::CamVidLists => {
+            [identity(11, 11), vec![(IGNORE_LABEL, IGNORE_LABEL)]].concat()
+        }
         Layout::Mapillary => identity(10, 10),
         Layout::CustomFolders | Layout::CustomList => identity(10, IGNORE_LABEL),
         Layout::CamVidColors => Vec::new(),

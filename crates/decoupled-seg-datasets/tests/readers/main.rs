@@ -8,6 +8,7 @@ mod ids;
 mod links;
 mod lists;
 mod long_list;
+mod other_forms;
 mod real_camvid;
 mod whole;
 

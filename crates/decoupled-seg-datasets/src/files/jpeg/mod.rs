@@ -58,8 +58,15 @@ fn orientation(decoder: &mut JpegDecoder<Cursor<&[u8]>>) -> Orientation {
 }
 
 fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<JpegDecoder<Cursor<&'a [u8]>>, DatasetError> {
+    let unread = || {
+        let kind = segments::unread_kind(bytes)?;
+        Some(DatasetError::JpegKind {
+            path: path.to_path_buf(),
+            kind,
+        })
+    };
     let Some(size) = segments::frame_size(bytes) else {
-        return Err(truncated(path, bytes, EXPECTED));
+        return Err(unread().unwrap_or_else(|| truncated(path, bytes, EXPECTED)));
     };
     let check = |size: Size| {
         check_size(path, size)?;
@@ -69,11 +76,15 @@ fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<JpegDecoder<Cursor<&'a [u8]>
         }
     };
     check(size)?;
-    let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|error| describe(path, error))?;
+    let decoder = JpegDecoder::new(Cursor::new(bytes))
+        .map_err(|error| unread().unwrap_or_else(|| describe(path, error)))?;
     // The decoder passes over frames that it does not know, and may have found another one.
     let (width, height) = decoder.dimensions();
     check(Size::new(height as usize, width as usize))?;
-    Ok(decoder)
+    match unread() {
+        Some(error) => Err(error),
+        None => Ok(decoder),
+    }
 }
 
 fn describe(path: &Path, source: image::ImageError) -> DatasetError {
@@ -166,6 +177,29 @@ mod tests {
             size(Path::new("a.jpg"), &bytes).expect_err("65535x65535"),
         ] {
             assert!(matches!(error, DatasetError::TooLarge { .. }), "{error:?}");
+        }
+    }
+
+    #[rstest]
+    #[case(0xC3, "lossless")]
+    #[case(0xC5, "hierarchical")]
+    #[case(0xC9, "arithmetically coded")]
+    #[case(0xCA, "arithmetically coded")]
+    #[case(0xCB, "lossless, arithmetically coded")]
+    #[case(0xCF, "hierarchical")]
+    #[case(0xF7, "lossless (JPEG-LS)")]
+    fn kinds_that_are_not_read_are_named(#[case] marker: u8, #[case] kind: &str) {
+        let (mut bytes, _) = whole("baseline_420");
+        let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]);
+        bytes[frame.expect("a frame") + 1] = marker;
+        let told = format!(
+            "`a.jpg`: a JPEG of a kind that is not read: {kind}; convert it to PNG or to a common JPEG"
+        );
+        for error in [
+            decode(Path::new("a.jpg"), &bytes).expect_err("not read"),
+            size(Path::new("a.jpg"), &bytes).expect_err("not read"),
+        ] {
+            assert_eq!(error.to_string(), told);
         }
     }
 

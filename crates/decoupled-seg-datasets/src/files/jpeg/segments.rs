@@ -136,6 +136,22 @@ impl Frame {
     }
 }
 
+/// The kind of a JPEG that no decoder here reads, by the first of its headers that tells. `None` for the others.
+pub(super) fn unread_kind(bytes: &[u8]) -> Option<&'static str> {
+    const OF_LEVELS: u8 = 0xDE;
+    const OF_JPEG_LS: u8 = 0xF7;
+    let mut markers = Segments::new(bytes).map(|(marker, _)| marker);
+    let tells = |marker: &u8| Frame::begins(*marker) || [OF_LEVELS, OF_JPEG_LS].contains(marker);
+    match markers.find(tells)? {
+        0xC3 => Some("lossless"),
+        0xC9 | 0xCA => Some("arithmetically coded"),
+        0xCB => Some("lossless, arithmetically coded"),
+        0xC5..=0xC7 | 0xCD..=0xCF | OF_LEVELS => Some("hierarchical"),
+        OF_JPEG_LS => Some("lossless (JPEG-LS)"),
+        _ => None,
+    }
+}
+
 /// Walks the markers up to the frame header; `None` if the file ends before it.
 pub(super) fn frame_size(bytes: &[u8]) -> Option<Size> {
     let (_, segment) = Segments::new(bytes).find(|(marker, _)| Frame::begins(*marker))?;
