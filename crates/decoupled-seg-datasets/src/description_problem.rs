@@ -82,7 +82,7 @@ pub enum DescriptionProblem {
         class: String,
     },
     /// A value stands for a class and is ignored too.
-    #[error("id {id} is both `{class}` and ignored")]
+    #[error("id {id} is both `{class}` and ignored; {}", not_ignored(.id))]
     Ignored {
         /// The value.
         id: u8,
@@ -101,4 +101,15 @@ pub enum DescriptionProblem {
     /// A split names neither a list nor a folder of images, or files that do not go together.
     #[error("a split has `list`, `images`, or both: then the list picks names from the folder")]
     Split,
+}
+
+/// How an id is no longer ignored: 255 is, unless a description says otherwise.
+fn not_ignored(id: &u8) -> String {
+    match id {
+        255 => {
+            "255 is ignored unless `ignored` is written: write it without 255, as `ignored = []`"
+                .into()
+        }
+        id => format!("take {id} out of `ignored`"),
+    }
 }

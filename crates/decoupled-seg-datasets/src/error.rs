@@ -5,7 +5,10 @@ use decoupled_seg_types::{FileKind, Size, plain_words};
 
 use crate::description_problem::DescriptionProblem;
 use crate::split::Split;
-use crate::{JpegDamage, MaskFormat};
+use crate::{JpegDamage, MaskFormat, OtherValues};
+
+/// What to do about masks of train ids.
+const LABEL_IDS: &str = "expected label ids (7 is road, 26 car): take the masks as downloaded, or describe the data in a `dataset.toml` with `id = 0` to `id = 18`";
 
 /// Why a data set could not be opened, or one of its items not be read.
 ///
@@ -130,6 +133,14 @@ pub enum DatasetError {
         /// The split.
         split: Split,
     },
+    /// The masks of a split hold train ids, where label ids are read.
+    #[error(
+        "no value of the {split} masks is above 19 (but for 255), as in masks of train ids; {LABEL_IDS}"
+    )]
+    TrainIds {
+        /// The split.
+        split: Split,
+    },
     /// All labels of a split are ignored.
     #[error(
         "every pixel of the {split} labels is ignored: nothing can be learned from or measured on them; see `ignored` and the ids of the classes"
@@ -204,6 +215,20 @@ pub enum DatasetError {
         /// Size of the label.
         label_size: Size,
     },
+    /// Image and label differ in size, and the image was turned as its orientation tag says.
+    #[error(
+        "`{label}`: label of {label_size} (height x width), expected the {image_size} of its image `{image}`, which was turned as its orientation tag (EXIF) says; turn the label too, or take the tag out of the image"
+    )]
+    TurnedImage {
+        /// The image.
+        image: PathBuf,
+        /// Size of the image, once turned.
+        image_size: Size,
+        /// The label file.
+        label: PathBuf,
+        /// Size of the label.
+        label_size: Size,
+    },
     /// An image has other bands than it is to be read with.
     #[error(
         "`{path}`: {found} bands, expected {expected}; set `bands` in the description of the data set to what the images have"
@@ -240,10 +265,18 @@ pub enum DatasetError {
         /// The values that would have been right, in words.
         expected: String,
     },
-    /// A mask holds many unknown values, too many for a slip.
+    /// A mask holds the 255 of train ids, where label ids are read, and its other values may be train ids too.
     #[error(
-        "`{path}`: {values} other values on {pixels} pixels (smoothed, or saved as JPEG?), expected {expected}"
+        "`{path}`: 255 on {count} pixels, and no other value above 19, as in masks of train ids; {LABEL_IDS}"
     )]
+    TrainIdMask {
+        /// The mask.
+        path: PathBuf,
+        /// Pixels of 255.
+        count: usize,
+    },
+    /// A mask holds many unknown values, too many for a slip, or colours that another order of the channels explains.
+    #[error("`{path}`: {values} other values on {pixels} pixels ({likely}), expected {expected}")]
     ManyUnknown {
         /// The mask.
         path: PathBuf,
@@ -251,6 +284,8 @@ pub enum DatasetError {
         values: usize,
         /// Pixels with one of them.
         pixels: usize,
+        /// Where they may come from.
+        likely: OtherValues,
         /// The values that would have been right, in words.
         expected: String,
     },

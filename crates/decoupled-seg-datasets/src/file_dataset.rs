@@ -6,7 +6,9 @@ use decoupled_seg_types::Size;
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::files::{Listing, MaskReader, Pair, RawMask, read_bands, read_image};
+use crate::files::{
+    Listing, MaskReader, Pair, RawMask, is_lying, read_turned_bands, read_turned_image,
+};
 use crate::hash::Fnv;
 use crate::item_check::{DARK, ItemCheck};
 use crate::{
@@ -166,17 +168,45 @@ impl Read {
 }
 
 impl FileDataset {
-    fn image(&self, index: usize) -> Result<Read, DatasetError> {
+    /// The image, and whether its orientation tag turned it.
+    fn image(&self, index: usize) -> Result<(Read, bool), DatasetError> {
         let path = &self.pairs[index].image;
-        match self.bands {
-            None => read_image(path).map(Read::Rgb),
-            Some(bands) => read_bands(path, bands).map(Read::Bands),
-        }
+        Ok(match self.bands {
+            None => {
+                let (image, is_turned) = read_turned_image(path)?;
+                (Read::Rgb(image), is_turned)
+            }
+            Some(bands) => {
+                let (image, is_turned) = read_turned_bands(path, bands)?;
+                (Read::Bands(image), is_turned)
+            }
+        })
     }
 
     /// Hashes the mask reader: with another reader, the same files mean other labels.
     fn meaning(&self) -> Fnv {
         Fnv::new().value(&self.classes).value(&self.masks)
+    }
+}
+
+/// The problem of an image and a label that differ in size. Only now the file is asked for its orientation tag.
+fn mismatch(image: &Path, image_size: Size, label: PathBuf, label_size: Size) -> DatasetError {
+    let is_lying = is_lying(image);
+    let image = image.to_path_buf();
+    if is_lying {
+        DatasetError::TurnedImage {
+            image,
+            image_size,
+            label,
+            label_size,
+        }
+    } else {
+        DatasetError::SizeMismatch {
+            image,
+            image_size,
+            label,
+            label_size,
+        }
     }
 }
 
@@ -226,19 +256,15 @@ fn identity(path: &Path) -> Option<u64> {
 impl Dataset<Sample, DatasetError> for FileDataset {
     fn get(&self, index: usize) -> Result<Sample, DatasetError> {
         let pair = &self.pairs[index];
-        let image = self.image(index)?;
+        let (image, _) = self.image(index)?;
         let size = image.size();
         let labels = match &pair.labels {
             Some(path) => self.masks.read(path)?,
             None => LabelMap::filled(size, IGNORE_LABEL),
         };
         if labels.size() != size {
-            return Err(DatasetError::SizeMismatch {
-                image: pair.image.clone(),
-                image_size: size,
-                label: pair.labels.clone().unwrap_or_default(),
-                label_size: labels.size(),
-            });
+            let label = pair.labels.clone().unwrap_or_default();
+            return Err(mismatch(&pair.image, size, label, labels.size()));
         }
         let name = pair.name.clone();
         Ok(match image {
@@ -339,7 +365,11 @@ impl SegmentationDataset for FileDataset {
     fn check_item(&self, index: usize) -> ItemCheck {
         let pair = &self.pairs[index];
         let mut check = ItemCheck::default();
-        match self.image(index) {
+        let image = self.image(index).map(|(image, is_turned)| {
+            check.turned = is_turned;
+            image
+        });
+        match image {
             Ok(Read::Bands(image)) => {
                 check.size = Some(image.size());
                 let bytes = image.data().iter().flat_map(|value| value.to_le_bytes());
@@ -368,14 +398,13 @@ impl SegmentationDataset for FileDataset {
         check.raw_values = mask.histogram();
         check.meaning = self.masks.meaning(path, &mask);
         let mask = self.masks.plain(mask);
+        if check.raw_values.is_empty() {
+            // Black and white as colours.
+            check.raw_values = mask.histogram();
+        }
         let mismatch = |label: &PathBuf, label_size: Size| {
             let image_size = check.size.filter(|&size| size != label_size)?;
-            Some(DatasetError::SizeMismatch {
-                image: pair.image.clone(),
-                image_size,
-                label: label.clone(),
-                label_size,
-            })
+            Some(mismatch(&pair.image, image_size, label.clone(), label_size))
         };
         let mut problems: Vec<_> = mismatch(path, mask.size).into_iter().collect();
         if let Some(file) = &pair.instances {

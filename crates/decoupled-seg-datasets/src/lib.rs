@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! split, point, class_table, label_map, instance_map, mask_format, mask_meaning, bands    plain data
-//! description_problem, jpeg_damage, error                            problems with them
+//! description_problem, jpeg_damage, other_values, error              problems with them
 //! sample, item_check, augment                                        a picture with its labels
 //! files                                                              PNG, JPEG, masks, lists, folders
 //! dataset                                                            the trait
@@ -37,6 +37,7 @@ mod mask_files;
 mod mask_format;
 mod mask_meaning;
 mod opened;
+mod other_values;
 mod point;
 mod readers;
 mod resized_cache;
@@ -63,6 +64,7 @@ pub use mask_files::MaskFiles;
 pub use mask_format::MaskFormat;
 pub use mask_meaning::MaskMeaning;
 pub use opened::Opened;
+pub use other_values::OtherValues;
 pub use point::Point;
 pub use readers::{
     Annotation, Bdd100k, CAMVID_COLORS, CamVid, CamVidColor, Cityscapes, CityscapesConfig,

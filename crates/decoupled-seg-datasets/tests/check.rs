@@ -6,8 +6,13 @@ mod layouts;
 use std::fs;
 
 use decoupled_seg_datasets::check::{CheckReport, check, check_splits};
-use decoupled_seg_datasets::files::{write_image, write_index_mask, write_mask};
-use decoupled_seg_datasets::{CamVid, DatasetError, IGNORE_LABEL, LabelMap, Opened, Size, Split};
+use decoupled_seg_datasets::files::{
+    RawMask, RawValues, write_image, write_index_mask, write_mask,
+};
+use decoupled_seg_datasets::{
+    CITYSCAPES_LABELS, CamVid, DatasetError, IGNORE_LABEL, LabelMap, Opened, SegmentationDataset,
+    Size, Split,
+};
 use image::RgbImage;
 use layouts::{Break, Layout, SIZE, Written, for_all_layouts};
 
@@ -315,6 +320,76 @@ fn all_mistakes_are_listed() {
     }
     assert_eq!(report.leaks().count(), 1);
     assert_eq!(report.splits[0].problems.len(), 7);
+}
+
+/// Many scripts turn the masks of KITTI and Cityscapes into train ids, and the files keep their names.
+#[rstest::rstest]
+#[case(19)]
+#[case(0)]
+#[case(255)]
+fn train_ids_where_label_ids_are_read(#[case] void: u8) {
+    let written = Layout::Kitti.write(24);
+    let all = written.open(Split::TrainVal).expect("whole");
+    for path in all.pairs().iter().filter_map(|pair| pair.labels.as_ref()) {
+        to_train_ids(path, void);
+    }
+    let found = report(&written);
+    let text = found.to_string();
+    assert!(!found.is_ok(), "{text}");
+    let told =
+        "train: no value of the train masks is above 19 (but for 255), as in masks of train ids";
+    assert!(text.contains(told), "{text}");
+    let in_mask = text.contains("and no other value above 19, as in masks of train ids");
+    assert_eq!(in_mask, void == 255, "{text}");
+}
+
+/// One mask or two may well show nothing above 19, such as a street without cars and trees.
+#[test]
+fn a_few_low_label_ids_are_no_train_ids() {
+    let written = Layout::Kitti.write(8);
+    to_train_ids(&written.mask(2), 19);
+    assert!(report(&written).is_ok());
+    let train = written.open(Split::Train).expect("whole").select(&[0, 1]);
+    let low = LabelMap::new(SIZE, (0..384).map(|at| [1, 7, 11][at % 3]).collect());
+    for path in train.pairs().iter().filter_map(|pair| pair.labels.as_ref()) {
+        write_mask(path, &low).expect("writable");
+    }
+    let found = check(&[("train", &train)], |_, _| {});
+    assert!(found.is_ok(), "{found}");
+}
+
+/// A mask of label ids with a 255 is not called one of train ids.
+#[test]
+fn a_255_among_label_ids_is_told_as_such() {
+    let written = Layout::Kitti.write(8);
+    let labels = LabelMap::new(SIZE, (0..384).map(|at| [1, 26, 255][at % 3]).collect());
+    write_mask(written.mask(0), &labels).expect("writable");
+    let all = written.open(Split::TrainVal).expect("whole");
+    let error = all.labels(0).expect_err("255 is no label id");
+    assert!(
+        matches!(error, DatasetError::UnknownLabel { label: 255, .. }),
+        "{error}"
+    );
+    let labels = LabelMap::new(SIZE, (0..384).map(|at| [1, 13, 255][at % 3]).collect());
+    write_mask(written.mask(0), &labels).expect("writable");
+    let error = all.labels(0).expect_err("255 is no label id");
+    assert!(
+        matches!(error, DatasetError::TrainIdMask { count: 128, .. }),
+        "{error}"
+    );
+}
+
+fn to_train_ids(mask: &std::path::Path, void: u8) {
+    let raw = RawMask::read(mask).expect("whole");
+    let RawValues::Bytes(values) = raw.values else {
+        panic!("grey")
+    };
+    let train_id = |id: u8| match CITYSCAPES_LABELS[usize::from(id)].train_id {
+        IGNORE_LABEL => void,
+        train_id => train_id,
+    };
+    let labels = LabelMap::new(raw.size, values.into_iter().map(train_id).collect());
+    write_mask(mask, &labels).expect("writable");
 }
 
 /// Facts of the SegNet release: fence is absent from 194 of 367 training images.

@@ -92,6 +92,233 @@ fn masks_of_0_and_255() {
     assert_eq!(unseen_classes(&train, Split::Train).expect("labelled"), [1]);
 }
 
+/// Another tool wrote the validation masks. In black and white pictures of three channels it is the same.
+#[rstest::rstest]
+fn validation_masks_of_0_and_255(#[values(false, true)] as_rgb: bool) {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    for name in ["val/p00", "val/p01"] {
+        write_black_and_white(root.path(), name, as_rgb);
+    }
+    let hint = "value 255 of val is ignored; is it `object`? then save these masks with its id 1";
+    let told = ["val: no pixel of object", hint, "\n1 problem\n"];
+    assert_told(&report(root.path()), &told);
+
+    // The training masks hold 255 too: there it is ignored on purpose.
+    let mixed = LabelMap::new(SIZE, (0..24).map(|at| [0, 1, 255][at % 3]).collect());
+    write_mask(root.path().join("masks/train/p00.png"), &mixed).expect("writable");
+    let found = report(root.path());
+    assert!(found.is_ok(), "{found}");
+}
+
+/// A validation split may lack a class.
+#[test]
+fn a_class_that_no_validation_mask_shows_is_no_problem() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    for name in ["val/p00", "val/p01"] {
+        let path = root.path().join(format!("masks/{name}.png"));
+        write_mask(path, &LabelMap::filled(SIZE, 0)).expect("writable");
+    }
+    let found = report(root.path());
+    assert!(found.is_ok(), "{found}");
+    assert!(found.to_string().contains("val: no pixel of object"));
+}
+
+fn write_black_and_white(root: &Path, name: &str, as_rgb: bool) {
+    let path = root.join(format!("masks/{name}.png"));
+    let labels = halves(255);
+    if as_rgb {
+        let grey = |x: u32, y: u32| image::Rgb([labels.data[(6 * y + x) as usize]; 3]);
+        write_image(path, &RgbImage::from_fn(6, 4, grey)).expect("writable");
+    } else {
+        write_mask(path, &labels).expect("writable");
+    }
+}
+
+#[test]
+fn black_and_white_masks_of_three_channels_get_the_advice_of_grey_ones() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    for name in ["train/p00", "train/p01", "train/p02", "val/p00", "val/p01"] {
+        write_black_and_white(root.path(), name, true);
+    }
+    let told = [
+        "masks: 8-bit RGB (3)",
+        "values: 0 (36), 255 (36)",
+        "value 255 is ignored; is it `object`? then set `id = 255`",
+    ];
+    assert_told(&report(root.path()), &told);
+}
+
+/// One script of two has `cv2.threshold`.
+#[test]
+fn some_masks_of_0_and_255_are_noted() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    write_black_and_white(root.path(), "train/p00", false);
+    write_black_and_white(root.path(), "train/p01", false);
+    let note = "train: 2 masks with 255, which is ignored, and no `object`; 1 mask with `object` and no 255: two conventions?";
+    let found = report(root.path());
+    assert!(found.is_ok() && found.to_string().contains(note), "{found}");
+    // A mask with both shows that 255 is meant to be ignored.
+    let mixed = LabelMap::new(SIZE, (0..24).map(|at| [0, 1, 255][at % 3]).collect());
+    write_mask(root.path().join("masks/train/p02.png"), &mixed).expect("writable");
+    let found = report(root.path());
+    assert!(!found.to_string().contains("conventions"), "{found}");
+}
+
+#[test]
+fn an_id_of_255_needs_ignored_to_be_written() {
+    let classes = CLASSES.replace("color = [255, 0, 0]\n", "color = [255, 0, 0]\nid = 255\n");
+    let root = written(&format!("{classes}{FOLDERS}"), &halves(255));
+    let told = "id 255 is both `object` and ignored; 255 is ignored unless `ignored` is written: write it without 255, as `ignored = []`";
+    assert_told(&report(root.path()), &[told]);
+    let root = written(&format!("ignored = []\n{classes}{FOLDERS}"), &halves(255));
+    let found = report(root.path());
+    assert!(found.is_ok(), "{found}");
+}
+
+/// Two annotators, or a corrected export that was appended to a list.
+#[test]
+fn one_picture_with_two_labels() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let copy = |kind: &str| {
+        let path = |name: &str| root.path().join(format!("{kind}/train/{name}.png"));
+        fs::copy(path("p00"), path("p03")).expect("there");
+    };
+    // Pictures of one colour are alike anyway.
+    let mut image = RgbImage::from_pixel(6, 4, image::Rgb([90; 3]));
+    image.put_pixel(2, 1, image::Rgb([200; 3]));
+    write_image(root.path().join("images/train/p00.png"), &image).expect("writable");
+    copy("images");
+    copy("masks");
+    let found = report(root.path());
+    assert!(found.is_ok(), "{found}");
+    assert!(
+        found
+            .to_string()
+            .contains("same picture: train/p00 and train/p03\n"),
+        "{found}"
+    );
+
+    let labels = LabelMap::new(SIZE, (0..24).map(|at| [0, 1, 255, 0][at % 4]).collect());
+    write_mask(root.path().join("masks/train/p03.png"), &labels).expect("writable");
+    let found = report(root.path());
+    assert_eq!(found.contradictions().count(), 1);
+    let told = [
+        "same picture: train/p00 and train/p03, but their labels differ on 6 pixels",
+        "0 problems, 1 picture with two labels",
+    ];
+    assert_told(&found, &told);
+
+    // A pixel that one of them ignores is no contradiction.
+    let labels = LabelMap::new(SIZE, (0..24).map(|at| [0, 1, 255, 255][at % 4]).collect());
+    write_mask(root.path().join("masks/train/p03.png"), &labels).expect("writable");
+    let found = report(root.path());
+    assert!(found.is_ok(), "{found}");
+}
+
+/// Masks that were drawn on the pixels as they are stored.
+#[test]
+fn masks_of_photos_that_their_tag_turns() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let photo = |tag: u8| {
+        let exif = [
+            b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0",
+            &[tag, 0, 0, 0, 0, 0, 0, 0][..],
+        ];
+        let mut bytes = Vec::new();
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+        encoder
+            .set_exif_metadata(exif.concat())
+            .expect("PNG has it");
+        let image = RgbImage::from_fn(6, 4, |x, y| image::Rgb([40 * x as u8, 40 * y as u8, 9]));
+        image.write_with_encoder(encoder).expect("in memory");
+        fs::write(root.path().join("images/train/p00.png"), bytes).expect("writable");
+        report(root.path())
+    };
+    let note = "turned by their orientation tag: 1 photo; masks must fit the turned pictures";
+    let told = [
+        note,
+        "label of 4x6 (height x width), expected the 6x4 of its image `",
+        "p00.png`, which was turned as its orientation tag (EXIF) says; turn the label too",
+    ];
+    assert_told(&photo(6), &told);
+    // Half a turn keeps the size.
+    let half = photo(3);
+    assert!(half.is_ok() && half.to_string().contains(note), "{half}");
+    let straight = photo(1);
+    assert!(
+        straight.is_ok() && !straight.to_string().contains("turned"),
+        "{straight}"
+    );
+}
+
+/// Of masks that OpenCV wrote, each colour has red and blue exchanged.
+#[test]
+fn colours_with_red_and_blue_exchanged() {
+    let colors = [
+        [0, 0, 0],
+        [255, 0, 0],
+        [200, 10, 30],
+        [20, 180, 240],
+        [240, 90, 20],
+        [9, 8, 7],
+    ];
+    let class = |(at, color): (usize, &[u8; 3])| {
+        format!("[[classes]]\nname = \"c{at}\"\ncolor = {color:?}\n")
+    };
+    let classes: String = colors.iter().enumerate().map(class).collect();
+    let root = written(
+        &format!("encoding = \"color\"\n{classes}{FOLDERS}"),
+        &halves(1),
+    );
+    let mask = |number: usize, shown: &[usize], order: fn([u8; 3]) -> [u8; 3]| {
+        let color = |x: u32, _| image::Rgb(order(colors[shown[x as usize % shown.len()]]));
+        let path = root.path().join(format!("masks/train/p{number:02}.png"));
+        write_image(path, &RgbImage::from_fn(6, 4, color)).expect("writable");
+    };
+    let exchanged = |[red, green, blue]: [u8; 3]| [blue, green, red];
+    mask(0, &[0, 1, 2, 3, 4, 5], exchanged);
+    mask(1, &[0, 1], exchanged);
+    // A colour of no class is not explained by it.
+    mask(2, &[0, 1], |[red, green, _]| [green, red, 77]);
+    let found = report(root.path()).to_string();
+    let likely =
+        "(colours of the class table with red and blue exchanged: written by OpenCV, as BGR?)";
+    for part in [
+        format!("5 other values on 20 pixels {likely}"),
+        format!("1 other values on 12 pixels {likely}"),
+        "colour [0, 0, 77] on 12 pixels is not in the class table".into(),
+    ] {
+        assert!(found.contains(&part), "no `{part}` in\n{found}");
+    }
+    let train = CustomDataset::open(root.path().join("dataset.toml"), "train").expect("whole");
+    let error = train.labels(1).expect_err("blue is no class").to_string();
+    assert!(error.contains(likely), "{error}");
+}
+
+/// Masks of instances, and masks of more classes than are listed: neither is smoothed.
+#[test]
+fn other_values_that_fill_areas() {
+    let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
+    let size = Size::new(12, 40);
+    let image = RgbImage::from_fn(40, 12, |x, y| image::Rgb([5 * x as u8, 9 * y as u8, 99]));
+    write_image(root.path().join("images/train/p00.png"), &image).expect("writable");
+    let told = |value: fn(usize) -> u8| {
+        let area = |at: usize| if at / 40 < 2 { 0 } else { value(at % 40 / 5) };
+        let labels = LabelMap::new(size, (0..size.pixels()).map(area).collect());
+        write_mask(root.path().join("masks/train/p00.png"), &labels).expect("writable");
+        report(root.path()).to_string()
+    };
+    let numbers = told(|at| at as u8 + 1);
+    let objects =
+        "7 other values on 350 pixels (1, 2, 3, ... in whole areas: do the masks number objects?)";
+    assert!(numbers.contains(objects), "{numbers}");
+    let classes = told(|at| 7 * at as u8 + 1);
+    assert!(
+        classes.contains("(in whole areas: classes that are not listed?)"),
+        "{classes}"
+    );
+}
+
 #[test]
 fn splits_without_labels() {
     let unlabelled = FOLDERS.replace("labels = \"masks/train\"\n", "");
@@ -452,6 +679,9 @@ fn photos_of_twelve_bits() {
     write_image(lit, &RgbImage::from_pixel(6, 4, image::Rgb([64; 3]))).expect("writable");
     let report = report(root.path());
     assert!(report.is_ok(), "{report}");
+    // Some of them are no problem, as photos at night are so too.
+    let note = "nearly black: 2 images such as `p00`, without a value above 63 of 255";
+    assert!(report.to_string().contains(note), "{report}");
 }
 
 /// A tag in a mask: its pixels may have been turned already, or not.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{BLOCK, CheckReport, Duplicate, SplitReport};
 use crate::files::Meanings;
-use crate::{DatasetError, Opened, SegmentationDataset, Split};
+use crate::{DatasetError, IGNORE_LABEL, LabelMap, Opened, SegmentationDataset, Split};
 
 /// Reads every item of every split, in parallel, and reports all problems. An item that cannot be read does not stop
 /// the check.
@@ -215,29 +215,37 @@ fn same_pictures(
     if items.len() < 2 {
         return Vec::new();
     }
-    let picture =
-        |(split, index): (usize, usize)| splits[split].1.get(index).map(|sample| sample.image);
+    let sample = |(split, index): (usize, usize)| splits[split].1.get(index);
     let place =
         |(split, index): (usize, usize)| (splits[split].0.to_string(), splits[split].1.name(index));
     let mut duplicates = Vec::new();
     // One colour is no picture: tiles without data are alike.
-    if picture(items[0]).is_ok_and(|first| is_blank(&first)) {
+    if sample(items[0]).is_ok_and(|first| is_blank(&first.image)) {
         return Vec::new();
     }
     for (position, &second) in items.iter().enumerate().skip(1) {
-        let same = |&&first: &&(usize, usize)| match (picture(first), picture(second)) {
-            (Ok(first), Ok(second)) => first == second,
+        let compared = |&first: &(usize, usize)| match (sample(first), sample(second)) {
+            (Ok(a), Ok(b)) if a.image != b.image => None,
+            (Ok(a), Ok(b)) => Some((first, differing(&a.labels, &b.labels))),
             // The labels are broken, which is reported elsewhere. The picture's hash is known, so it decides.
-            _ => true,
+            _ => Some((first, 0)),
         };
-        if let Some(&first) = items[..position].iter().find(same) {
+        if let Some((first, differing)) = items[..position].iter().find_map(compared) {
             duplicates.push(Duplicate {
                 first: place(first),
                 second: place(second),
+                differing,
             });
         }
     }
     duplicates
+}
+
+/// Number of pixels that two labels of one picture give different classes.
+fn differing(first: &LabelMap, second: &LabelMap) -> usize {
+    let pairs = first.data.iter().zip(&second.data);
+    let differ = |&(&a, &b): &(&u8, &u8)| a != b && a != IGNORE_LABEL && b != IGNORE_LABEL;
+    pairs.filter(differ).count()
 }
 
 fn is_blank(picture: &RgbImage) -> bool {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::mem::discriminant;
 
 use super::report::{CheckReport, Duplicate, SplitReport};
+use crate::check::DARK;
 use crate::{ClassTable, DatasetError, IGNORE_LABEL};
 
 /// Number of problems of a split that are all written out.
@@ -34,6 +35,7 @@ impl fmt::Display for CheckReport {
                 .iter()
                 .map(|(size, count)| format!("{size} ({count})"));
             writeln!(f, "  sizes (height x width): {}", shortened(sizes))?;
+            split.fmt_images(f)?;
             if let Some(bands) = &split.bands {
                 let numbers = |values: &[f64]| {
                     let values: Vec<String> =
@@ -68,14 +70,20 @@ impl fmt::Display for CheckReport {
         if let Some(classes) = &self.classes {
             self.fmt_classes(classes, f)?;
         }
-        // Those in two splits come first: they are problems.
-        let (leaks, others): (Vec<_>, Vec<_>) = self.duplicates.iter().partition(|it| it.leaks());
-        for Duplicate { first, second } in leaks.into_iter().chain(others).take(SAME) {
-            writeln!(
-                f,
-                "same picture: {}/{} and {}/{}",
-                first.0, first.1, second.0, second.1
-            )?;
+        // Those in two splits, or with two labels, come first: they are problems.
+        let mut duplicates: Vec<&Duplicate> = self.duplicates.iter().collect();
+        duplicates.sort_by_key(|it| (!it.leaks(), !it.contradicts()));
+        for it in duplicates.into_iter().take(SAME) {
+            let ((split, name), (other_split, other)) = (&it.first, &it.second);
+            write!(f, "same picture: {split}/{name} and {other_split}/{other}")?;
+            match it.differing {
+                0 => writeln!(f)?,
+                pixels => writeln!(
+                    f,
+                    ", but their labels differ on {}",
+                    counted(pixels, "pixel")
+                )?,
+            }
         }
         let more = self.duplicates.len().saturating_sub(SAME);
         if more > 0 {
@@ -91,16 +99,22 @@ impl fmt::Display for CheckReport {
         }
         let problems: usize = self.splits.iter().map(SplitReport::problem_count).sum();
         let useless = self.splits.iter().filter(|split| split.useless().is_some());
-        let problems = problems + useless.count();
-        match (problems, self.leaks().count()) {
-            (0, 0) if self.is_ok() => writeln!(f, "no problems"),
-            (0, 0) => writeln!(f, "classes that no training label shows cannot be learned"),
-            (problems, 0) => writeln!(f, "{}", counted(problems, "problem")),
-            (problems, leaks) => {
-                let (problems, leaks) = (counted(problems, "problem"), counted(leaks, "picture"));
-                writeln!(f, "{problems}, {leaks} in two splits")
-            }
+        let problems = problems + useless.count() + self.strange_splits().count();
+        let pictures = [
+            (self.leaks().count(), "in two splits"),
+            (self.contradictions().count(), "with two labels"),
+        ];
+        if problems == 0 && pictures.iter().all(|(count, _)| *count == 0) {
+            return match self.is_ok() {
+                true => writeln!(f, "no problems"),
+                false => writeln!(f, "classes that no training label shows cannot be learned"),
+            };
         }
+        write!(f, "{}", counted(problems, "problem"))?;
+        for (count, what) in pictures.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, ", {} {what}", counted(count, "picture"))?;
+        }
+        writeln!(f)
     }
 }
 
@@ -160,17 +174,30 @@ impl CheckReport {
             if let Some(hint) = split.counted_from_one(names.len()) {
                 writeln!(f, "  {hint}")?;
             }
-            let holds_255 = split.raw_values.contains_key(&255);
-            let ignores_255 = split.pixels[usize::from(IGNORE_LABEL)] > 0;
-            if let [only] = split.absent()[..]
-                && split.lacks_classes()
-                && holds_255
-                && ignores_255
-            {
+            let is_strange = self.strange_splits().any(|it| it.name == split.name);
+            if let Some(class) = self.class_of_255(split) {
+                let name = names[usize::from(class)];
+                match is_strange {
+                    false => writeln!(
+                        f,
+                        "  value 255 is ignored; is it `{name}`? then set `id = 255` for the class, and `ignored = []`"
+                    )?,
+                    // Another id would not fit the training masks.
+                    true => writeln!(
+                        f,
+                        "  value 255 of {} is ignored; is it `{name}`? then save these masks with its id {}, as those of train",
+                        split.name,
+                        classes.id(class)
+                    )?,
+                }
+            }
+            if let Some((class, of_255, shown)) = split.two_conventions(classes) {
+                let name = names[usize::from(class)];
+                let (of_255, shown) = (counted(of_255, "mask"), counted(shown, "mask"));
                 writeln!(
                     f,
-                    "  value 255 is ignored; is it `{}`? then set `id = 255` for the class, and `ignored = []`",
-                    names[usize::from(only)]
+                    "  {}: {of_255} with 255, which is ignored, and no `{name}`; {shown} with `{name}` and no 255: two conventions?",
+                    split.name
                 )?;
             }
         }
@@ -179,6 +206,27 @@ impl CheckReport {
 }
 
 impl SplitReport {
+    /// Writes what is noteworthy about the images.
+    fn fmt_images(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.turned > 0 && self.labelled {
+            writeln!(
+                f,
+                "  turned by their orientation tag: {}; masks must fit the turned pictures, see the overlays",
+                counted(self.turned, "photo")
+            )?;
+        }
+        // If all are, it is a problem of its own.
+        let is_told = matches!(self.useless(), Some(DatasetError::AllDark { .. }));
+        if let Some(example) = self.dark_example.as_ref().filter(|_| !is_told) {
+            writeln!(
+                f,
+                "  nearly black: {} such as `{example}`, without a value above {DARK} of 255; at night, or of 12 bits in a file of 16?",
+                counted(self.dark, "image")
+            )?;
+        }
+        Ok(())
+    }
+
     /// Writes the problems out, kind by kind, and says how many of each kind are left out. Of more than [`PROBLEMS`] it
     /// writes about `of_many`.
     fn fmt_problems(&self, f: &mut fmt::Formatter<'_>, of_many: usize) -> fmt::Result {

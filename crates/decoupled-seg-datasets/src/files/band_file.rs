@@ -27,8 +27,15 @@ use crate::{BandImage, DatasetError};
 ///
 /// Panics if `bands` is 0.
 pub fn read_bands(path: impl AsRef<Path>, bands: usize) -> Result<BandImage, DatasetError> {
+    Ok(read_turned_bands(path.as_ref(), bands)?.0)
+}
+
+/// As [`read_bands`], and whether the orientation tag turned the image.
+pub(crate) fn read_turned_bands(
+    path: &Path,
+    bands: usize,
+) -> Result<(BandImage, bool), DatasetError> {
     assert!(bands > 0, "an image has a band");
-    let path = path.as_ref();
     let bytes = read_bytes(path, EXPECTED)?;
     let (image, orientation) = decode(path, &bytes)?;
     let found = image.bands();
@@ -40,8 +47,8 @@ pub fn read_bands(path: impl AsRef<Path>, bands: usize) -> Result<BandImage, Dat
         });
     };
     Ok(match orientation {
-        Orientation::NoTransforms => image,
-        turned => image.turned(turned),
+        Orientation::NoTransforms => (image, false),
+        turned => (image.turned(turned), true),
     })
 }
 

@@ -19,22 +19,27 @@ use crate::DatasetError;
 /// Returns a [`DatasetError`] that names the file if it cannot be read, is empty, truncated, damaged, of another
 /// format, or larger than [`MAX_PIXELS`](crate::MAX_PIXELS).
 pub fn read_image(path: impl AsRef<Path>) -> Result<RgbImage, DatasetError> {
-    let path = path.as_ref();
+    Ok(read_turned_image(path.as_ref())?.0)
+}
+
+/// As [`read_image`], and whether the orientation tag turned the image.
+pub(crate) fn read_turned_image(path: &Path) -> Result<(RgbImage, bool), DatasetError> {
     let bytes = read_bytes(path, EXPECTED)?;
     if let Some(format) = OtherFormat::of(&bytes) {
         let (image, orientation) = format.decode(path, &bytes)?;
-        return Ok(image.turned(orientation).preview());
+        let is_turned = orientation != Orientation::NoTransforms;
+        return Ok((image.turned(orientation).preview(), is_turned));
     }
     let (image, orientation) = match kind(path, &bytes)? {
         Kind::Png => decode_png(path, &bytes)?,
         Kind::Jpeg => jpeg::decode(path, &bytes)?,
     };
     if orientation == Orientation::NoTransforms {
-        return Ok(image);
+        return Ok((image, false));
     }
     let mut image = DynamicImage::from(image);
     image.apply_orientation(orientation);
-    Ok(image.into_rgb8())
+    Ok((image.into_rgb8(), true))
 }
 
 /// Size of the image that [`read_image`] returns, without decoding the pixels.
@@ -43,30 +48,40 @@ pub fn read_image(path: impl AsRef<Path>) -> Result<RgbImage, DatasetError> {
 ///
 /// The errors of [`read_image`] that the header shows.
 pub fn read_image_size(path: impl AsRef<Path>) -> Result<Size, DatasetError> {
-    let path = path.as_ref();
-    let bytes = read_bytes(path, EXPECTED)?;
-    if let Some(format) = OtherFormat::of(&bytes) {
-        let (image, orientation) = format.decode(path, &bytes)?;
-        return Ok(image.turned(orientation).size());
-    }
-    let (size, orientation) = match kind(path, &bytes)? {
-        Kind::Png => {
-            let reader = png_file::open(path, &bytes, Transformations::IDENTITY, EXPECTED)?;
-            (
-                png_file::size(reader.info()),
-                png_file::orientation(reader.info()),
-            )
-        }
-        Kind::Jpeg => jpeg::size(path, &bytes)?,
-    };
-    // Tags from 5 on exchange height and width.
-    let lying = orientation.to_exif() >= 5;
+    let (size, orientation) = head(path.as_ref())?;
     let Size { height, width } = size;
-    Ok(if lying {
+    Ok(if lies(orientation) {
         Size::new(width, height)
     } else {
         size
     })
+}
+
+/// Whether the orientation tag of an image exchanges its height and width. `false` if the file cannot be read.
+pub(crate) fn is_lying(path: &Path) -> bool {
+    head(path).is_ok_and(|(_, orientation)| lies(orientation))
+}
+
+/// Tags from 5 on exchange height and width.
+fn lies(orientation: Orientation) -> bool {
+    orientation.to_exif() >= 5
+}
+
+/// The size of an image as it is stored, and its orientation tag.
+fn head(path: &Path) -> Result<(Size, Orientation), DatasetError> {
+    let bytes = read_bytes(path, EXPECTED)?;
+    if let Some(format) = OtherFormat::of(&bytes) {
+        let (image, orientation) = format.decode(path, &bytes)?;
+        return Ok((image.size(), orientation));
+    }
+    match kind(path, &bytes)? {
+        Kind::Png => {
+            let reader = png_file::open(path, &bytes, Transformations::IDENTITY, EXPECTED)?;
+            let info = reader.info();
+            Ok((png_file::size(info), png_file::orientation(info)))
+        }
+        Kind::Jpeg => jpeg::size(path, &bytes),
+    }
 }
 
 pub(super) enum Kind {

@@ -19,12 +19,14 @@ mod write;
 
 pub use crate::mask_format::MaskFormat;
 pub use band_file::read_bands;
+pub(crate) use band_file::read_turned_bands;
+pub(crate) use image_file::{is_lying, read_turned_image};
 pub use image_file::{read_image, read_image_size};
 pub use left_out::PICTURE_ENDINGS;
 pub use list_file::{read_list, read_names};
 pub use listing::Listing;
 pub use mask::{IdMap, MaskEncoding, MaskReader, RawMask, RawValues};
-pub(crate) use mask::{MaskHead, Meanings};
+pub(crate) use mask::{MaskHead, Meanings, may_be_train_ids};
 pub use other_format::EXPECTED as READ_FORMATS;
 pub use pairs::IMAGE_SUFFIXES;
 pub use pairs::{Folders, Pair};

@@ -1,3 +1,5 @@
+use decoupled_seg_types::CITYSCAPES_LABELS;
+
 use crate::IGNORE_LABEL;
 
 /// Maps the ids in label files to class indices or [`IGNORE_LABEL`]. All other ids are unknown.
@@ -72,8 +74,28 @@ impl IdMap {
         }
     }
 
+    /// Whether these are the label ids of Cityscapes.
+    pub(crate) fn are_label_ids(&self) -> bool {
+        CITYSCAPES_LABELS.iter().all(|label| {
+            // The license plate has no id that a mask could hold.
+            let id = u16::try_from(label.id).ok();
+            id.is_none_or(|id| self.get(id) == Some(label.train_id))
+        })
+    }
+
     /// The known ids, in words.
     pub fn expected(&self) -> &str {
         &self.expected
     }
+}
+
+/// Whether the values of masks, which are read as label ids of Cityscapes, may be its train ids: 0 to 18, and 19 or 255 for
+/// the rest. Among label ids, 1 to 6 are void, and vegetation, sky and cars are above 19.
+pub(crate) fn may_be_train_ids(mut values: impl Iterator<Item = u16>) -> bool {
+    let mut has_low = false;
+    let fit = values.all(|value| {
+        has_low |= (1..=6).contains(&value);
+        value <= 19 || value == u16::from(IGNORE_LABEL)
+    });
+    fit && has_low
 }

@@ -3,6 +3,7 @@
 mod encoding;
 mod head;
 mod ids;
+mod likely;
 mod meanings;
 mod raw;
 mod reader;
@@ -10,6 +11,7 @@ mod reader;
 pub use encoding::MaskEncoding;
 pub(crate) use head::MaskHead;
 pub use ids::IdMap;
+pub(crate) use ids::may_be_train_ids;
 pub(crate) use meanings::Meanings;
 pub use raw::{RawMask, RawValues};
 pub use reader::MaskReader;

@@ -2,20 +2,17 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use decoupled_seg_types::Size;
+
+use super::ids::may_be_train_ids;
+use super::likely::{are_exchanged, likely_colors, likely_values};
 use super::{IdMap, MaskEncoding, RawMask, RawValues};
-use crate::{ClassTable, DatasetError, IGNORE_LABEL, LabelMap, MaskFormat, MaskMeaning};
+use crate::{
+    ClassTable, DatasetError, IGNORE_LABEL, LabelMap, MaskFormat, MaskMeaning, OtherValues,
+};
 
 /// Up to this many unknown values are reported one by one.
 const TOLD: usize = 4;
-
-fn many(path: &Path, values: usize, pixels: usize, expected: String) -> DatasetError {
-    DatasetError::ManyUnknown {
-        path: path.to_path_buf(),
-        values,
-        pixels,
-        expected,
-    }
-}
 
 /// Turns mask files into label maps.
 #[derive(Debug, Clone, Hash)]
@@ -195,41 +192,40 @@ impl MaskReader {
                 let unknown = counts.filter(|(id, _)| self.ids.get(*id).is_none());
                 let unknown: Vec<(u16, u64)> = unknown.collect();
                 if unknown.len() > TOLD {
-                    let pixels = unknown.iter().map(|&(_, count)| count as usize).sum();
-                    let expected = self.ids.expected().to_string();
-                    return vec![many(path, unknown.len(), pixels, expected)];
+                    return vec![DatasetError::ManyUnknown {
+                        path: path.to_path_buf(),
+                        values: unknown.len(),
+                        pixels: unknown.iter().map(|&(_, count)| count as usize).sum(),
+                        likely: likely_values(mask, &self.ids),
+                        expected: self.ids.expected().to_string(),
+                    }];
                 }
                 let unknown = unknown.into_iter();
-                unknown
-                    .map(|(id, count)| self.unknown(path, id, count as usize))
-                    .collect()
+                let values = mask.histogram();
+                let problem =
+                    |(id, count)| self.unknown(path, id, count as usize, values.keys().copied());
+                unknown.map(problem).collect()
             }
             (E::Color, MaskFormat::Rgb(8) | MaskFormat::Rgba(8), RawValues::Colors(values)) => {
-                self.unknown_colors(path, values.iter().copied())
+                self.unknown_colors(path, mask.size, values)
             }
             (E::Color, MaskFormat::Palette(_), RawValues::Bytes(indices)) => {
                 let color = |&index: &u8| mask.palette.get(usize::from(index)).copied();
-                self.unknown_colors(path, indices.iter().filter_map(color))
+                // An index without a colour is another problem. Here a known colour keeps its place.
+                let known = self.colors.first().map_or([0; 3], |&(color, _)| color);
+                let colors = indices.iter().map(|index| color(index).unwrap_or(known));
+                self.unknown_colors(path, mask.size, &colors.collect::<Vec<_>>())
             }
             _ => Vec::new(),
         }
     }
 
-    fn unknown_colors(
-        &self,
-        path: &Path,
-        values: impl Iterator<Item = [u8; 3]>,
-    ) -> Vec<DatasetError> {
-        let known: BTreeSet<[u8; 3]> = self.colors.iter().map(|&(color, _)| color).collect();
-        let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
-        values
-            .filter(|color| !known.contains(color))
-            .for_each(|color| *counts.entry(color).or_default() += 1);
-        let mut unknown: Vec<([u8; 3], usize)> = counts.into_iter().collect();
-        if unknown.len() > TOLD {
-            let pixels = unknown.iter().map(|&(_, count)| count).sum();
-            let expected = format!("the colours of {} classes", self.num_classes);
-            return vec![many(path, unknown.len(), pixels, expected)];
+    fn unknown_colors(&self, path: &Path, size: Size, values: &[[u8; 3]]) -> Vec<DatasetError> {
+        let mut unknown = self.count_unknown(values);
+        let is_known = |color| self.knows(color);
+        if unknown.len() > TOLD || !unknown.is_empty() && are_exchanged(values, is_known) {
+            let likely = likely_colors(size, values, is_known);
+            return vec![self.many_colors(path, &unknown, likely)];
         }
         unknown.sort_by_key(|&(_, count)| Reverse(count));
         let problem = |(color, count)| DatasetError::UnknownColor {
@@ -241,6 +237,34 @@ impl MaskReader {
         unknown.into_iter().map(problem).collect()
     }
 
+    fn knows(&self, color: [u8; 3]) -> bool {
+        self.colors.iter().any(|&(known, _)| known == color)
+    }
+
+    /// The unknown colours, with the number of pixels of each.
+    fn count_unknown(&self, values: &[[u8; 3]]) -> Vec<([u8; 3], usize)> {
+        let known: BTreeSet<[u8; 3]> = self.colors.iter().map(|&(color, _)| color).collect();
+        let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
+        let unknown = values.iter().filter(|color| !known.contains(*color));
+        unknown.for_each(|&color| *counts.entry(color).or_default() += 1);
+        counts.into_iter().collect()
+    }
+
+    fn many_colors(
+        &self,
+        path: &Path,
+        unknown: &[([u8; 3], usize)],
+        likely: OtherValues,
+    ) -> DatasetError {
+        DatasetError::ManyUnknown {
+            path: path.to_path_buf(),
+            values: unknown.len(),
+            pixels: unknown.iter().map(|&(_, count)| count).sum(),
+            likely,
+            expected: format!("the colours of {} classes", self.num_classes),
+        }
+    }
+
     fn map_bytes(&self, path: &Path, mut values: Vec<u8>) -> Result<Vec<u8>, DatasetError> {
         let mut counts = [0_usize; 256];
         for &value in &values {
@@ -250,7 +274,8 @@ impl MaskReader {
             std::array::from_fn(|id| self.ids.get(id as u16).unwrap_or(IGNORE_LABEL));
         for (id, &count) in (0_u16..).zip(&counts) {
             if count > 0 && self.ids.get(id).is_none() {
-                return Err(self.unknown(path, id, count));
+                let values = (0..).zip(&counts).filter(|(_, count)| **count > 0);
+                return Err(self.unknown(path, id, count, values.map(|(value, _)| value)));
             }
         }
         for value in &mut values {
@@ -269,6 +294,7 @@ impl MaskReader {
                 path,
                 label,
                 values.iter().filter(|&&id| id == label).count(),
+                values.iter().copied(),
             ));
         }
         Ok(values
@@ -290,6 +316,10 @@ impl MaskReader {
                     .copied();
             }
             let Some((_, label)) = last else {
+                if are_exchanged(values, |color| self.knows(color)) {
+                    let unknown = self.count_unknown(values);
+                    return Err(self.many_colors(path, &unknown, OtherValues::RedAndBlue));
+                }
                 return Err(DatasetError::UnknownColor {
                     path: path.to_path_buf(),
                     color,
@@ -302,7 +332,18 @@ impl MaskReader {
         Ok(labels)
     }
 
-    fn unknown(&self, path: &Path, label: u16, count: usize) -> DatasetError {
+    /// The problem with an unknown value of a mask that holds these `values`.
+    fn unknown(
+        &self,
+        path: &Path,
+        label: u16,
+        count: usize,
+        values: impl Iterator<Item = u16>,
+    ) -> DatasetError {
+        if label == 255 && self.ids.are_label_ids() && may_be_train_ids(values) {
+            let path = path.to_path_buf();
+            return DatasetError::TrainIdMask { path, count };
+        }
         DatasetError::UnknownLabel {
             path: path.to_path_buf(),
             label,
