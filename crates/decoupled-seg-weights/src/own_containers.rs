@@ -129,18 +129,12 @@ pub(crate) fn without_pair((start, last): (u64, u8), at: u64) -> Option<Patch> {
     Some(Patch { at: start, bytes })
 }
 
-/// A copy of a file.
+/// A copy of a file, which is gone with this.
 pub(crate) struct Copy {
     path: PathBuf,
-    /// Gone with this.
-    _file: Kept,
-}
-
-enum Kept {
-    /// Without a name, so that it is gone even if the program is killed.
-    #[cfg(target_os = "linux")]
-    _Open(File),
-    _Named(TempPath),
+    /// On Linux without a name, so that it is gone even if the program is killed.
+    _open: Option<File>,
+    _named: Option<TempPath>,
 }
 
 impl Copy {
@@ -165,7 +159,8 @@ impl Copy {
             let copy = copy.into_temp_path();
             Ok(Self {
                 path: copy.to_path_buf(),
-                _file: Kept::_Named(copy),
+                _open: None,
+                _named: Some(copy),
             })
         };
         write().map_err(|source: io::Error| WeightsError::Copy {
@@ -180,7 +175,8 @@ impl Copy {
         use std::os::fd::AsRawFd;
         Self {
             path: format!("/proc/self/fd/{}", copy.as_raw_fd()).into(),
-            _file: Kept::_Open(copy),
+            _open: Some(copy),
+            _named: None,
         }
     }
 
