@@ -5,7 +5,8 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use burn::store::burn_pack::Tensor as PackTensor;
-use burn::store::{ModuleStore, SafetensorsStore};
+use burn::store::{ModuleStore, SafetensorsStore, SafetensorsStoreError};
+use safetensors::SafeTensorError::MetadataIncompleteBuffer;
 use serde::Deserialize;
 
 use crate::WeightsError;
@@ -62,15 +63,6 @@ fn header_length(path: &Path, file: &mut impl Read) -> Result<u64, WeightsError>
     }
 }
 
-/// Whether the numbers end before or behind the file.
-fn is_of_another_length(error: &(dyn std::error::Error + 'static)) -> bool {
-    use safetensors::SafeTensorError::MetadataIncompleteBuffer;
-    std::iter::successors(Some(error), |error| error.source()).any(|error| {
-        let cause = error.downcast_ref::<safetensors::SafeTensorError>();
-        matches!(cause, Some(MetadataIncompleteBuffer))
-    })
-}
-
 /// The tensors of a file on disk, or of one in memory; `path` names it in errors.
 pub(crate) fn read(
     path: &Path,
@@ -82,7 +74,7 @@ pub(crate) fn read(
     };
     match store.get_all_tensors() {
         Ok(tensors) => Ok(tensors.clone()),
-        Err(source) if is_of_another_length(&source) => Err(WeightsError::Damaged {
+        Err(SafetensorsStoreError::Safetensors(MetadataIncompleteBuffer)) => Err(WeightsError::Damaged {
             path: path.to_path_buf(),
             reason: "its tensors do not fill the file: it was cut short, or something was added; copy or download it again"
                 .to_string(),
