@@ -85,7 +85,7 @@ impl FileDataset {
         self
     }
 
-    /// Reads the images with so many bands of 8 or 16 bits, as [`read_bands`] does; `None`: as RGB of 8 bits.
+    /// Reads the images with so many bands of 8 or 16 bits, as [`read_bands`](crate::files::read_bands) does; `None`: as RGB of 8 bits.
     pub fn with_bands(mut self, bands: Option<usize>) -> Self {
         self.bands = bands;
         self

@@ -94,7 +94,7 @@ fn check<T>(
         }
         Problem::Pickle(PickleProblem::TooLarge(declared)) => WeightsError::TooLarge {
             path,
-            what: "its pickle".to_string(),
+            what: "its pickle, which may hold a long log (save the weights alone),".to_string(),
             declared,
             length,
         },
