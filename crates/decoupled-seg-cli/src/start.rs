@@ -228,6 +228,11 @@ impl Start {
                 further.len()
             );
         }
+        if let Some(stem) = &report.without_stem {
+            tell!(
+                "warning: the file has nothing that fits `{stem}`, which reads the images: it begins at random"
+            );
+        }
         for part in report.parts.iter().filter(|part| part.is_patchy()) {
             tell!(
                 "warning: the file has only {} of the {} tensors of `{}`: is it of another network?",

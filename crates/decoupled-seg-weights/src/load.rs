@@ -39,6 +39,8 @@ pub struct LoadReport {
     pub parts: Vec<LoadedPart>,
     /// The weight that reads the image, if the file's is of other channels.
     pub fitted: Option<FittedImage>,
+    /// The weight that reads the image, if the file has none for it.
+    pub without_stem: Option<String>,
     /// Tensors of the network that kept their values, and tensors of the file that were not used. Empty after
     /// [`LoadPolicy::Whole`].
     pub left_out: Mismatch,
@@ -168,6 +170,7 @@ pub fn load<M: Module>(
         loaded,
         parts: plan.parts,
         fitted: plan.fitted,
+        without_stem: plan.without_stem,
         left_out: plan.mismatch,
     })
 }
@@ -188,6 +191,7 @@ struct Plan {
     other_prefixes: Vec<String>,
     parts: Vec<LoadedPart>,
     fitted: Option<FittedImage>,
+    without_stem: Option<String>,
     matches: Vec<Match>,
     mismatch: Mismatch,
 }
@@ -223,12 +227,24 @@ impl Plan {
             other_prefixes: prefixes.collect(),
             parts: Vec::new(),
             fitted: None,
+            without_stem: None,
             matches: Vec::new(),
             mismatch: Mismatch::default(),
         };
         for (target, names) in targets {
-            let fits_channels = policy != LoadPolicy::Whole && keys.reads_image(&target.name);
-            plan.add(target, names, file, fits_channels);
+            let reads_image = keys.reads_image(&target.name);
+            let [official, ..] = &names;
+            let stem = reads_image.then(|| official.clone());
+            let taken = plan.matches.len();
+            plan.add(
+                target,
+                names,
+                file,
+                reads_image && policy != LoadPolicy::Whole,
+            );
+            if taken == plan.matches.len() {
+                plan.without_stem = plan.without_stem.or(stem);
+            }
         }
         plan.mismatch.unexpected = plan.unexpected(keys, file);
         plan
@@ -364,6 +380,12 @@ mod tests {
             .into_data()
             .assert_approx_eq::<f32>(&sum.into_data(), burn::tensor::Tolerance::absolute(1e-6));
         assert_eq!(report.loaded.len(), 2);
+        assert_eq!(report.without_stem, None);
+
+        // A stem of another size is none for it; the bias is.
+        let mut wide: Conv2d = Conv2dConfig::new([3, 2], [5, 5]).init(&device);
+        let report = load(&mut wide, &keys, &file, LoadPolicy::Partial).expect("the bias fits");
+        assert_eq!(report.without_stem.as_deref(), Some("stem.weight"));
     }
 
     #[derive(Module, Debug)]
