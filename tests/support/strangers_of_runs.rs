@@ -90,11 +90,32 @@ fn fixtures(names: &[&str]) -> Vec<Vec<u8>> {
 }
 
 fn pth_seeds() -> Vec<Vec<u8>> {
-    fixtures(&[
+    let mut seeds = fixtures(&[
         "interop_checkpoint.pth",
         "interop_checkpoint_legacy.pth",
         "interop_bare_state.pth",
-    ])
+    ]);
+    // Containers of classes of their own and keys that are no text, of which a copy is read. A legacy file has no checksum that
+    // a change would break.
+    const OBJECTS: [&[u8]; 6] = [
+        b"cyacs.config\nCfgNode\nq\x00)\x81q\x01(X\x05\x00\x00\x00widthq\x02K0u}q\x03X\x04\x00\x00\x00openq\x04\x89sb",
+        b"ccollections\ndefaultdict\nq\x00c__builtin__\nlist\nq\x01\x85q\x02Rq\x03X\x04\x00\x00\x00lossq\x04]q\x05K\x01as",
+        b"ccollections\ndeque\nq\x00)K\x14\x86q\x01Rq\x02(K\x01K\x02e",
+        b"caddict.addict\nDict\nq\x00X\x01\x00\x00\x00aq\x01K\x01\x86q\x02\x85q\x03\x81q\x04h\x01K\x01s}q\x05b",
+        b"}q\x00(cpl.callbacks\nEarly\nq\x01}q\x02X\x04\x00\x00\x00waitq\x03K\x01scpl.callbacks\nBest\nq\x04Nu",
+        b"}q\x00(NK\x01\x88K\x02G?\xe0\x00\x00\x00\x00\x00\x00K\x03K\x01K\x02\x86q\x01K\x04u",
+    ];
+    seeds.extend(OBJECTS.map(|object| {
+        [
+            &b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."[..],
+            b"\x80\x02}X\x0d\x00\x00\x00little_endian\x88s.",
+            b"\x80\x02}X\x04\x00\x00\x00metaq\x06",
+            object,
+            b"s.\x80\x02].",
+        ]
+        .concat()
+    }));
+    seeds
 }
 
 fn safetensors_seeds() -> Vec<Vec<u8>> {
