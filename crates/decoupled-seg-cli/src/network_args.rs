@@ -303,7 +303,7 @@ fn read(path: &Path) -> Result<DecoupledSegNetConfig, CliError> {
 
 /// Writes a network so that `--network` reads it.
 pub(crate) fn write(network: &DecoupledSegNetConfig, path: &Path) -> Result<PathBuf, CliError> {
-    if path.extension().is_none_or(|ending| ending != "toml") {
+    if !is_description(path) {
         return Err(CliError::NetworkEnding {
             path: path.to_path_buf(),
         });

@@ -287,6 +287,7 @@ impl<D: SegmentationDataset> ResizedCache<D> {
         let mut written = write_whole(file, &content);
         if let (Err(_), Some(second), Some(name)) =
             (&written, &self.config.fallback, file.file_name())
+            && file.parent() != Some(second)
         {
             self.first_fails.store(true, Ordering::Relaxed);
             written = write_whole(&second.join(name), &content);

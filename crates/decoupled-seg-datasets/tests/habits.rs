@@ -13,7 +13,8 @@ use decoupled_seg_datasets::{
     CAMVID_COLORS, CamVid, CustomDataset, Dataset, DatasetError, InstanceMap, LabelMap,
     ResizedCacheConfig, ResizedTo, SegmentationDataset, Size, Split,
 };
-use image::{ImageBuffer, ImageEncoder, Luma, RgbImage};
+use image::codecs::png::PngEncoder;
+use image::{ImageBuffer, ImageEncoder, Luma, PixelWithColorType, RgbImage};
 use tempfile::TempDir;
 
 const SIZE: Size = Size::new(4, 6);
@@ -215,23 +216,31 @@ fn one_picture_with_two_labels() {
     assert!(found.is_ok(), "{found}");
 }
 
+/// A PNG with an orientation tag.
+fn tagged_png<P>(tag: u8, picture: &ImageBuffer<P, Vec<u8>>) -> Vec<u8>
+where
+    P: PixelWithColorType<Subpixel = u8>,
+{
+    let exif = [
+        b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0",
+        &[tag, 0, 0, 0, 0, 0, 0, 0][..],
+    ];
+    let mut bytes = Vec::new();
+    let mut encoder = PngEncoder::new(&mut bytes);
+    let tagged = encoder.set_exif_metadata(exif.concat());
+    tagged.expect("PNG has it");
+    picture.write_with_encoder(encoder).expect("in memory");
+    bytes
+}
+
 /// Masks that were drawn on the pixels as they are stored.
 #[test]
 fn masks_of_photos_that_their_tag_turns() {
     let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
     let photo = |tag: u8| {
-        let exif = [
-            b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0",
-            &[tag, 0, 0, 0, 0, 0, 0, 0][..],
-        ];
-        let mut bytes = Vec::new();
-        let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
-        encoder
-            .set_exif_metadata(exif.concat())
-            .expect("PNG has it");
         let image = RgbImage::from_fn(6, 4, |x, y| image::Rgb([40 * x as u8, 40 * y as u8, 9]));
-        image.write_with_encoder(encoder).expect("in memory");
-        fs::write(root.path().join("images/train/p00.png"), bytes).expect("writable");
+        let path = root.path().join("images/train/p00.png");
+        fs::write(path, tagged_png(tag, &image)).expect("writable");
         report(root.path())
     };
     let note = "turned by their orientation tag: 1 photo; masks must fit the turned pictures";
@@ -689,18 +698,9 @@ fn photos_of_twelve_bits() {
 fn masks_with_an_orientation_tag() {
     let root = written(&format!("{CLASSES}{FOLDERS}"), &halves(1));
     let tagged = |tag: u8| {
-        let exif = [
-            b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0",
-            &[tag, 0, 0, 0, 0, 0, 0, 0][..],
-        ];
-        let mut bytes = Vec::new();
-        let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
-        encoder
-            .set_exif_metadata(exif.concat())
-            .expect("PNG has it");
         let mask = image::GrayImage::from_raw(6, 4, halves(1).data).expect("24 pixels");
-        mask.write_with_encoder(encoder).expect("in memory");
-        fs::write(root.path().join("masks/train/p00.png"), bytes).expect("writable");
+        let path = root.path().join("masks/train/p00.png");
+        fs::write(path, tagged_png(tag, &mask)).expect("writable");
         report(root.path())
     };
     assert!(tagged(1).is_ok());

@@ -12,6 +12,8 @@ mod own_containers;
 mod pickle_scan;
 mod prefix;
 #[cfg(feature = "pytorch")]
+mod python_names;
+#[cfg(feature = "pytorch")]
 mod pytorch;
 mod safetensors_file;
 mod save;

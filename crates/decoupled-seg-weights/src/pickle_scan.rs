@@ -3,6 +3,7 @@ use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
 use crate::own_containers::{Call, ClassName, Patch, without_items, without_pair};
+use crate::python_names::{is_built, runs_programs};
 
 /// Why a pickle is refused.
 #[derive(Debug)]
@@ -25,99 +26,6 @@ impl From<io::Error> for PickleProblem {
 }
 
 type Result<T> = std::result::Result<T, PickleProblem>;
-
-/// Modules of Python whose functions run programs, load code or reach the network. The reader never calls anything, so
-/// a name that is missing here does no harm. A name that is listed here shows that the file was made to attack.
-const RUNS_PROGRAMS: &[&str] = &[
-    "_pickle",
-    "asyncio",
-    "bdb",
-    "cloudpickle",
-    "code",
-    "codeop",
-    "commands",
-    "ctypes",
-    "dill",
-    "ftplib",
-    "http",
-    "imp",
-    "importlib",
-    "joblib",
-    "marshal",
-    "multiprocessing",
-    "nt",
-    "operator",
-    "os",
-    "pdb",
-    "pickle",
-    "pip",
-    "pkgutil",
-    "popen2",
-    "posix",
-    "pty",
-    "requests",
-    "runpy",
-    "shutil",
-    "site",
-    "smtplib",
-    "socket",
-    "subprocess",
-    "sys",
-    "telnetlib",
-    "tempfile",
-    "timeit",
-    "trace",
-    "types",
-    "urllib",
-    "webbrowser",
-    "zipimport",
-];
-
-/// Functions of PyTorch and NumPy that run programs or load code.
-const RUNS_PROGRAMS_BY_NAME: &[(&str, &str)] = &[
-    ("numpy", "load"),
-    ("torch", "compile"),
-    ("torch", "load"),
-    ("torch.hub", "load"),
-    ("torch.jit", "load"),
-    ("torch.serialization", "load"),
-];
-
-/// The built-in names of Python that stand for plain values, of Python 2 too, since pickles of its protocols have those. With
-/// `getattr` alone nothing is run: pickles name what belongs to a class by it. All others, such as `eval`, run code.
-const PLAIN_BUILTINS: &[&str] = &[
-    "Ellipsis",
-    "NotImplemented",
-    "basestring",
-    "bool",
-    "bytearray",
-    "bytes",
-    "complex",
-    "dict",
-    "float",
-    "frozenset",
-    "getattr",
-    "int",
-    "list",
-    "long",
-    "object",
-    "range",
-    "set",
-    "slice",
-    "str",
-    "tuple",
-    "type",
-    "unicode",
-    "xrange",
-];
-
-/// What `types` has of plain values; its other names make code.
-const PLAIN_TYPES: &[&str] = &[
-    "MappingProxyType",
-    "MethodType",
-    "NoneType",
-    "SimpleNamespace",
-];
 
 /// Bytes that burn-store's reader needs for one value: its object, its place on the stack or in a container.
 const NODE: u64 = 112;
@@ -698,20 +606,10 @@ impl<R: BufRead> Machine<'_, R> {
 /// Refuses the names that run programs. All other names are accepted as mere names: nothing is imported, built or
 /// called.
 fn class(module: &str, name: &str, place: ClassName) -> Result<Kind> {
-    let package = module.split('.').next().unwrap_or_default();
-    let runs_programs = match module {
-        "builtins" | "__builtin__" => !PLAIN_BUILTINS.contains(&name),
-        "types" => !PLAIN_TYPES.contains(&name),
-        _ => RUNS_PROGRAMS.contains(&package) || RUNS_PROGRAMS_BY_NAME.contains(&(module, name)),
-    };
-    if runs_programs {
+    if runs_programs(module, name) {
         return Err(PickleProblem::Unsafe(format!("{module}.{name}")));
     }
-    let known = match module {
-        "builtins" | "__builtin__" | "torch._utils" | "torch._tensor" => true,
-        _ => (module, name) == ("collections", "OrderedDict"),
-    };
-    Ok(match known {
+    Ok(match is_built(module, name) {
         true => Kind::KnownClass,
         false => Kind::Class(place),
     })

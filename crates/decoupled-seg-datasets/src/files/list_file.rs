@@ -399,9 +399,7 @@ fn entry(line: &str, files: &mut Resolver<'_>) -> Result<Option<Entry>, Wrong> {
     files.agree("image", &name, &without)?;
     let is_shortened = dropped > 0 && !is_foreign(&name);
     let Some(label) = label else {
-        files
-            .without
-            .extend(without.map(|without| ("image", without)));
+        files.note("image", without);
         return Ok(Some(Entry {
             image,
             labels: None,
@@ -423,12 +421,8 @@ fn entry(line: &str, files: &mut Resolver<'_>) -> Result<Option<Entry>, Wrong> {
     if files.are_one(&image, &labels) {
         return Err(Wrong::Line(ListProblem::OwnLabel { path: labels }));
     }
-    files
-        .without
-        .extend(without.map(|without| ("image", without)));
-    files
-        .without
-        .extend(label_without.map(|without| ("label", without)));
+    files.note("image", without);
+    files.note("label", label_without);
     Ok(Some(Entry {
         image,
         labels: Some(labels),
@@ -570,6 +564,11 @@ impl<'a> Resolver<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Notes without which folders a file was found, for lines behind.
+    fn note(&mut self, kind: &'static str, without: Option<String>) {
+        self.without.extend(without.map(|without| (kind, without)));
     }
 
     /// Whether two paths are one file, be it by links of folders.

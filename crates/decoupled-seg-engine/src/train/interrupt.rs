@@ -22,8 +22,9 @@ impl Interrupt {
         Self::default()
     }
 
-    /// The request that Ctrl-C makes, and SIGTERM, which `docker stop`, SLURM, Kubernetes and spot instances send. SIGUSR1, SIGUSR2
-    /// and SIGXCPU, which queues send before they end a job, are heard too, and under Linux SIGHUP, which a lost connection sends, unless it was ignored when the process began, as `nohup` does.
+    /// The request that Ctrl-C makes, and SIGTERM, which `docker stop`, SLURM, Kubernetes and spot instances send. SIGUSR1,
+    /// SIGUSR2 and SIGXCPU, which queues send before they end a job, are heard too, and under Linux SIGHUP, which a lost
+    /// connection sends, unless it was ignored when the process began, as `nohup` does.
     ///
     /// The first signal asks to stop, the third ends the process at once. A process has one such listener, however often
     /// this is called; all calls return the same request. Programs with a listener of their own use
